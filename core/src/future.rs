@@ -1,0 +1,314 @@
+//! Futures: handles to values that are somewhere else, or not yet.
+//!
+//! A [`Handle`] is what a client knows of one key while anybody in its program wants it: a status that settles, the value
+//! once it was brought here, and those who wait. Clones share it; when the last is dropped its [`Owner`] is told, and the
+//! cluster forgets. A [`TaskFuture<T>`] is a handle that remembers its type.
+//!
+//! Nothing here needs a runtime: waiting is done with wakers, from any executor or from none.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::TaskError, id::WantId, key::Key, task::TaskName, value::Datum};
+
+mod task_future;
+mod wakers;
+
+pub use task_future::{Settled, TaskFuture, Wait};
+use wakers::WakerSet;
+
+/// How far a future is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// Not done: waiting, running, or being computed again.
+    Pending,
+    /// The value exists.
+    Finished,
+    /// The task, or one it depends on, failed.
+    Erred,
+    /// Cancelled; the value will not come.
+    Cancelled,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Finished => "finished",
+            Self::Erred => "error",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// The client behind a handle. No method may block or panic: some are called from `Drop`.
+pub trait Owner: Send + Sync {
+    /// The last handle of this want was dropped.
+    fn released(&self, key: Key, want: WantId);
+
+    /// Somebody waits for the value of a finished task, and it is not here. Ends in [`Handle::set_value`],
+    /// [`Handle::set_error`] or [`Handle::set_pending`]. Called once until then.
+    fn fetch(&self, handle: &Handle);
+
+    /// The program no longer wants the task to run.
+    fn cancel(&self, handle: &Handle);
+
+    /// The program wants a failed task to be tried again.
+    fn retry(&self, handle: &Handle);
+
+    /// The program wants the task to run to its end whether or not there are handles.
+    fn detach(&self, handle: &Handle);
+}
+
+/// One key, wanted by one client. Cheap to clone; see the [module](self).
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+struct Inner {
+    name: TaskName,
+    want: WantId,
+    owner: Arc<dyn Owner>,
+    cell: Mutex<Cell>,
+}
+
+struct Cell {
+    state: State,
+    /// Whether anybody has asked for the value, not only for the end.
+    value_wanted: bool,
+    waiting: WakerSet,
+}
+
+#[derive(Clone)]
+enum State {
+    Pending,
+    /// Done; the value is elsewhere. `fetching`: the owner was asked to bring it.
+    Finished {
+        fetching: bool,
+    },
+    /// Done; the value is here.
+    Here(Datum),
+    Erred(TaskError),
+    Cancelled(TaskError),
+}
+
+impl State {
+    fn status(&self) -> Status {
+        match self {
+            State::Pending => Status::Pending,
+            State::Finished { .. } | State::Here(_) => Status::Finished,
+            State::Erred(_) => Status::Erred,
+            State::Cancelled(_) => Status::Cancelled,
+        }
+    }
+}
+
+impl Handle {
+    /// A pending handle. For clients.
+    pub fn new(name: TaskName, want: WantId, owner: Arc<dyn Owner>) -> Self {
+        let cell = Cell { state: State::Pending, value_wanted: false, waiting: WakerSet::default() };
+        Handle(Arc::new(Inner { name, want, owner, cell: Mutex::new(cell) }))
+    }
+
+    /// The key.
+    pub fn key(&self) -> Key {
+        self.0.name.key
+    }
+
+    /// The name people see.
+    pub fn name(&self) -> &TaskName {
+        &self.0.name
+    }
+
+    /// The want that this handle stands for.
+    pub fn want(&self) -> WantId {
+        self.0.want
+    }
+
+    /// Whether `owner` is this handle's client.
+    pub fn is_owned_by(&self, owner: &Arc<dyn Owner>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.0.owner), Arc::as_ptr(owner))
+    }
+
+    /// A pointer that does not keep the key wanted.
+    pub fn downgrade(&self) -> WeakHandle {
+        WeakHandle(Arc::downgrade(&self.0))
+    }
+
+    /// How far the task is.
+    pub fn status(&self) -> Status {
+        self.cell().state.status()
+    }
+
+    /// The value, if it is here.
+    pub fn value(&self) -> Option<Datum> {
+        match &self.cell().state {
+            State::Here(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    /// The error, if the future failed or was cancelled.
+    pub fn error(&self) -> Option<TaskError> {
+        match &self.cell().state {
+            State::Erred(error) | State::Cancelled(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// The client says: the value exists. A value that is here already stays.
+    pub fn set_finished(&self) {
+        let fetch = self.change(|cell| match cell.state {
+            State::Pending => {
+                cell.state = State::Finished { fetching: cell.value_wanted };
+                Some(cell.value_wanted)
+            }
+            _ => None,
+        });
+        if fetch {
+            self.0.owner.fetch(self);
+        }
+    }
+
+    /// The client says: here is the value. The first one stays.
+    pub fn set_value(&self, value: Datum) {
+        self.change(|cell| match cell.state {
+            State::Pending | State::Finished { .. } => {
+                cell.state = State::Here(value);
+                Some(false)
+            }
+            _ => None,
+        });
+    }
+
+    /// The client says: it failed. A value that is here stays.
+    pub fn set_error(&self, error: TaskError) {
+        self.change(|cell| match cell.state {
+            State::Pending | State::Finished { .. } => {
+                cell.state = State::Erred(error);
+                Some(false)
+            }
+            _ => None,
+        });
+    }
+
+    /// The client says: it was cancelled. A value that is here, or an error, stays.
+    pub fn set_cancelled(&self, error: TaskError) {
+        self.change(|cell| match cell.state {
+            State::Pending | State::Finished { .. } => {
+                cell.state = State::Cancelled(error);
+                Some(false)
+            }
+            _ => None,
+        });
+    }
+
+    /// The client says: it is to be computed again, because the value was lost before it came here, or by
+    /// [`retry`](Handle::retry).
+    pub fn set_pending(&self) {
+        self.change(|cell| match cell.state {
+            State::Here(_) => None,
+            _ => {
+                cell.state = State::Pending;
+                Some(false)
+            }
+        });
+    }
+
+    /// Asks the client to cancel the task. The handle settles at once.
+    pub fn cancel(&self) {
+        self.0.owner.cancel(self);
+    }
+
+    /// Asks the client to try a failed task again. The handle is pending again.
+    pub fn retry(&self) {
+        self.0.owner.retry(self);
+    }
+
+    /// Asks the client to let the task run to its end even if all handles are dropped.
+    pub fn detach(&self) {
+        self.0.owner.detach(self);
+    }
+
+    /// Waits for the end, without bringing the value here.
+    fn poll_settled(&self, context: &mut Context<'_>, slot: &mut Option<usize>) -> Poll<Status> {
+        let mut cell = self.cell();
+        match cell.state.status() {
+            Status::Pending => {
+                cell.waiting.register(slot, context.waker());
+                Poll::Pending
+            }
+            status => Poll::Ready(status),
+        }
+    }
+
+    /// Waits for the value, and brings it here.
+    fn poll_value(&self, context: &mut Context<'_>, slot: &mut Option<usize>) -> Poll<Result<Datum, TaskError>> {
+        let mut cell = self.cell();
+        let fetch = match &mut cell.state {
+            State::Here(value) => return Poll::Ready(Ok(value.clone())),
+            State::Erred(error) | State::Cancelled(error) => return Poll::Ready(Err(error.clone())),
+            State::Finished { fetching } => !std::mem::replace(fetching, true),
+            State::Pending => false,
+        };
+        cell.value_wanted = true;
+        cell.waiting.register(slot, context.waker());
+        drop(cell);
+        if fetch {
+            // It may settle the handle before it returns: the waker was registered first.
+            self.0.owner.fetch(self);
+        }
+        Poll::Pending
+    }
+
+    fn stop_waiting(&self, slot: usize) {
+        self.cell().waiting.remove(slot);
+    }
+
+    /// Makes a change and wakes all who wait, outside the lock. `None`: nothing changed. Returns what `change` did.
+    fn change(&self, change: impl FnOnce(&mut Cell) -> Option<bool>) -> bool {
+        let mut cell = self.cell();
+        let Some(answer) = change(&mut cell) else { return false };
+        let wakers = cell.waiting.all();
+        drop(cell);
+        for waker in wakers {
+            waker.wake();
+        }
+        answer
+    }
+
+    fn cell(&self) -> MutexGuard<'_, Cell> {
+        // Nothing panics while it holds the lock, but a waker's clone may: the cell is whole all the same.
+        self.0.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.owner.released(self.name.key, self.want);
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Handle {} {}>", self.0.name, self.status())
+    }
+}
+
+/// A [`Handle`] that does not keep its key wanted: what the client's own table holds.
+#[derive(Clone)]
+pub struct WeakHandle(Weak<Inner>);
+
+impl WeakHandle {
+    /// The handle, if the key is still wanted.
+    pub fn upgrade(&self) -> Option<Handle> {
+        self.0.upgrade().map(Handle)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Graphs of calls: what a task function returns before anything has run.
+//!
+//! A [`Node`] is one call: a function and its arguments, which may be other calls. Nodes only ever name nodes that
+//! existed before them, so a graph can't have a cycle. Nothing here recurses, Drop included: a chain of a million calls
+//! is an ordinary graph.
+
+use std::sync::{Arc, OnceLock};
+
+use smallvec::SmallVec;
+
+use crate::{
+    error::EncodeError,
+    future::Handle,
+    id::EnvironmentId,
+    key::{Key, KeyHasher},
+    options::TaskOptions,
+    task::{TaskDef, TaskName},
+    value::Datum,
+};
+
+mod arg;
+mod call;
+mod delayed;
+mod plan;
+pub(crate) mod run;
+
+pub use arg::{Arg, Call};
+pub(crate) use call::encode as encode_call;
+pub use call::{CallError, Invocation};
+pub use delayed::Delayed;
+pub(crate) use delayed::short_type_name;
+pub use plan::{KeySource, Known, PlanError, PlannedTask, plan};
+
+/// One call: a function, its arguments, its options.
+#[derive(Debug)]
+pub struct Node {
+    /// The function.
+    pub def: &'static TaskDef,
+    slots: SmallVec<[Slot; 2]>,
+    options: Option<Box<NodeOptions>>,
+    /// Computed once; an impure call keeps the key it was given first, so that all who share the node share its result.
+    keyed: OnceLock<Keyed>,
+}
+
+/// What planning found out about a call.
+#[derive(Clone, Copy, Debug)]
+struct Keyed {
+    environment: EnvironmentId,
+    key: Key,
+    /// The hash of the call itself: what tells two calls apart that were given one name. Else the key.
+    fingerprint: Key,
+}
+
+/// One argument of a call.
+#[derive(Clone, Debug)]
+pub enum Slot {
+    /// One value.
+    One(Item),
+    /// A list, for a `Vec<T>` or `&[T]` parameter.
+    List(Vec<Item>),
+}
+
+/// One value of an argument, here or to come.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A value that travels with the call.
+    Inline(Datum),
+    /// The result of another call of this graph.
+    Call(Arc<Node>),
+    /// The result of something that was submitted already. The handle keeps it wanted until this graph is submitted.
+    Future(Handle),
+}
+
+/// Options of one call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NodeOptions {
+    pub(crate) task: TaskOptions,
+    pub(crate) impure: bool,
+}
+
+impl Node {
+    /// A call of `def`. The macro sees to it that the arguments fit.
+    pub fn new(def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Self {
+        let defaults = def.defaults;
+        let options = (defaults != crate::options::Defaults::NONE).then(|| {
+            let task = TaskOptions { retries: defaults.retries, priority: defaults.priority, ..TaskOptions::default() };
+            Box::new(NodeOptions { task, impure: defaults.impure })
+        });
+        Node { def, slots: slots.into_iter().collect(), options, keyed: OnceLock::new() }
+    }
+
+    /// The arguments, in order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The options that travel to the scheduler, if there are any.
+    pub fn options(&self) -> Option<&TaskOptions> {
+        self.options.as_deref().map(|options| &options.task)
+    }
+
+    /// The key that [`plan`] gave this node, if it was planned.
+    pub fn key(&self) -> Option<Key> {
+        self.keyed.get().map(|keyed| keyed.key)
+    }
+
+    /// The name that people see, if the node was planned.
+    pub fn name(&self) -> Option<TaskName> {
+        let key = self.key()?;
+        Some(match self.options().and_then(|options| options.name.clone()) {
+            Some(name) => TaskName::chosen(name, key),
+            None => TaskName::of_call(self.def.info().name.clone(), key),
+        })
+    }
+
+    /// All items of all arguments.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.slots.iter().flat_map(|slot| match slot {
+            Slot::One(item) => std::slice::from_ref(item),
+            Slot::List(items) => items,
+        })
+    }
+
+    fn is_impure(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.impure)
+    }
+
+    pub(crate) fn options_mut(&mut self) -> &mut NodeOptions {
+        self.options.get_or_insert_default()
+    }
+
+    /// The same call, to be given other options: not yet keyed.
+    fn unkeyed(&self) -> Node {
+        Node { def: self.def, slots: self.slots.clone(), options: self.options.clone(), keyed: OnceLock::new() }
+    }
+
+    /// The node's key. All calls among its arguments have theirs already.
+    fn assign_key(&self, keys: &mut KeySource) -> Result<Keyed, EncodeError> {
+        let environment = keys.environment;
+        if let Some(keyed) = self.keyed.get()
+            && (keyed.environment == environment || self.is_impure())
+        {
+            return Ok(*keyed);
+        }
+        let name = self.options().and_then(|options| options.name.as_deref());
+        let fingerprint = match name {
+            None if self.is_impure() => keys.unique(),
+            _ => self.hash(environment)?,
+        };
+        let key = name.map_or(fingerprint, Key::named);
+        Ok(*self.keyed.get_or_init(|| Keyed { environment, key, fingerprint }))
+    }
+
+    fn hash(&self, environment: EnvironmentId) -> Result<Key, EncodeError> {
+        let mut hasher = KeyHasher::new(environment, self.def.id());
+        for slot in &self.slots {
+            match slot {
+                Slot::One(item) => item.hash_into(&mut hasher)?,
+                Slot::List(items) => {
+                    hasher.list(items.len());
+                    items.iter().try_for_each(|item| item.hash_into(&mut hasher))?;
+                }
+            }
+        }
+        Ok(hasher.finish())
+    }
+}
+
+impl Item {
+    /// The key of a value that is to come; `None` for one that is here.
+    ///
+    /// # Panics
+    /// On a call that was not planned.
+    pub fn key(&self) -> Option<Key> {
+        match self {
+            Item::Inline(_) => None,
+            Item::Call(node) => Some(node.key().expect("a call's arguments are planned before the call")),
+            Item::Future(handle) => Some(handle.key()),
+        }
+    }
+
+    fn hash_into(&self, hasher: &mut KeyHasher) -> Result<(), EncodeError> {
+        match self {
+            Item::Inline(value) => hasher.inline(value),
+            _ => {
+                hasher.key(self.key().expect("only inline values have no key"));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Node {
+    /// Takes the graph apart with a list of its own, not with the stack.
+    fn drop(&mut self) {
+        let mut doomed: Vec<Item> = Vec::new();
+        let take = |slots: &mut SmallVec<[Slot; 2]>, doomed: &mut Vec<Item>| {
+            for slot in slots.drain(..) {
+                match slot {
+                    Slot::One(item @ Item::Call(_)) => doomed.push(item),
+                    Slot::One(_) => {}
+                    Slot::List(items) => doomed.extend(items),
+                }
+            }
+        };
+        take(&mut self.slots, &mut doomed);
+        while let Some(item) = doomed.pop() {
+            if let Item::Call(node) = item
+                && let Some(mut node) = Arc::into_inner(node)
+            {
+                take(&mut node.slots, &mut doomed);
+            }
+        }
+    }
+}

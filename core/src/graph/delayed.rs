@@ -1,0 +1,148 @@
+//! [`Delayed`]: a call that has not been made.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use super::{Item, Node, Slot, run};
+use crate::{
+    error::TaskError,
+    options::Quantity,
+    task::TaskDef,
+    value::{Datum, Value},
+};
+
+/// A call that has not been made: what a `#[task]` function returns. Nothing has run and nothing was sent. Submit it to a
+/// client, pass it to other tasks, or [`run`](Delayed::run) it here.
+///
+/// Cloning it copies a pointer; both are the same call.
+#[must_use = "a call does nothing until it is submitted to a client or run"]
+pub struct Delayed<T> {
+    node: Arc<Node>,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Delayed<T> {
+    fn clone(&self) -> Self {
+        Delayed { node: self.node.clone(), result: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Delayed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Delayed {} {}>", self.node.def.identity.name, short_type_name::<T>())
+    }
+}
+
+impl<T: Value> Delayed<T> {
+    /// A call of `def`. The macro sees to it that the arguments fit.
+    #[doc(hidden)]
+    pub fn call(def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Self {
+        Delayed { node: Arc::new(Node::new(def, slots)), result: PhantomData }
+    }
+
+    /// The call.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// The call's result as somebody's argument.
+    pub fn item(&self) -> Item {
+        Item::Call(self.node.clone())
+    }
+
+    /// Runs the whole graph here and now, in this thread, and gives the result: the synchronous executor, for tests and
+    /// debuggers. Shared parts run once. A panic in a task is a panic here.
+    ///
+    /// # Errors
+    /// If a task returns `Err`, or if the graph contains a future that has no value yet.
+    pub fn run(&self) -> Result<T, TaskError>
+    where
+        T: Clone,
+    {
+        Ok(Arc::unwrap_or_clone(self.run_shared()?))
+    }
+
+    /// As [`run`](Delayed::run), without a copy.
+    ///
+    /// # Errors
+    /// As [`run`](Delayed::run).
+    pub fn run_shared(&self) -> Result<Arc<T>, TaskError> {
+        self.run_datum()?.shared().map_err(|e| crate::error::Failure::from(e).into())
+    }
+
+    fn run_datum(&self) -> Result<Datum, TaskError> {
+        run::run(&self.node)
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Node)) -> Self {
+        match Arc::get_mut(&mut self.node) {
+            Some(node) if node.key().is_none() => change(node),
+            _ => {
+                // Shared: whoever else has it keeps the call as it was.
+                let mut node = self.node.unkeyed();
+                change(&mut node);
+                self.node = Arc::new(node);
+            }
+        }
+        self
+    }
+
+    /// Runs the task again, up to `count` times, when it fails by an error of its own.
+    pub fn retries(self, count: u32) -> Self {
+        self.change(|node| node.options_mut().task.retries = count)
+    }
+
+    /// Higher runs first, among the tasks of this client. 0 unless set.
+    pub fn priority(self, priority: i32) -> Self {
+        self.change(|node| node.options_mut().task.priority = priority)
+    }
+
+    /// Names the task. Two different tasks under one name are an error: the second is refused.
+    pub fn key(self, name: impl Into<Arc<str>>) -> Self {
+        let name = name.into();
+        self.change(|node| node.options_mut().task.name = Some(name))
+    }
+
+    /// Runs the task even if the same call was made before: for functions with side effects, or whose result differs.
+    pub fn impure(self) -> Self {
+        self.change(|node| node.options_mut().impure = true)
+    }
+
+    /// Runs the task on one of these workers, given by name, address or host.
+    pub fn workers<W: Into<Arc<str>>>(self, workers: impl IntoIterator<Item = W>) -> Self {
+        let workers = workers.into_iter().map(Into::into).collect();
+        self.change(|node| node.options_mut().task.workers = workers)
+    }
+
+    /// Makes [`workers`](Delayed::workers) a preference: while none of them is there, others may run the task.
+    pub fn allow_other_workers(self) -> Self {
+        self.change(|node| node.options_mut().task.allow_other_workers = true)
+    }
+
+    /// Takes `amount` of a resource that workers declare, for as long as the task runs.
+    pub fn resource(self, name: impl Into<Arc<str>>, amount: f64) -> Self {
+        let resource = (name.into(), Quantity::from_f64(amount));
+        self.change(|node| node.options_mut().task.resources.push(resource))
+    }
+}
+
+/// A type without the paths of its names: `i64`, `Vec<String>`.
+pub(crate) fn short_type_name<T>() -> String {
+    let full = std::any::type_name::<T>();
+    let mut short = String::with_capacity(full.len());
+    for piece in full.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+        short.push_str(piece.rsplit_once("::").map_or(piece, |(_, last)| last));
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_names_lose_their_paths() {
+        assert_eq!(short_type_name::<i64>(), "i64");
+        assert_eq!(short_type_name::<Vec<Option<String>>>(), "Vec<Option<String>>");
+        assert_eq!(short_type_name::<(Vec<u8>, String)>(), "(Vec<u8>, String)");
+    }
+}

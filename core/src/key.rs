@@ -1,0 +1,191 @@
+//! Keys: what a task's result is called everywhere.
+//!
+//! The key of a pure call is a hash of what is computed: the build, the function and the arguments. The same call is
+//! therefore the same key in every process, and runs once. The hash is BLAKE3, cut to 128 bits: keys are shared between
+//! clients, so a collision that somebody could construct would hand one client another's result.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::EncodeError, function::FunctionId, id::EnvironmentId, value::Datum};
+
+/// The 128-bit name of a task and of its result.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key(u128);
+
+impl Key {
+    /// A key from its number, as decoded from the wire or chosen by a test.
+    pub const fn from_u128(number: u128) -> Self {
+        Key(number)
+    }
+
+    /// The number behind the key.
+    pub const fn as_u128(self) -> u128 {
+        self.0
+    }
+
+    /// The key of a name that a user chose with `.key("…")`. It does not depend on the build or on the arguments.
+    pub fn named(name: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"brisk key by name\0").update(name.as_bytes());
+        Key(truncate(&hasher))
+    }
+
+    /// A key that no other call has, for impure calls: `session` must be unique to the process's session and `count`
+    /// within it.
+    pub fn unique(session: u128, count: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"brisk key, unique\0").update(&session.to_le_bytes()).update(&count.to_le_bytes());
+        Key(truncate(&hasher))
+    }
+}
+
+/// The first eight hexadecimal digits: enough to tell keys apart on a screen.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0 >> 96)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:032x})", self.0)
+    }
+}
+
+/// Hashes a pure call into its [`Key`]. Each argument is tagged, so that an inline value can never pass for a key, nor a
+/// list for its items.
+pub struct KeyHasher {
+    hasher: blake3::Hasher,
+    buffer: [u8; BUFFER_BYTES],
+    filled: usize,
+}
+
+/// Small writes are gathered before they are hashed: BLAKE3 has a cost per call, and postcard writes byte by byte.
+const BUFFER_BYTES: usize = 256;
+
+const TAG_INLINE: u8 = 1;
+const TAG_KEY: u8 = 2;
+const TAG_LIST: u8 = 3;
+const TAG_END: u8 = 4;
+
+impl KeyHasher {
+    /// Starts the key of a call of `function` in `environment`.
+    pub fn new(environment: EnvironmentId, function: FunctionId) -> Self {
+        let mut this = KeyHasher { hasher: blake3::Hasher::new(), buffer: [0; BUFFER_BYTES], filled: 0 };
+        this.bytes(&environment.0.to_le_bytes());
+        this.bytes(&function.as_u128().to_le_bytes());
+        this
+    }
+
+    /// Adds a value that travels with the call.
+    ///
+    /// # Errors
+    /// If the value's `Serialize` refuses.
+    pub fn inline(&mut self, value: &Datum) -> Result<(), EncodeError> {
+        self.byte(TAG_INLINE);
+        value.hash_into(self)?;
+        self.byte(TAG_END);
+        Ok(())
+    }
+
+    /// Adds the result of another task.
+    pub fn key(&mut self, key: Key) {
+        self.byte(TAG_KEY);
+        self.bytes(&key.0.to_le_bytes());
+    }
+
+    /// Starts a list of `len` arguments; the items follow.
+    pub fn list(&mut self, len: usize) {
+        self.byte(TAG_LIST);
+        self.bytes(&(len as u64).to_le_bytes());
+    }
+
+    /// The key of everything that was added.
+    pub fn finish(mut self) -> Key {
+        self.flush();
+        Key(truncate(&self.hasher))
+    }
+
+    pub(crate) fn byte(&mut self, byte: u8) {
+        if self.filled == BUFFER_BYTES {
+            self.flush();
+        }
+        self.buffer[self.filled] = byte;
+        self.filled += 1;
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        if self.filled + bytes.len() > BUFFER_BYTES {
+            self.flush();
+        }
+        if bytes.len() > BUFFER_BYTES {
+            self.hasher.update(bytes);
+        } else {
+            self.buffer[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
+            self.filled += bytes.len();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.hasher.update(&self.buffer[..self.filled]);
+        self.filled = 0;
+    }
+}
+
+pub(crate) fn truncate(hasher: &blake3::Hasher) -> u128 {
+    let mut first = [0; 16];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_be_bytes(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher() -> KeyHasher {
+        KeyHasher::new(EnvironmentId::IN_PROCESS, FunctionId::from_u128(7))
+    }
+
+    #[test]
+    fn same_call_same_key() {
+        let key = |x: i64| {
+            let mut h = hasher();
+            h.inline(&Datum::new(x)).unwrap();
+            h.finish()
+        };
+        assert_eq!(key(1), key(1));
+        assert_ne!(key(1), key(2));
+    }
+
+    #[test]
+    fn lists_do_not_pass_for_their_items() {
+        let (a, b) = (Key::from_u128(1), Key::from_u128(2));
+        let mut flat = hasher();
+        flat.key(a);
+        flat.key(b);
+        let mut nested = hasher();
+        nested.list(2);
+        nested.key(a);
+        nested.key(b);
+        assert_ne!(flat.finish(), nested.finish());
+    }
+
+    #[test]
+    fn long_values_hash_like_their_pieces() {
+        let long: Vec<u8> = (0..10_000u32).map(|x| x as u8).collect();
+        let mut whole = hasher();
+        whole.bytes(&long);
+        let mut pieces = hasher();
+        long.iter().for_each(|b| pieces.byte(*b));
+        assert_eq!(whole.finish(), pieces.finish());
+    }
+
+    #[test]
+    fn environment_and_function_are_part_of_the_key() {
+        let here = hasher().finish();
+        assert_ne!(here, KeyHasher::new(EnvironmentId(9), FunctionId::from_u128(7)).finish());
+        assert_ne!(here, KeyHasher::new(EnvironmentId::IN_PROCESS, FunctionId::from_u128(8)).finish());
+    }
+}

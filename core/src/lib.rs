@@ -1,0 +1,34 @@
+//! Brisk's types and contracts: what every other crate stands on.
+//!
+//! Pure: no sockets, no clocks, no threads, no async runtime. A user of Brisk depends on `brisk-client`, which shows what
+//! users need of this; transports, the machines and the simulator depend on this crate.
+//!
+//! In reading order:
+
+pub mod address;
+pub mod comm;
+pub mod encode;
+pub mod error;
+pub mod function;
+pub mod future;
+pub mod graph;
+pub mod hello;
+pub mod id;
+pub mod json;
+pub mod key;
+pub mod limits;
+pub mod message;
+pub mod options;
+pub mod payload;
+pub mod registry;
+pub mod state;
+pub mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod time;
+pub mod typedef;
+pub mod value;
+pub mod wire;
+
+#[doc(hidden)]
+pub use inventory;

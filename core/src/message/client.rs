@@ -1,0 +1,189 @@
+//! The link between a client and the scheduler.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::{
+    address::Address,
+    error::TaskError,
+    function::{FunctionId, FunctionInfo},
+    id::{RequestId, WantId, WorkerId},
+    key::Key,
+    options::TaskOptions,
+    payload::Payload,
+    task::TaskName,
+};
+
+/// What a client says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ClientToScheduler {
+    /// Functions that this client's tasks will name. Each is introduced once, before its first task.
+    Functions(Vec<FunctionInfo>),
+    /// A chunk of a submission, atomic and closed under dependencies: each dependency is in this chunk, in an earlier one
+    /// of the same submission, or known to the scheduler. The tasks of an open submission are kept until its last chunk.
+    Submit {
+        /// The submission. All its chunks carry the same number; a chunk that comes twice acts once.
+        submission: RequestId,
+        /// The chunk's place in the submission, from 0.
+        chunk: u32,
+        /// Whether this is the submission's last chunk.
+        last: bool,
+        /// The tasks, dependencies first.
+        tasks: Vec<SubmittedTask>,
+        /// Keys whose results the client wants, of this chunk or known before.
+        wants: Vec<(Key, WantId)>,
+    },
+    /// The client wants these keys no more. Only the current want of a key is ended.
+    Release(Vec<(Key, WantId)>),
+    /// Cancel these tasks, and what depends on them. A task that another client wants stays, unless `force`.
+    Cancel {
+        /// The keys, with the wants that are cancelled.
+        keys: Vec<(Key, WantId)>,
+        /// Whether other clients lose them too.
+        force: bool,
+    },
+    /// Try these failed tasks again, and those they failed for.
+    Retry(Vec<(Key, WantId)>),
+    /// Let these tasks run to their end even if nobody wants them.
+    Detach(Vec<Key>),
+    /// The client could not get a value from the holders it was told of.
+    Missing {
+        /// The key, as it is wanted.
+        key: Key,
+        /// The want.
+        want: WantId,
+        /// The holders that did not have it, or did not answer.
+        holders: SmallVec<[WorkerId; 1]>,
+    },
+    /// Answer when at least so many workers are there, or at once with how many there are if `count` is 0.
+    WaitForWorkers {
+        /// The request.
+        request: RequestId,
+        /// How many.
+        count: u32,
+    },
+    /// Answer once everything that this client sent before was handled.
+    Sync(RequestId),
+    /// The client ends its session. Everything it wants is released.
+    Goodbye,
+}
+
+/// A task of a submission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubmittedTask {
+    /// The key.
+    pub key: Key,
+    /// Its function, introduced before.
+    pub function: FunctionId,
+    /// The call, opaque to the scheduler.
+    pub spec: Payload,
+    /// The keys it needs, each once.
+    pub dependencies: SmallVec<[Key; 2]>,
+    /// Options, if it has any.
+    pub options: Option<Box<TaskOptions>>,
+}
+
+/// What the scheduler says to a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SchedulerToClient {
+    /// A worker that later messages name, once before it is first named.
+    Worker {
+        /// The worker.
+        worker: WorkerId,
+        /// Where its data link listens.
+        address: Address,
+    },
+    /// A worker that was introduced is gone.
+    WorkerGone(WorkerId),
+    /// News of a wanted key.
+    News {
+        /// The key.
+        key: Key,
+        /// The want it answers. The client drops news of an earlier want.
+        want: WantId,
+        /// The news.
+        news: KeyNews,
+    },
+    /// A submission was refused. Its chunks so far stay; this one and all later ones do nothing.
+    Refused {
+        /// The submission.
+        submission: RequestId,
+        /// Why; the error of every key that the submission would have made.
+        error: TaskError,
+    },
+    /// The answer to [`WaitForWorkers`](ClientToScheduler::WaitForWorkers).
+    Workers {
+        /// The request.
+        request: RequestId,
+        /// How many there are.
+        count: u32,
+    },
+    /// The answer to [`Sync`](ClientToScheduler::Sync).
+    Synced(RequestId),
+    /// Something the client's user should read: why nothing runs, for one.
+    Notice {
+        /// The tasks it is about, a few of them.
+        tasks: Vec<TaskName>,
+        /// The sentence.
+        message: Arc<str>,
+    },
+}
+
+/// What happened to a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum KeyNews {
+    /// Its value is held by these workers. A short one comes along.
+    Memory {
+        /// Its length.
+        nbytes: u64,
+        /// Who holds it.
+        holders: SmallVec<[WorkerId; 1]>,
+        /// The value itself, if it is short or in this process.
+        value: Option<Payload>,
+    },
+    /// It failed.
+    Erred(TaskError),
+    /// It was cancelled.
+    Cancelled(TaskError),
+    /// Its value was lost; it is being computed again.
+    Pending,
+}
+
+impl ClientToScheduler {
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let tasks = match self {
+            Self::Submit { tasks, .. } => tasks.as_slice(),
+            _ => &[],
+        };
+        tasks.iter().map(|task| &task.spec)
+    }
+
+    pub(super) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Payload> {
+        let tasks = match self {
+            Self::Submit { tasks, .. } => tasks.as_mut_slice(),
+            _ => &mut [],
+        };
+        tasks.iter_mut().map(|task| &mut task.spec)
+    }
+}
+
+impl SchedulerToClient {
+    pub(super) fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::News { news: KeyNews::Memory { value, .. }, .. } => value.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn payload_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            Self::News { news: KeyNews::Memory { value, .. }, .. } => value.as_mut(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The data link: values, straight from the worker that holds them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::Failure, id::RequestId, key::Key, payload::Payload};
+
+/// What is said on a data link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum DataMessage {
+    /// Asks for values.
+    Fetch {
+        /// The request.
+        request: RequestId,
+        /// The keys.
+        keys: Vec<Key>,
+    },
+    /// Answers some keys of a request. Every key is answered once; the answers may come in several messages.
+    Values {
+        /// The request.
+        request: RequestId,
+        /// The answers.
+        values: Vec<(Key, FetchOutcome)>,
+    },
+}
+
+/// What a holder answers for one key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FetchOutcome {
+    /// The value.
+    Value(Payload),
+    /// It is not, or no longer, held here.
+    Missing,
+    /// Too many values are on their way out: ask again, here or elsewhere.
+    Busy,
+    /// It is here but can't leave this process.
+    Failed(Box<Failure>),
+}
+
+impl DataMessage {
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let values = match self {
+            Self::Values { values, .. } => values.as_slice(),
+            Self::Fetch { .. } => &[],
+        };
+        values.iter().filter_map(|(_, outcome)| match outcome {
+            FetchOutcome::Value(payload) => Some(payload),
+            _ => None,
+        })
+    }
+
+    pub(super) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Payload> {
+        let values = match self {
+            Self::Values { values, .. } => values.as_mut_slice(),
+            Self::Fetch { .. } => &mut [],
+        };
+        values.iter_mut().filter_map(|(_, outcome)| match outcome {
+            FetchOutcome::Value(payload) => Some(payload),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,212 @@
+//! The link between a worker and the scheduler.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::{
+    address::Address,
+    error::Failure,
+    id::{RequestId, RunId, WorkerId},
+    key::Key,
+    options::Quantity,
+    payload::Payload,
+    task::TaskName,
+};
+
+/// What the scheduler says to a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SchedulerToWorker {
+    /// A worker that later messages name, once before it is first named.
+    Worker {
+        /// The worker.
+        worker: WorkerId,
+        /// Where its data link listens.
+        address: Address,
+    },
+    /// A worker that was introduced is gone: ask it nothing more.
+    WorkerGone(WorkerId),
+    /// Run a task.
+    Run(Box<Assignment>),
+    /// Forget a run: abort it if it has not started; if it has, drop its result. Nothing is reported.
+    Cancel {
+        /// The task.
+        key: Key,
+        /// The run. A later run of the same key is not touched.
+        run: RunId,
+    },
+    /// Drop these values. One that a running task uses is dropped when that task ends.
+    Free(Vec<Key>),
+    /// Who holds a key now, in answer to [`Missing`](WorkerToScheduler::Missing).
+    Holders {
+        /// The key.
+        key: Key,
+        /// Who holds it.
+        holders: SmallVec<[WorkerId; 1]>,
+    },
+    /// Hand over tasks that have not started, in favour of another worker.
+    Steal {
+        /// The request, which the answer carries back.
+        request: RequestId,
+        /// The runs asked for.
+        runs: Vec<(Key, RunId)>,
+    },
+    /// Start nothing new; finish what runs; then leave.
+    Retire,
+    /// Leave now, for this reason. Nothing more will be accepted from this incarnation.
+    Dismiss(Arc<str>),
+}
+
+/// A run of a task on a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The task.
+    pub task: TaskName,
+    /// The run.
+    pub run: RunId,
+    /// Which attempt this is, from 1, for error messages.
+    pub attempt: u32,
+    /// Lower runs first.
+    pub priority: Priority,
+    /// The call, opaque to the scheduler.
+    pub spec: Payload,
+    /// What it needs, with those who hold it. An item without holders is made on this same worker, by a task sent before:
+    /// this one starts when that value exists (it was *sent ahead*).
+    pub dependencies: Vec<DependencyInfo>,
+    /// What it takes of the worker's declared resources while it runs.
+    pub resources: Vec<(Arc<str>, Quantity)>,
+    /// Whether a client waits for the result: a short one should come along with the report.
+    pub wanted: bool,
+}
+
+/// A task's place among others: user priority, then submission, then place in the graph. Lower runs first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Priority {
+    /// The user's priority, negated: a higher one runs first.
+    pub user: i32,
+    /// Earlier submissions run first.
+    pub generation: u64,
+    /// The place in the graph's depth-first order.
+    pub order: u64,
+}
+
+/// A value that an assigned task needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DependencyInfo {
+    /// The key.
+    pub key: Key,
+    /// Its length.
+    pub nbytes: u64,
+    /// Who holds it.
+    pub holders: SmallVec<[WorkerId; 1]>,
+}
+
+/// What a worker says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum WorkerToScheduler {
+    /// A run has started: its task's inputs are held here until it ends. May be left out when the end is in the same
+    /// batch.
+    Started {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
+    /// A run has ended well; the value is held here.
+    Finished {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// The value's length.
+        nbytes: u64,
+        /// How long the task's own code took.
+        took: Duration,
+        /// The value itself, if a client waits for it and it is short or in the client's process.
+        value: Option<Payload>,
+    },
+    /// A run has ended badly, by the task's own doing.
+    Failed {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// What happened. The scheduler adds the task's name, the worker and the attempt.
+        failure: Box<Failure>,
+        /// How long the task's own code took.
+        took: Duration,
+    },
+    /// A run could not be started, by nobody's doing in particular, and should be assigned again.
+    Returned {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Copies of these values were fetched and are held here too, with their lengths.
+    Added(Vec<(Key, u64)>),
+    /// These values are no longer held here.
+    Dropped(Vec<Key>),
+    /// A value needed by a run can't be had from these holders, or no holder is known.
+    Missing {
+        /// The value.
+        key: Key,
+        /// The holders that did not have it, or did not answer.
+        holders: SmallVec<[WorkerId; 1]>,
+    },
+    /// The answer to [`Steal`](SchedulerToWorker::Steal): the runs given up. The others have started or ended.
+    Stolen {
+        /// The request.
+        request: RequestId,
+        /// The runs given up, which this worker has forgotten.
+        runs: Vec<(Key, RunId)>,
+    },
+    /// The worker starts nothing new for want of memory, or takes work again.
+    Paused(bool),
+    /// What the worker measures of itself, now and then.
+    Health {
+        /// Memory of all values held, in bytes.
+        bytes: u64,
+        /// Values held.
+        values: u64,
+    },
+    /// The worker leaves by its own will; nothing is to be blamed on anybody.
+    Goodbye(Arc<str>),
+}
+
+impl SchedulerToWorker {
+    pub(super) fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::Run(assignment) => Some(&assignment.spec),
+            _ => None,
+        }
+    }
+
+    pub(super) fn payload_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            Self::Run(assignment) => Some(&mut assignment.spec),
+            _ => None,
+        }
+    }
+}
+
+impl WorkerToScheduler {
+    pub(super) fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::Finished { value, .. } => value.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn payload_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            Self::Finished { value, .. } => value.as_mut(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What a caller may ask of one call, beyond its result.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::Key;
+
+/// Options of one call, as they travel to the scheduler. Most calls have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TaskOptions {
+    /// How often the task is run again after an error of its own.
+    pub retries: u32,
+    /// Higher runs first, among the tasks of one client.
+    pub priority: i32,
+    /// The key that the caller chose, by name.
+    pub name: Option<Arc<str>>,
+    /// With `name`: the hash of the call itself, by which two different calls under one name are told apart.
+    pub fingerprint: Option<Key>,
+    /// Addresses, names or hosts of workers that may run it; empty for any.
+    pub workers: Vec<Arc<str>>,
+    /// Whether other workers may run it while none of `workers` is there.
+    pub allow_other_workers: bool,
+    /// What it takes of its worker's declared resources while it runs.
+    pub resources: Vec<(Arc<str>, Quantity)>,
+}
+
+/// An amount of a resource, in millionths, so that sums are exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Quantity(pub u64);
+
+impl Quantity {
+    /// The nearest quantity; nothing for a negative or undefined amount.
+    pub fn from_f64(amount: f64) -> Self {
+        // A float beyond the range is cut to it by `as`, and NaN becomes 0.
+        Quantity((amount * 1e6).round() as u64)
+    }
+
+    /// The amount as a float.
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+/// What `#[task(…)]` says of every call of a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// How often a call is run again after an error of its own.
+    pub retries: u32,
+    /// Higher runs first.
+    pub priority: i32,
+    /// Whether two equal calls are two tasks.
+    pub impure: bool,
+}
+
+impl Defaults {
+    /// What a bare `#[task]` says.
+    pub const NONE: Defaults = Defaults { retries: 0, priority: 0, impure: false };
+}

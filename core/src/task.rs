@@ -1,0 +1,173 @@
+//! Task functions as a worker sees them: a name, and a trampoline from erased inputs to an erased result.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, sync::OnceLock};
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::{
+    error::{ErrorKind, Failure},
+    function::{FunctionId, FunctionInfo, Identity},
+    key::Key,
+    options::Defaults,
+    value::{Datum, Value},
+};
+
+/// What `#[task]` makes of a function. There is one static of these per function, or per instance of a generic one.
+pub struct TaskDef {
+    /// Which function it is.
+    pub identity: Identity,
+    /// The parameters' names, in order.
+    pub parameters: &'static [&'static str],
+    /// Runs the function.
+    pub call: fn(Inputs) -> Ran,
+    /// What the attribute says of every call.
+    pub defaults: Defaults,
+    info: OnceLock<FunctionInfo>,
+}
+
+impl TaskDef {
+    /// Describes a function. Made by the macro; `const`, so that it can be a static.
+    pub const fn new(
+        identity: Identity,
+        parameters: &'static [&'static str],
+        call: fn(Inputs) -> Ran,
+        defaults: Defaults,
+    ) -> Self {
+        TaskDef { identity, parameters, call, defaults, info: OnceLock::new() }
+    }
+
+    /// The function's id, hashed on first use.
+    pub fn id(&self) -> FunctionId {
+        self.info().id
+    }
+
+    /// What people are shown, made on first use.
+    pub fn info(&self) -> &FunctionInfo {
+        self.info.get_or_init(|| self.identity.info())
+    }
+}
+
+impl fmt::Debug for TaskDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskDef({} at {}:{})", self.identity.name, self.identity.file, self.identity.line)
+    }
+}
+
+/// A type that stands for a task function: the twin that `#[task]` puts into the type namespace.
+pub trait TaskItem {
+    /// The function's definition.
+    const DEF: &'static TaskDef;
+}
+
+/// What a trampoline returns: the outcome, or for an `async fn` the future of it.
+pub enum Ran {
+    /// The function returned.
+    Done(Result<Datum, Failure>),
+    /// The function goes on asynchronously, without a thread of its own.
+    Future(Pin<Box<dyn Future<Output = Result<Datum, Failure>> + Send>>),
+}
+
+/// The arguments of one call, with every key replaced by its value.
+#[derive(Debug)]
+pub struct Inputs(SmallVec<[Input; 2]>);
+
+/// One argument.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// One value.
+    One(Datum),
+    /// A `Vec<T>` or `&[T]` parameter that was given a list of futures.
+    List(Vec<Datum>),
+}
+
+impl Inputs {
+    /// Arguments in the order of the parameters.
+    pub fn new(inputs: impl IntoIterator<Item = Input>) -> Self {
+        Inputs(inputs.into_iter().collect())
+    }
+
+    /// Argument `index`, shared.
+    ///
+    /// # Errors
+    /// If it is missing, of another type, or does not decode.
+    pub fn shared<T: Value>(&self, index: usize) -> Result<Arc<T>, Failure> {
+        match self.get(index)? {
+            Input::One(datum) => datum.shared().map_err(|e| argument(index, e)),
+            Input::List(_) => Err(argument(index, "a list was given where one value is wanted")),
+        }
+    }
+
+    /// Argument `index` as a list of values, each cloned if the list is of futures.
+    ///
+    /// # Errors
+    /// As [`Inputs::shared`].
+    pub fn list<T: Value + Clone>(&self, index: usize) -> Result<Arc<Vec<T>>, Failure> {
+        match self.get(index)? {
+            Input::One(datum) => datum.shared().map_err(|e| argument(index, e)),
+            Input::List(items) => {
+                let values = items.iter().map(|item| item.shared::<T>().map(|shared| (*shared).clone()));
+                Ok(Arc::new(values.collect::<Result<_, _>>().map_err(|e| argument(index, e))?))
+            }
+        }
+    }
+
+    /// Argument `index` as a list of shared values; none is copied if the list is of futures.
+    ///
+    /// # Errors
+    /// As [`Inputs::shared`].
+    pub fn shares<T: Value + Clone>(&self, index: usize) -> Result<Vec<Arc<T>>, Failure> {
+        match self.get(index)? {
+            Input::One(datum) => {
+                let values = datum.shared::<Vec<T>>().map_err(|e| argument(index, e))?;
+                Ok(values.iter().cloned().map(Arc::new).collect())
+            }
+            Input::List(items) => {
+                items.iter().map(Datum::shared).collect::<Result<_, _>>().map_err(|e| argument(index, e))
+            }
+        }
+    }
+
+    fn get(&self, index: usize) -> Result<&Input, Failure> {
+        self.0.get(index).ok_or_else(|| argument(index, "it is missing from the call"))
+    }
+}
+
+fn argument(index: usize, reason: impl fmt::Display) -> Failure {
+    Failure::new(ErrorKind::Decode, format!("argument {}: {reason}", index + 1))
+}
+
+/// A task as people see it: `inc-5f3a91c2`, or the name that its caller chose.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskName {
+    /// The key.
+    pub key: Key,
+    /// The function's short name, or the chosen name.
+    pub name: Arc<str>,
+    /// Whether `name` was chosen by the caller and stands for the key by itself.
+    pub chosen: bool,
+}
+
+impl TaskName {
+    /// The name of a call of the function called `function`.
+    pub fn of_call(function: Arc<str>, key: Key) -> Self {
+        TaskName { key, name: function, chosen: false }
+    }
+
+    /// A name chosen with `.key("…")`.
+    pub fn chosen(name: Arc<str>, key: Key) -> Self {
+        TaskName { key, name, chosen: true }
+    }
+}
+
+impl fmt::Display for TaskName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.chosen { f.write_str(&self.name) } else { write!(f, "{}-{}", self.name, self.key) }
+    }
+}
+
+impl fmt::Debug for TaskName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

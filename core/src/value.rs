@@ -1,0 +1,217 @@
+//! Values without their types: what the scheduler's shell, stores and transports hold.
+
+use std::{
+    any::{Any, type_name},
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    encode,
+    error::{EncodeError, ValueError},
+    key::KeyHasher,
+};
+
+/// What a task may take and return. Implemented for everything that serde can write and read and that threads may share.
+///
+/// Values are encoded with postcard, which is not self-describing: `serde_json::Value`, `#[serde(untagged)]`, `flatten`
+/// and `skip_serializing_if` do not survive it. Wrap such a value in [`Json`](crate::json::Json).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a task's argument or result",
+    label = "not a value that can travel",
+    note = "a value implements serde's `Serialize` and `Deserialize`, is `Send + Sync`, and borrows nothing"
+)]
+pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
+
+/// A [`Value`] behind a pointer that has forgotten its type.
+pub trait ErasedValue: Any + Send + Sync {
+    /// The value as bytes.
+    ///
+    /// # Errors
+    /// If its `Serialize` refuses.
+    fn encode(&self) -> Result<Bytes, EncodeError>;
+
+    /// Feeds the value's encoding to `hasher`.
+    ///
+    /// # Errors
+    /// If its `Serialize` refuses.
+    fn hash_into(&self, hasher: &mut KeyHasher) -> Result<(), EncodeError>;
+
+    /// The memory that the value takes, in bytes.
+    fn nbytes(&self) -> u64;
+
+    /// The value's type, as the compiler calls it.
+    fn type_name(&self) -> &'static str;
+}
+
+impl<T: Value> ErasedValue for T {
+    fn encode(&self) -> Result<Bytes, EncodeError> {
+        encode::encode(self)
+    }
+
+    fn hash_into(&self, hasher: &mut KeyHasher) -> Result<(), EncodeError> {
+        encode::hash(self, hasher)
+    }
+
+    fn nbytes(&self) -> u64 {
+        encode::nbytes(self)
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+/// A shared value of any type: a pointer in the process that made it, bytes where it came from outside, decoded once, on
+/// first use. Cloning copies the pointer.
+#[derive(Clone)]
+pub struct Datum(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Typed(Arc<dyn ErasedValue>),
+    Encoded(Arc<Encoded>),
+}
+
+struct Encoded {
+    bytes: Bytes,
+    typed: OnceLock<Arc<dyn ErasedValue>>,
+}
+
+impl Datum {
+    /// Wraps a value.
+    pub fn new<T: Value>(value: T) -> Self {
+        Datum::from_shared(Arc::new(value))
+    }
+
+    /// Wraps a value that is shared already.
+    pub fn from_shared<T: Value>(value: Arc<T>) -> Self {
+        Datum(Repr::Typed(value))
+    }
+
+    /// Wraps bytes that [`Datum::encode`] made, here or in another process.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Datum(Repr::Encoded(Arc::new(Encoded { bytes, typed: OnceLock::new() })))
+    }
+
+    /// The value as bytes; those it came as, if it came from outside.
+    ///
+    /// # Errors
+    /// If the value's `Serialize` refuses.
+    pub fn encode(&self) -> Result<Bytes, EncodeError> {
+        match &self.0 {
+            Repr::Typed(value) => value.encode(),
+            Repr::Encoded(encoded) => Ok(encoded.bytes.clone()),
+        }
+    }
+
+    /// The same value with its bytes at hand, so that several receivers cost one encoding. It then holds both.
+    ///
+    /// # Errors
+    /// If the value's `Serialize` refuses.
+    pub fn with_bytes(&self) -> Result<Datum, EncodeError> {
+        match &self.0 {
+            Repr::Encoded(_) => Ok(self.clone()),
+            Repr::Typed(value) => {
+                let encoded = Encoded { bytes: value.encode()?, typed: OnceLock::from(value.clone()) };
+                Ok(Datum(Repr::Encoded(Arc::new(encoded))))
+            }
+        }
+    }
+
+    /// The value itself, shared. Decodes it on first use.
+    ///
+    /// # Errors
+    /// If it is of another type, or its bytes are no `T`.
+    pub fn shared<T: Value>(&self) -> Result<Arc<T>, ValueError> {
+        let typed = match &self.0 {
+            Repr::Typed(value) => value.clone(),
+            Repr::Encoded(encoded) => match encoded.typed.get() {
+                Some(value) => value.clone(),
+                None => {
+                    let value = Arc::new(encode::decode::<T>(&encoded.bytes)?);
+                    // Of two threads that decode at once the first wins, so that all share one value.
+                    encoded.typed.get_or_init(|| value).clone()
+                }
+            },
+        };
+        let had = (*typed).type_name();
+        let any: Arc<dyn Any + Send + Sync> = typed;
+        any.downcast().map_err(|_| ValueError::Type { had: had.to_owned(), wanted: type_name::<T>().to_owned() })
+    }
+
+    /// The value itself, copied unless this is the last pointer to it.
+    ///
+    /// # Errors
+    /// As [`Datum::shared`].
+    pub fn into_value<T: Value + Clone>(self) -> Result<T, ValueError> {
+        let shared = self.shared::<T>()?;
+        drop(self);
+        Ok(Arc::unwrap_or_clone(shared))
+    }
+
+    /// The memory that the value takes, in bytes.
+    pub fn nbytes(&self) -> u64 {
+        match &self.0 {
+            Repr::Typed(value) => (**value).nbytes(),
+            Repr::Encoded(encoded) => encoded.bytes.len() as u64,
+        }
+    }
+
+    /// The value's type, if it is known here: it is not for bytes that nobody has decoded.
+    pub fn type_name(&self) -> Option<&'static str> {
+        match &self.0 {
+            Repr::Typed(value) => Some((**value).type_name()),
+            Repr::Encoded(encoded) => encoded.typed.get().map(|value| (**value).type_name()),
+        }
+    }
+
+    pub(crate) fn hash_into(&self, hasher: &mut KeyHasher) -> Result<(), EncodeError> {
+        match &self.0 {
+            Repr::Typed(value) => (**value).hash_into(hasher),
+            Repr::Encoded(encoded) => {
+                hasher.bytes(&encoded.bytes);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Datum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Datum({}, {} bytes)", self.type_name().unwrap_or("encoded"), self.nbytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_comes_back_as_it_went() {
+        let datum = Datum::new(vec![1i64, 2, 3]);
+        assert_eq!(*datum.shared::<Vec<i64>>().unwrap(), [1, 2, 3]);
+        let there = Datum::from_bytes(datum.encode().unwrap());
+        assert_eq!(*there.shared::<Vec<i64>>().unwrap(), [1, 2, 3]);
+        assert!(Arc::ptr_eq(&there.shared::<Vec<i64>>().unwrap(), &there.shared::<Vec<i64>>().unwrap()));
+    }
+
+    #[test]
+    fn another_type_is_named() {
+        let error = Datum::new(1i64).shared::<String>().unwrap_err();
+        assert_eq!(error.to_string(), "the value is i64, but alloc::string::String was asked for");
+    }
+
+    #[test]
+    fn the_last_pointer_gives_the_value_away() {
+        let text = String::from("here");
+        let place = text.as_ptr();
+        let back: String = Datum::new(text).into_value().unwrap();
+        assert_eq!(back.as_ptr(), place);
+    }
+}
