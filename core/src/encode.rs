@@ -91,7 +91,7 @@ macro_rules! raw_vectors {
         fn from_raw<T: 'static>(bytes: &[u8]) -> Option<Result<T, DecodeError>> {
             $(if TypeId::of::<T>() == TypeId::of::<Vec<$element>>() {
                 const WIDTH: usize = size_of::<$element>();
-                if bytes.len() % WIDTH != 0 {
+                if !bytes.len().is_multiple_of(WIDTH) {
                     return Some(Err(DecodeError::of::<T>(format_args!("{} bytes are no multiple of {WIDTH}", bytes.len()))));
                 }
                 let vector: Vec<$element> = bytemuck::allocation::pod_collect_to_vec(bytes);

@@ -235,6 +235,12 @@ impl TaskError {
     }
 }
 
+impl From<Box<Failure>> for TaskError {
+    fn from(failure: Box<Failure>) -> Self {
+        TaskError::from(*failure)
+    }
+}
+
 impl From<Failure> for TaskError {
     fn from(failure: Failure) -> Self {
         TaskError(Arc::new(Report {

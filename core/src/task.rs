@@ -63,9 +63,9 @@ pub trait TaskItem {
 /// What a trampoline returns: the outcome, or for an `async fn` the future of it.
 pub enum Ran {
     /// The function returned.
-    Done(Result<Datum, Failure>),
+    Done(Result<Datum, Box<Failure>>),
     /// The function goes on asynchronously, without a thread of its own.
-    Future(Pin<Box<dyn Future<Output = Result<Datum, Failure>> + Send>>),
+    Future(Pin<Box<dyn Future<Output = Result<Datum, Box<Failure>>> + Send>>),
 }
 
 /// The arguments of one call, with every key replaced by its value.
@@ -91,7 +91,7 @@ impl Inputs {
     ///
     /// # Errors
     /// If it is missing, of another type, or does not decode.
-    pub fn shared<T: Value>(&self, index: usize) -> Result<Arc<T>, Failure> {
+    pub fn shared<T: Value>(&self, index: usize) -> Result<Arc<T>, Box<Failure>> {
         match self.get(index)? {
             Input::One(datum) => datum.shared().map_err(|e| argument(index, e)),
             Input::List(_) => Err(argument(index, "a list was given where one value is wanted")),
@@ -102,7 +102,7 @@ impl Inputs {
     ///
     /// # Errors
     /// As [`Inputs::shared`].
-    pub fn list<T: Value + Clone>(&self, index: usize) -> Result<Arc<Vec<T>>, Failure> {
+    pub fn list<T: Value + Clone>(&self, index: usize) -> Result<Arc<Vec<T>>, Box<Failure>> {
         match self.get(index)? {
             Input::One(datum) => datum.shared().map_err(|e| argument(index, e)),
             Input::List(items) => {
@@ -116,7 +116,7 @@ impl Inputs {
     ///
     /// # Errors
     /// As [`Inputs::shared`].
-    pub fn shares<T: Value + Clone>(&self, index: usize) -> Result<Vec<Arc<T>>, Failure> {
+    pub fn shares<T: Value + Clone>(&self, index: usize) -> Result<Vec<Arc<T>>, Box<Failure>> {
         match self.get(index)? {
             Input::One(datum) => {
                 let values = datum.shared::<Vec<T>>().map_err(|e| argument(index, e))?;
@@ -128,13 +128,13 @@ impl Inputs {
         }
     }
 
-    fn get(&self, index: usize) -> Result<&Input, Failure> {
+    fn get(&self, index: usize) -> Result<&Input, Box<Failure>> {
         self.0.get(index).ok_or_else(|| argument(index, "it is missing from the call"))
     }
 }
 
-fn argument(index: usize, reason: impl fmt::Display) -> Failure {
-    Failure::new(ErrorKind::Decode, format!("argument {}: {reason}", index + 1))
+fn argument(index: usize, reason: impl fmt::Display) -> Box<Failure> {
+    Box::new(Failure::new(ErrorKind::Decode, format!("argument {}: {reason}", index + 1)))
 }
 
 /// A task as people see it: `inc-5f3a91c2`, or the name that its caller chose.
