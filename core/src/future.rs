@@ -219,6 +219,21 @@ impl Handle {
         });
     }
 
+    /// Asks for the value to be brought here as soon as there is one, without waiting for it.
+    pub fn want_value(&self) {
+        let fetch = {
+            let mut cell = self.cell();
+            cell.value_wanted = true;
+            match &mut cell.state {
+                State::Finished { fetching } => !std::mem::replace(fetching, true),
+                _ => false,
+            }
+        };
+        if fetch {
+            self.0.owner.fetch(self);
+        }
+    }
+
     /// Asks the client to cancel the task. The handle settles at once.
     pub fn cancel(&self) {
         self.0.owner.cancel(self);

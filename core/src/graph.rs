@@ -25,7 +25,6 @@ mod plan;
 pub(crate) mod run;
 
 pub use arg::{Arg, Call};
-pub(crate) use call::encode as encode_call;
 pub use call::{CallError, Invocation};
 pub use delayed::Delayed;
 pub(crate) use delayed::short_type_name;
@@ -102,6 +101,11 @@ impl Node {
     /// The key that [`plan`] gave this node, if it was planned.
     pub fn key(&self) -> Option<Key> {
         self.keyed.get().map(|keyed| keyed.key)
+    }
+
+    /// The hash of the call itself, if the node was planned: the key, unless the caller chose one.
+    pub fn fingerprint(&self) -> Option<Key> {
+        self.keyed.get().map(|keyed| keyed.fingerprint)
     }
 
     /// The name that people see, if the node was planned.

@@ -25,7 +25,7 @@ enum Repr {
     Absent(u64),
     Bytes(Bytes),
     Value(Datum),
-    Call(Arc<Node>),
+    Call(Invocation),
 }
 
 impl Payload {
@@ -39,9 +39,9 @@ impl Payload {
         Payload(Repr::Value(value))
     }
 
-    /// A planned call of this process.
-    pub fn from_call(node: Arc<Node>) -> Self {
-        Payload(Repr::Call(node))
+    /// A planned call of this process. It holds the call's own arguments, and of all others only their keys.
+    pub fn from_call(node: &Arc<Node>) -> Self {
+        Payload(Repr::Call(Invocation::of_node(node)))
     }
 
     /// The length in bytes: exact for bytes, the memory taken for a value, nothing for a call in this process.
@@ -67,7 +67,7 @@ impl Payload {
         match &self.0 {
             Repr::Bytes(bytes) => Ok(bytes.clone()),
             Repr::Value(value) => value.encode(),
-            Repr::Call(node) => crate::graph::encode_call(node),
+            Repr::Call(call) => call.encode(),
             Repr::Absent(len) => {
                 Err(EncodeError { type_name: "payload".to_owned(), message: format!("its {len} bytes are not here") })
             }
@@ -101,7 +101,7 @@ impl Payload {
     /// If its function is unknown here, or its bytes are no call.
     pub fn call(&self, registry: &Registry) -> Result<Invocation, CallError> {
         match &self.0 {
-            Repr::Call(node) => Ok(Invocation::of_node(node.clone())),
+            Repr::Call(call) => Ok(call.clone()),
             Repr::Bytes(bytes) => Invocation::decode(bytes, registry),
             Repr::Absent(_) | Repr::Value(_) => Err(CallError::Malformed(format!("{self:?} is no call"))),
         }
@@ -119,7 +119,7 @@ impl fmt::Debug for Payload {
             Repr::Absent(len) => write!(f, "Payload({len} bytes, absent)"),
             Repr::Bytes(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
             Repr::Value(value) => write!(f, "Payload({value:?})"),
-            Repr::Call(node) => write!(f, "Payload(call of {})", node.def.identity.name),
+            Repr::Call(call) => write!(f, "Payload(call of {})", call.def.identity.name),
         }
     }
 }
@@ -130,7 +130,7 @@ impl PartialEq for Payload {
         match (&self.0, &other.0) {
             (Repr::Bytes(a), Repr::Bytes(b)) => a == b,
             (Repr::Absent(a), Repr::Absent(b)) => a == b,
-            (Repr::Call(a), Repr::Call(b)) => Arc::ptr_eq(a, b),
+            (Repr::Call(a), Repr::Call(b)) => a.is_same(b),
             _ => false,
         }
     }

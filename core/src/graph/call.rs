@@ -27,10 +27,10 @@ pub struct Invocation {
 
 #[derive(Clone, Debug)]
 enum Slots {
-    /// In the process that built the graph.
+    /// A node of this process whose arguments are all inline.
     Node(Arc<Node>),
-    /// From another process.
-    Decoded(Arc<[WireSlot]>),
+    /// Values and keys only: from another process, or cut off from a graph of this one.
+    Loose(Arc<[LooseSlot]>),
 }
 
 /// A call can't be made here.
@@ -48,17 +48,17 @@ pub enum CallError {
 #[derive(Serialize, Deserialize)]
 struct WireCall {
     function: FunctionId,
-    slots: SmallVec<[WireSlot; 2]>,
+    slots: SmallVec<[LooseSlot; 2]>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum WireSlot {
-    One(WireItem),
-    List(Vec<WireItem>),
+enum LooseSlot {
+    One(LooseItem),
+    List(Vec<LooseItem>),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum WireItem {
+enum LooseItem {
     Inline(#[serde(with = "inline")] Datum),
     Key(Key),
 }
@@ -76,28 +76,30 @@ mod inline {
     }
 }
 
-/// The bytes of a planned call.
-pub(crate) fn encode(node: &Node) -> Result<Bytes, EncodeError> {
-    let item = |item: &Item| match item {
-        Item::Inline(value) => WireItem::Inline(value.clone()),
-        other => WireItem::Key(other.key().expect("only inline values have no key")),
-    };
-    let slots = node.slots().iter().map(|slot| match slot {
-        Slot::One(one) => WireSlot::One(item(one)),
-        Slot::List(items) => WireSlot::List(items.iter().map(item).collect()),
-    });
-    let call = WireCall { function: node.def.id(), slots: slots.collect() };
-    let bytes = postcard::to_stdvec(&call).map_err(|error| {
-        let name = node.def.info().name.to_string();
-        EncodeError { type_name: format!("a call of `{name}`"), message: error.to_string() }
-    })?;
-    Ok(bytes.into())
-}
-
 impl Invocation {
-    /// The call of a node in this process.
-    pub(crate) fn of_node(node: Arc<Node>) -> Self {
-        Invocation { def: node.def, slots: Slots::Node(node) }
+    /// The call of a planned node, without the graph around it: whoever holds the call must keep neither other calls
+    /// alive nor futures wanted.
+    pub(crate) fn of_node(node: &Arc<Node>) -> Self {
+        let slots = if node.items().all(|item| matches!(item, Item::Inline(_))) {
+            Slots::Node(node.clone())
+        } else {
+            Slots::Loose(node.slots().iter().map(loose).collect())
+        };
+        Invocation { def: node.def, slots }
+    }
+
+    /// The call as bytes.
+    pub(crate) fn encode(&self) -> Result<Bytes, EncodeError> {
+        let slots = match &self.slots {
+            Slots::Node(node) => node.slots().iter().map(loose).collect(),
+            Slots::Loose(slots) => slots.iter().cloned().collect(),
+        };
+        let call = WireCall { function: self.def.id(), slots };
+        let bytes = postcard::to_stdvec(&call).map_err(|error| {
+            let type_name = format!("a call of `{}`", self.def.info().name);
+            EncodeError { type_name, message: error.to_string() }
+        })?;
+        Ok(bytes.into())
     }
 
     /// Decodes a call and looks its function up.
@@ -108,7 +110,7 @@ impl Invocation {
             let (had, wanted) = (call.slots.len(), def.parameters.len());
             return Err(CallError::Malformed(format!("{had} arguments where {wanted} are taken")));
         }
-        Ok(Invocation { def, slots: Slots::Decoded(call.slots.into_vec().into()) })
+        Ok(Invocation { def, slots: Slots::Loose(call.slots.into_vec().into()) })
     }
 
     /// The arguments, each key replaced by the value that `value_of` has for it.
@@ -129,23 +131,43 @@ impl Invocation {
                 });
                 inputs.collect::<Result<SmallVec<[_; 2]>, _>>().map(Inputs::new)
             }
-            Slots::Decoded(slots) => {
-                let mut item = |item: &WireItem| match item {
-                    WireItem::Inline(value) => Ok(value.clone()),
-                    WireItem::Key(key) => fetch(*key),
+            Slots::Loose(slots) => {
+                let mut item = |item: &LooseItem| match item {
+                    LooseItem::Inline(value) => Ok(value.clone()),
+                    LooseItem::Key(key) => fetch(*key),
                 };
                 let inputs = slots.iter().map(|slot| match slot {
-                    WireSlot::One(one) => item(one).map(Input::One),
-                    WireSlot::List(items) => items.iter().map(&mut item).collect::<Result<_, _>>().map(Input::List),
+                    LooseSlot::One(one) => item(one).map(Input::One),
+                    LooseSlot::List(items) => items.iter().map(&mut item).collect::<Result<_, _>>().map(Input::List),
                 });
                 inputs.collect::<Result<SmallVec<[_; 2]>, _>>().map(Inputs::new)
             }
         }
     }
 
+    /// Whether both are the same call by pointer.
+    pub(crate) fn is_same(&self, other: &Invocation) -> bool {
+        match (&self.slots, &other.slots) {
+            (Slots::Node(a), Slots::Node(b)) => Arc::ptr_eq(a, b),
+            (Slots::Loose(a), Slots::Loose(b)) => std::ptr::eq(self.def, other.def) && Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// Makes the call.
     pub fn run(&self, inputs: Inputs) -> crate::task::Ran {
         (self.def.call)(inputs)
+    }
+}
+
+fn loose(slot: &Slot) -> LooseSlot {
+    let item = |item: &Item| match item {
+        Item::Inline(value) => LooseItem::Inline(value.clone()),
+        other => LooseItem::Key(other.key().expect("only inline values have no key")),
+    };
+    match slot {
+        Slot::One(one) => LooseSlot::One(item(one)),
+        Slot::List(items) => LooseSlot::List(items.iter().map(item).collect()),
     }
 }
 
