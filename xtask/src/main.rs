@@ -1,2 +1,57 @@
-//! placeholder
-fn main() {}
+//! How everything in this repository is run: `cargo xtask COMMAND`.
+//!
+//! One file a command. Nothing here depends on a crate of the workspace: what is needed of them is built by cargo and
+//! started as a program, so this package compiles even while they do not.
+
+mod bench;
+mod bench_macros;
+mod ci;
+mod cluster;
+mod data;
+mod process;
+mod sim;
+mod test;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// How everything in this repository is run.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs every test: the workspace's, those in the documentation, and those of each combination of features
+    Test(test::Options),
+    /// Starts a local cluster of worker processes over QUIC, and a command that uses it
+    Cluster(cluster::Options),
+    /// Brings data sets for the examples
+    #[command(subcommand)]
+    Data(data::Options),
+    /// Runs benchmarks
+    #[command(subcommand)]
+    Bench(bench::Options),
+    /// Simulates whole clusters, with faults, from a seed
+    Sim(sim::Options),
+    /// Checks the repository against its own rules: dependencies, purity, documents, licences
+    Tidy,
+    /// Does what continuous integration does
+    Ci,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Test(options) => test::run(options),
+        Command::Cluster(options) => cluster::run(options),
+        Command::Data(options) => data::run(options),
+        Command::Bench(options) => bench::run(options),
+        Command::Sim(options) => sim::run(options),
+        Command::Tidy => tidy::run(),
+        Command::Ci => ci::run(),
+    }
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask data`: data sets for the examples, brought here, checked, and cut into the files that examples read.
+//!
+//! Nothing of them is kept in the repository but a small excerpt for tests.
+
+mod archive;
+mod excerpt;
+mod fetch;
+mod flights;
+
+use anyhow::Result;
+
+/// Which data set.
+#[derive(clap::Subcommand)]
+pub(crate) enum Options {
+    /// The 336,776 flights that left New York City in 2013, one file a month, in data/flights
+    Flights {
+        /// Also writes the excerpt that tests use, in client/tests/data/flights
+        #[arg(long)]
+        excerpt: bool,
+    },
+}
+
+/// Brings it.
+pub(crate) fn run(options: Options) -> Result<()> {
+    match options {
+        Options::Flights { excerpt } => {
+            flights::bring()?;
+            if excerpt { excerpt::write() } else { Ok(()) }
+        }
+    }
+}
