@@ -186,13 +186,55 @@ pub enum CloseReason {
     Stalled,
 }
 
+impl CloseReason {
+    /// What the other side is told of a close for this reason: the text of its [`CloseReason::Peer`].
+    pub fn for_peer(&self) -> String {
+        match self {
+            Self::Local => "as agreed".to_owned(),
+            reason => reason.to_string(),
+        }
+    }
+}
+
+/// A listener was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The place is no part of an address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Somebody listens there already.
+    #[error("{0} is taken: close the other listener first, or choose another place")]
+    Taken(Address),
+    /// The system, or the configuration, does not allow it.
+    #[error("can't listen at {place} as a {role}: {reason}")]
+    Refused {
+        /// Where.
+        place: String,
+        /// As what.
+        role: Role,
+        /// What is in the way.
+        reason: String,
+    },
+}
+
 /// A connection was not made.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address can't be read, or is another transport's.
+    /// The address can't be read.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// The address is another transport's, or its place means nothing to this one.
+    #[error("{address} is no address of the {scheme} transport: {reason}")]
+    Foreign {
+        /// The address.
+        address: Address,
+        /// The scheme that this transport takes.
+        scheme: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nobody answers.
     #[error("no {role} answers at {address}: {reason}")]
     Unreachable {
@@ -227,7 +269,7 @@ impl ConnectError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { refusal, .. } => refusal.is_retryable(),
-            Self::Address(_) | Self::Insecure { .. } => false,
+            Self::Address(_) | Self::Foreign { .. } | Self::Insecure { .. } => false,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     id::{EnvironmentId, Epoch, Incarnation},
     message::ProgramSpec,
     options::Quantity,
+    wire::LinkKind,
 };
 
 /// The version of every message in [`message`](crate::message). It changes with any change there.
@@ -197,6 +198,22 @@ impl Hello {
             Purpose::Worker(_) => Role::Worker,
             Purpose::Supervisor { .. } => Role::Supervisor,
             Purpose::Data { role, .. } => *role,
+        }
+    }
+
+    /// What the caller takes the listener for.
+    pub fn callee(&self) -> Role {
+        match &self.purpose {
+            Purpose::Client { .. } | Purpose::Worker(_) | Purpose::Supervisor { .. } => Role::Scheduler,
+            Purpose::Data { .. } => Role::Worker,
+        }
+    }
+
+    /// Which kind of link is asked for.
+    pub fn link(&self) -> LinkKind {
+        match &self.purpose {
+            Purpose::Client { .. } | Purpose::Worker(_) | Purpose::Supervisor { .. } => LinkKind::Control,
+            Purpose::Data { .. } => LinkKind::Data,
         }
     }
 
