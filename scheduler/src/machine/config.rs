@@ -1,0 +1,69 @@
+//! What an operator may choose.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The machine's settings. They never change while it lives, and belong to a recording: the same settings and events give
+/// the same actions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Config {
+    /// How many workers may die while they run a task before the task fails. As Dask's `allowed-failures`.
+    pub allowed_failures: u32,
+    /// How often a task's value may be lost by a failed transfer, or the task handed back by workers, before it fails.
+    /// Two workers that can't reach each other would else send the scheduler round in circles.
+    pub allowed_losses: u32,
+    /// After so long without a worker that could run it, a task fails.
+    pub no_worker_timeout: Duration,
+    /// After so long without a worker that could run their task, clients are told what is missing.
+    pub notice_after: Duration,
+    /// So long after the last client of a program has gone, supervisors are told to end its workers.
+    pub stop_after: Duration,
+    /// Bytes that a second moves between two workers, presumed until it is measured. The default is that of QUIC between
+    /// two processes of one host.
+    pub bandwidth_bytes_per_second: u64,
+    /// The time before the first byte of a transfer.
+    pub latency: Duration,
+    /// How long a call of a function that was never measured is presumed to take. Long on purpose: until the first call
+    /// is measured (a moment for short ones) nothing is sent ahead of need, so calls that turn out to take seconds are
+    /// not stuck behind one another while other threads idle. Dask presumes 500 ms.
+    pub unknown_duration: Duration,
+    /// How much work a worker is fed ahead of what its threads are running: a few round trips' worth.
+    pub prefetch_time: Duration,
+    /// While the wait for a thread is below this, one task more than there are threads is sent all the same: it hides
+    /// the round trip between two tasks and can be stuck no longer than this.
+    pub prefetch_one_time: Duration,
+    /// How many tasks more than it has threads a worker may have at most, however short they are.
+    pub prefetch_tasks: u32,
+    /// How many tasks there may be. A submission beyond is refused.
+    pub max_tasks: u32,
+    /// How many functions there may be. A client that introduces more is sent away.
+    pub max_functions: u32,
+    /// How many submissions a client may have open at once.
+    pub max_open_submissions: u32,
+    /// Whether [`Action::Record`](super::Action::Record) is emitted.
+    pub records: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            allowed_failures: 3,
+            allowed_losses: 16,
+            no_worker_timeout: Duration::from_secs(300),
+            notice_after: Duration::from_secs(5),
+            stop_after: Duration::from_secs(10),
+            bandwidth_bytes_per_second: 1_000_000_000,
+            latency: Duration::from_micros(200),
+            unknown_duration: Duration::from_millis(100),
+            prefetch_time: Duration::from_millis(5),
+            prefetch_one_time: Duration::from_millis(100),
+            prefetch_tasks: 256,
+            max_tasks: 50_000_000,
+            max_functions: 1_000_000,
+            max_open_submissions: 4_096,
+            records: true,
+        }
+    }
+}
