@@ -80,6 +80,7 @@ impl Registry {
 
     /// What to tell somebody who asks for a function that is not here: the nearest names, and what is usually wrong.
     pub fn explain_unknown(&self, wanted: &str) -> String {
+        #[allow(clippy::disallowed_methods, reason = "they are sorted right below")]
         let mut near: Vec<_> = self
             .tasks
             .values()

@@ -43,7 +43,7 @@ fn by_hand(place: &Path) -> String {
 
 /// Downloads into a directory beside the place, and renames: an interrupted download is never taken for the package.
 fn bring(place: &Path) -> Result<()> {
-    let pip = PIPS.iter().find(|pip| answers(pip)).context("there is no pip: install Python 3 with pip")?;
+    let pip = PIPS.iter().find(answers).context("there is no pip: install Python 3 with pip")?;
     let beside = place.with_file_name(format!(".download-{}", std::process::id()));
     fs::create_dir_all(&beside).with_context(|| format!("{} can't be made", beside.display()))?;
     let downloaded = download(pip, &beside).and_then(|()| {
