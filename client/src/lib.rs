@@ -1,1 +1,83 @@
-//! placeholder
+//! Distributed futures for Rust: plain functions, run as tasks in this process or over many hosts.
+//!
+//! Mark a function `#[task]`, connect, submit calls of it, await the results:
+//!
+//! ```
+//! use brisk_client::{Client, task};
+//!
+//! #[task]
+//! fn inc(x: i64) -> i64 {
+//!     x + 1
+//! }
+//!
+//! #[task]
+//! fn add(x: i64, y: i64) -> i64 {
+//!     x + y
+//! }
+//!
+//! #[brisk_client::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // In this process by default; on a cluster when BRISK_SCHEDULER names one.
+//!     let client = Client::from_env().await?;
+//!     let x = client.submit(inc(1));
+//!     let y = client.submit(inc(2));
+//!     let sum = client.submit(add(&x, &y));
+//!     assert_eq!(sum.result().await?, 5);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! - A task function, called, describes the call: it returns a [`Delayed`]. [`Client::submit`] starts it and returns a
+//!   [`TaskFuture`], which can be awaited, and passed to other tasks.
+//! - Many at once: [`Client::map`], [`Client::gather`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
+//! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
+//! - Without async: [`blocking`].
+//! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
+
+pub use brisk_core::{
+    address::{Address, AddressError},
+    comm::{CloseReason, ConnectError},
+    error::{ErrorKind, Failure, Report, TaskError},
+    future::{Settled, Status, TaskFuture, Wait},
+    graph::{Arg, Call, Delayed},
+    json::Json,
+    key::Key,
+    registry::{DuplicateTask, Registry, RegistryBuilder},
+    task::TaskName,
+    value::Value,
+};
+pub use brisk_macros::{main, task, test};
+pub use brisk_scheduler::machine::{Record, Snapshot, What};
+
+mod as_completed;
+pub mod blocking;
+mod client;
+mod closing;
+mod connect;
+mod entry;
+mod error;
+mod local;
+mod process;
+mod progress;
+#[cfg(feature = "quic")]
+mod quic;
+mod runtime;
+mod session;
+mod sync;
+mod wait;
+
+pub use as_completed::AsCompleted;
+pub use client::{Calls, Client};
+pub use entry::init;
+pub use error::ClientError;
+pub use local::{LocalBuilder, LocalCluster};
+#[cfg(feature = "quic")]
+pub use process::supervisor;
+pub use progress::{Progress, progress};
+pub use wait::{Waited, wait, wait_first};
+
+#[doc(hidden)]
+pub mod private;
+
+#[doc(hidden)]
+pub use private as __private;

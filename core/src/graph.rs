@@ -22,13 +22,14 @@ mod arg;
 mod call;
 mod delayed;
 mod plan;
-pub(crate) mod run;
+mod run;
 
 pub use arg::{Arg, Call};
 pub use call::{CallError, Invocation};
 pub use delayed::Delayed;
 pub(crate) use delayed::short_type_name;
 pub use plan::{KeySource, Known, PlanError, PlannedTask, plan};
+pub use run::block_on;
 
 /// One call: a function, its arguments, its options.
 #[derive(Debug)]

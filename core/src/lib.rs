@@ -24,7 +24,11 @@ pub mod registry;
 pub mod state;
 pub mod task;
 #[cfg(feature = "testing")]
-#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the suite drives real transports, in real time")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the suite drives real transports, in real time"
+)]
 pub mod testing;
 pub mod time;
 pub mod typedef;

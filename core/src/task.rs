@@ -128,6 +128,35 @@ impl Inputs {
         }
     }
 
+    /// Argument `index` by value: moved if nobody else holds it, else cloned. It can be had once.
+    ///
+    /// # Errors
+    /// As [`Inputs::shared`].
+    pub fn owned<T: Value + Clone>(&mut self, index: usize) -> Result<T, Box<Failure>> {
+        match self.take(index)? {
+            Input::One(datum) => datum.into_value().map_err(|e| argument(index, e)),
+            Input::List(_) => Err(argument(index, "a list was given where one value is wanted")),
+        }
+    }
+
+    /// Argument `index` as a list by value, each item moved if nobody else holds it, else cloned. It can be had once.
+    ///
+    /// # Errors
+    /// As [`Inputs::shared`].
+    pub fn owned_list<T: Value + Clone>(&mut self, index: usize) -> Result<Vec<T>, Box<Failure>> {
+        match self.take(index)? {
+            Input::One(datum) => datum.into_value().map_err(|e| argument(index, e)),
+            Input::List(items) => {
+                items.into_iter().map(Datum::into_value).collect::<Result<_, _>>().map_err(|e| argument(index, e))
+            }
+        }
+    }
+
+    fn take(&mut self, index: usize) -> Result<Input, Box<Failure>> {
+        let input = self.0.get_mut(index).ok_or_else(|| argument(index, "it is missing from the call"))?;
+        Ok(std::mem::replace(input, Input::List(Vec::new())))
+    }
+
     fn get(&self, index: usize) -> Result<&Input, Box<Failure>> {
         self.0.get(index).ok_or_else(|| argument(index, "it is missing from the call"))
     }

@@ -79,7 +79,7 @@ impl Wake for Unpark {
 }
 
 /// Waits for a future in this thread. For futures that something else wakes; it drives no runtime.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);

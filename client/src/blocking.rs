@@ -1,0 +1,128 @@
+//! The same without async: [`Client`], and [`Block`] to wait for anything that can be awaited.
+//!
+//! ```
+//! use brisk_client::{blocking::{Block, Client}, task};
+//!
+//! #[task]
+//! fn inc(x: i64) -> i64 {
+//!     x + 1
+//! }
+//!
+//! # #[brisk_client::main]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::from_env()?;
+//!     let x = client.submit(inc(1));
+//!     let many = client.map(0..10, inc);
+//!     assert_eq!((&x).block()?, 2);
+//!     assert_eq!(client.gather(&many)?.len(), 10);
+//!     Ok(())
+//! }
+//! ```
+
+use std::{future::IntoFuture, ops::Deref, sync::Arc};
+
+use brisk_core::{error::TaskError, future::TaskFuture, graph::block_on, value::Value};
+
+use crate::error::ClientError;
+
+/// A [`Client`](crate::Client) whose waits block the thread. Everything that does not wait is that client's own:
+/// `submit`, `map`, `compute`.
+///
+/// Don't wait inside an async function: the wait would hold up everything else on its thread.
+#[derive(Clone, Debug)]
+pub struct Client(crate::Client);
+
+impl Client {
+    /// As [`Client::from_env`](crate::Client::from_env).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_env() -> Result<Client, ClientError> {
+        block_on(crate::Client::from_env()).map(Client)
+    }
+
+    /// A cluster of one's own, as [`Client::local`](crate::Client::local) makes it.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn local(builder: crate::LocalBuilder) -> Result<Client, ClientError> {
+        builder.block().map(Client)
+    }
+
+    /// As [`Client::connect`](crate::Client::connect).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect(address: &str, credentials: impl AsRef<std::path::Path>) -> Result<Client, ClientError> {
+        block_on(crate::Client::connect(address, credentials)).map(Client)
+    }
+
+    /// As [`Client::gather`](crate::Client::gather).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn gather<'a, T: Value + Clone>(
+        &self,
+        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
+    ) -> Result<Vec<T>, TaskError> {
+        block_on(self.0.gather(futures))
+    }
+
+    /// As [`Client::gather_shared`](crate::Client::gather_shared).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn gather_shared<'a, T: Value>(
+        &self,
+        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
+    ) -> Result<Vec<Arc<T>>, TaskError> {
+        block_on(self.0.gather_shared(futures))
+    }
+
+    /// As [`wait`](crate::wait).
+    pub fn wait<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
+        block_on(crate::wait(futures));
+    }
+
+    /// As [`Client::wait_for_workers`](crate::Client::wait_for_workers).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_for_workers(&self, count: u32) -> Result<u32, TaskError> {
+        block_on(self.0.wait_for_workers(count))
+    }
+
+    /// As [`Client::flush`](crate::Client::flush).
+    pub fn flush(&self) {
+        block_on(self.0.flush());
+    }
+
+    /// As [`Client::close`](crate::Client::close).
+    pub fn close(self) {
+        block_on(self.0.close());
+    }
+}
+
+impl From<crate::Client> for Client {
+    fn from(client: crate::Client) -> Self {
+        Client(client)
+    }
+}
+
+impl Deref for Client {
+    type Target = crate::Client;
+
+    fn deref(&self) -> &crate::Client {
+        &self.0
+    }
+}
+
+/// Waits, in this thread, for anything that can be awaited: `future.block()`, `(&future).block()`, `progress(&fs).block()`.
+pub trait Block: IntoFuture + Sized {
+    /// Waits for the output.
+    fn block(self) -> Self::Output {
+        block_on(self.into_future())
+    }
+}
+
+impl<F: IntoFuture> Block for F {}

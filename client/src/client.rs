@@ -1,0 +1,223 @@
+//! [`Client`]: what programs submit to.
+
+use std::sync::Arc;
+
+use brisk_core::{
+    error::TaskError,
+    future::{Handle, TaskFuture},
+    graph::{Call, Node},
+    limits::CHUNK_TASKS,
+    message::ClientToScheduler,
+    value::Value,
+};
+
+use crate::{connect, error::ClientError, local::LocalBuilder, session::Session, sync::SyncSession};
+
+mod calls;
+
+pub use calls::Calls;
+
+/// A connection with a scheduler, or a scheduler of one's own. A cheap handle: clones share it, threads may too.
+///
+/// When the last clone and the last future are dropped the session ends, and with it the local cluster that was started
+/// for it. Dropping never blocks; [`close`](Client::close) is the orderly way.
+#[derive(Clone)]
+pub struct Client(Backend);
+
+#[derive(Clone)]
+enum Backend {
+    Session(Arc<Session>),
+    Sync(Arc<SyncSession>),
+}
+
+impl Client {
+    /// The client that the environment asks for: `BRISK_SCHEDULER` is the address of a scheduler, `BRISK_CREDENTIALS` the
+    /// credentials file of its cluster. Without them, a [local](Client::local) one in this process.
+    ///
+    /// # Errors
+    /// If a variable can't be used, or the scheduler can't be reached.
+    pub async fn from_env() -> Result<Client, ClientError> {
+        match connect::Environment::read()? {
+            Some(environment) => connect::connect(environment.scheduler, &environment.credentials).await,
+            None => Client::local().await,
+        }
+    }
+
+    /// A cluster of one's own, to be awaited: threads of this process, or worker processes.
+    ///
+    /// ```
+    /// # use brisk_client::Client;
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::local().workers(2).threads(1).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn local() -> LocalBuilder {
+        LocalBuilder::default()
+    }
+
+    /// Connects to the scheduler at `address`, as in `quic://10.0.0.1:8786`, with the credentials in a file.
+    ///
+    /// # Errors
+    /// If the address or the file can't be used, nobody answers, or the scheduler refuses.
+    pub async fn connect(address: &str, credentials: impl AsRef<std::path::Path>) -> Result<Client, ClientError> {
+        connect::connect(address.parse().map_err(brisk_core::comm::ConnectError::from)?, credentials.as_ref()).await
+    }
+
+    /// A client that runs every task in the submitting thread, when it is submitted: for debuggers. A panic in a task is a
+    /// panic of `submit`.
+    pub fn sync() -> Client {
+        Client(Backend::Sync(SyncSession::new()))
+    }
+
+    pub(crate) fn of_session(session: Arc<Session>) -> Client {
+        Client(Backend::Session(session))
+    }
+
+    /// Starts a call, and whatever calls are among its arguments. Returns at once: what goes wrong is an error of the
+    /// future.
+    ///
+    /// A pure call that is wanted already is not run again: both futures are of one key.
+    pub fn submit<C: Call>(&self, call: C) -> TaskFuture<C::Output> {
+        let call = call.delayed();
+        let mut handles = self.submit_nodes(std::slice::from_ref(call.node()));
+        TaskFuture::from_handle(handles.pop().expect("one root, one handle"))
+    }
+
+    /// Starts a call for every item. `call` runs here, once an item, and builds the call: what it captures travels as
+    /// arguments.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn add(x: i64, y: i64) -> i64 { x + y }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let k = 10;
+    /// let sums = client.map(0..3, |x| add(x, k));
+    /// assert_eq!(client.gather(&sums).await?, [10, 11, 12]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn map<X, C: Call>(
+        &self,
+        items: impl IntoIterator<Item = X>,
+        mut call: impl FnMut(X) -> C,
+    ) -> Vec<TaskFuture<C::Output>> {
+        let mut items = items.into_iter();
+        let mut futures = Vec::with_capacity(items.size_hint().0);
+        loop {
+            // In slices, so that the first calls run while the last are built.
+            let slice: Vec<Arc<Node>> =
+                items.by_ref().take(CHUNK_TASKS).map(|item| call(item).delayed().node().clone()).collect();
+            if slice.is_empty() {
+                return futures;
+            }
+            futures.extend(self.submit_nodes(&slice).into_iter().map(TaskFuture::from_handle));
+        }
+    }
+
+    /// Starts several calls at once, given as a tuple; what they share runs once.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[task] fn text(x: i64) -> String { x.to_string() }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let shared = inc(1);
+    /// let (number, words) = client.compute((inc(&shared), text(&shared)));
+    /// assert_eq!((number.await?, words.await?), (3, "2".to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compute<C: Calls>(&self, calls: C) -> C::Futures {
+        calls.submit(|nodes| self.submit_nodes(nodes))
+    }
+
+    /// Waits for all values and brings them here, in order.
+    ///
+    /// # Errors
+    /// The error of the first future, in the order given, that failed.
+    pub async fn gather<'a, T: Value + Clone>(
+        &self,
+        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
+    ) -> Result<Vec<T>, TaskError> {
+        let shared = self.gather_shared(futures).await?;
+        Ok(shared.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
+    /// As [`gather`](Client::gather), without copies.
+    ///
+    /// # Errors
+    /// As [`gather`](Client::gather).
+    pub async fn gather_shared<'a, T: Value>(
+        &self,
+        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
+    ) -> Result<Vec<Arc<T>>, TaskError> {
+        let futures: Vec<&TaskFuture<T>> = futures.into_iter().collect();
+        {
+            let _together = self.session().map(|session| session.cork());
+            futures.iter().for_each(|future| future.handle().want_value());
+        }
+        let mut values = Vec::with_capacity(futures.len());
+        for future in futures {
+            values.push(future.result_shared().await?);
+        }
+        Ok(values)
+    }
+
+    /// Waits until the cluster has at least `count` workers. Returns how many there are.
+    ///
+    /// # Errors
+    /// If the connection ends first. There is no limit of time: wrap it in a timeout if there should be one.
+    pub async fn wait_for_workers(&self, count: u32) -> Result<u32, TaskError> {
+        let Some(session) = self.session() else { return Ok(1) };
+        let answer = session.ask(|request| ClientToScheduler::WaitForWorkers { request, count }).await;
+        answer.map_err(|_| {
+            TaskError::new(brisk_core::error::ErrorKind::SchedulerLost, "the connection with the scheduler has ended")
+        })
+    }
+
+    /// Waits until the scheduler has handled everything that was submitted, released or cancelled here before.
+    pub async fn flush(&self) {
+        if let Some(session) = self.session() {
+            session.sync().await;
+        }
+    }
+
+    /// Ends the session in order: all futures are released, pending ones settle with [`ErrorKind::Closed`], and a cluster
+    /// of its own ends. Clones of this client are closed too.
+    ///
+    /// [`ErrorKind::Closed`]: crate::ErrorKind::Closed
+    pub async fn close(self) {
+        if let Some(session) = self.session() {
+            session.close().await;
+        }
+    }
+
+    fn submit_nodes(&self, nodes: &[Arc<Node>]) -> Vec<Handle> {
+        match &self.0 {
+            Backend::Session(session) => session.submit(nodes),
+            Backend::Sync(session) => session.submit(nodes),
+        }
+    }
+
+    fn session(&self) -> Option<&Arc<Session>> {
+        match &self.0 {
+            Backend::Session(session) => Some(session),
+            Backend::Sync(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Backend::Session(session) => write!(f, "<Client {}>", session.scheduler()),
+            Backend::Sync(_) => f.write_str("<Client sync>"),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Tuples of calls, for [`Client::compute`](super::Client::compute).
+
+use std::sync::Arc;
+
+use brisk_core::{
+    future::{Handle, TaskFuture},
+    graph::{Call, Node},
+};
+
+/// Calls that are submitted together: a tuple of up to eight.
+pub trait Calls {
+    /// The tuple of their futures.
+    type Futures;
+
+    /// Submits them with `submit`, which gives a handle for each call.
+    #[doc(hidden)]
+    fn submit(self, submit: impl FnOnce(&[Arc<Node>]) -> Vec<Handle>) -> Self::Futures;
+}
+
+macro_rules! tuples {
+    ($(($($call:ident)+))*) => {$(
+        impl<$($call: Call),+> Calls for ($($call,)+) {
+            type Futures = ($(TaskFuture<$call::Output>,)+);
+
+            fn submit(self, submit: impl FnOnce(&[Arc<Node>]) -> Vec<Handle>) -> Self::Futures {
+                #[allow(non_snake_case)]
+                let ($($call,)+) = self;
+                let nodes = [$($call.delayed().node().clone()),+];
+                let mut handles = submit(&nodes).into_iter();
+                ($(TaskFuture::<$call::Output>::from_handle(handles.next().expect("a handle for each call")),)+)
+            }
+        }
+    )*};
+}
+
+tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H) }

@@ -1,0 +1,76 @@
+//! Why there is no client.
+
+use std::{io, path::PathBuf};
+
+use brisk_core::{comm::ConnectError, error::TaskError, registry::DuplicateTask};
+use thiserror::Error;
+
+/// A client could not be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The environment names a scheduler in a way that can't be used.
+    #[error("{variable}={value}: {reason}")]
+    Environment {
+        /// The variable.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// `BRISK_SCHEDULER` is set and `BRISK_CREDENTIALS` is not.
+    #[error("BRISK_SCHEDULER is set but BRISK_CREDENTIALS is not: name the cluster's credentials file in it")]
+    NoCredentials,
+    /// The credentials can't be used.
+    #[error("the credentials in {path} can't be used: {reason}", path = path.display())]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The scheduler was not reached, or refused.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The program was built without what the address or the cluster needs.
+    #[error("this program was built without brisk-client's feature `{feature}`, which {what} needs")]
+    Feature {
+        /// The feature.
+        feature: &'static str,
+        /// What needs it.
+        what: &'static str,
+    },
+    /// Worker processes were asked for, and the program would not become one.
+    #[error(
+        "worker processes run this program again, and it does not yet know how to be a worker: put #[brisk_client::main] \
+         on `main`, or call `brisk_client::init()` first thing in it (in a test binary: `brisk_client::test_worker!();`)"
+    )]
+    NoHook,
+    /// A worker process ended before it joined.
+    #[error("a worker process did not start: {0}")]
+    Worker(String),
+    /// The number of workers or threads can't be used.
+    #[error("{0}")]
+    Configuration(String),
+    /// The system refused something.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Two task functions of this program can't be told apart.
+    #[error(transparent)]
+    DuplicateTask(#[from] DuplicateTask),
+    /// The session ended while it began.
+    #[error(transparent)]
+    Session(#[from] TaskError),
+}
+
+impl ClientError {
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> ClientError {
+        move |source| ClientError::Io { what, source }
+    }
+}

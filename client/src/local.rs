@@ -1,0 +1,268 @@
+//! Clusters of one's own: a scheduler in this process, and workers that are its threads, or processes.
+
+use std::{
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use brisk_core::{address::Address, id::Epoch};
+use brisk_scheduler::{
+    machine::{Record, Snapshot},
+    server::{Config as ServerConfig, Server},
+};
+
+use crate::{
+    Client,
+    connect::{Ground, Keep, open},
+    error::ClientError,
+    runtime::Io,
+};
+
+#[cfg(feature = "quic")]
+mod processes;
+#[cfg(feature = "inproc")]
+mod threads;
+
+/// Builds a cluster of one's own. Await it for a client that owns its cluster, or [`start`](LocalBuilder::start) the
+/// cluster by itself.
+///
+/// Without further words: the scheduler and one worker in this process, with as many threads as there are processors.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it is awaited or started"]
+pub struct LocalBuilder {
+    workers: Option<u32>,
+    threads: Option<u32>,
+    processes: bool,
+    encoding: bool,
+    memory_limit: u64,
+    resources: Vec<(String, f64)>,
+    no_worker_timeout: Option<Duration>,
+}
+
+impl LocalBuilder {
+    /// How many workers. One in this process, unless set; as many as there are processors, of worker processes.
+    pub fn workers(mut self, count: u32) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// How many tasks each worker runs at once. The processors divided by the workers, unless set; at least one.
+    pub fn threads(mut self, count: u32) -> Self {
+        self.threads = Some(count);
+        self
+    }
+
+    /// Makes the workers processes, connected over QUIC on the loopback address: a crash of a task then takes down a
+    /// worker and not this program. They run this program again, so it must know how to become a worker: put
+    /// [`#[brisk_client::main]`](crate::main) on `main`, or call [`init`](crate::init) first thing in it.
+    pub fn processes(mut self) -> Self {
+        self.processes = true;
+        self
+    }
+
+    /// Encodes and decodes everything that goes between scheduler, workers and client, as if they were processes. For
+    /// tests: what does not survive a journey fails here too.
+    pub fn encoding(mut self) -> Self {
+        self.encoding = true;
+        self
+    }
+
+    /// How many bytes of values each worker may hold before it takes no new tasks. No limit, unless set.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    /// Declares a resource of each worker, for tasks to take.
+    pub fn resource(mut self, name: impl Into<String>, amount: f64) -> Self {
+        self.resources.push((name.into(), amount));
+        self
+    }
+
+    /// After so long without a worker that could run it, a task fails. Five minutes, unless set.
+    pub fn no_worker_timeout(mut self, timeout: Duration) -> Self {
+        self.no_worker_timeout = Some(timeout);
+        self
+    }
+
+    /// Starts the cluster.
+    ///
+    /// # Errors
+    /// If the numbers can't be used, the program was built without the transport, or the system refuses threads or
+    /// processes.
+    pub async fn start(self) -> Result<LocalCluster, ClientError> {
+        let size = self.size()?;
+        warn_of_abort();
+        if self.processes { start_processes(self, size).await } else { start_threads(self, size).await }
+    }
+
+    fn size(&self) -> Result<Size, ClientError> {
+        let processors = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+        let workers = self.workers.unwrap_or(if self.processes { processors } else { 1 });
+        let threads = self.threads.unwrap_or_else(|| (processors / workers.max(1)).max(1));
+        for (what, count, most) in [("workers", workers, 10_000), ("threads", threads, 65_536)] {
+            if count == 0 || count > most {
+                return Err(ClientError::Configuration(format!("{count} {what}: there must be from 1 to {most}")));
+            }
+        }
+        Ok(Size { workers, threads })
+    }
+
+    fn server(&self) -> ServerConfig {
+        let mut config = ServerConfig::default();
+        if let Some(timeout) = self.no_worker_timeout {
+            config.machine.no_worker_timeout = timeout;
+        }
+        config
+    }
+}
+
+/// Checked numbers.
+#[derive(Clone, Copy)]
+struct Size {
+    workers: u32,
+    threads: u32,
+}
+
+impl IntoFuture for LocalBuilder {
+    type Output = Result<Client, ClientError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.start().await?.into_client().await })
+    }
+}
+
+/// A scheduler and workers of one's own. When it and all its clients are dropped, they end.
+pub struct LocalCluster(Arc<Inner>);
+
+struct Inner {
+    scheduler: Arc<Server>,
+    address: Address,
+    workers: Box<dyn Workers>,
+    io: Arc<Io>,
+}
+
+/// The workers of a local cluster, and how to reach its scheduler.
+#[async_trait]
+trait Workers: Send + Sync {
+    /// The connections of a client.
+    fn ground(&self, cluster: &LocalCluster) -> Ground;
+
+    /// The processes, if they are processes.
+    #[cfg(feature = "quic")]
+    fn processes(&self) -> Vec<crate::process::supervisor::WorkerProcess>;
+
+    /// Ends them, within a bounded time.
+    async fn end(&self);
+}
+
+impl LocalCluster {
+    /// Another client of this cluster.
+    ///
+    /// # Errors
+    /// If the connection can't be made.
+    pub async fn client(&self) -> Result<Client, ClientError> {
+        open(self.0.address.clone(), self.0.workers.ground(self)).await
+    }
+
+    /// A client that owns the cluster: it ends with the client.
+    ///
+    /// # Errors
+    /// If the connection can't be made.
+    pub async fn into_client(self) -> Result<Client, ClientError> {
+        self.client().await
+    }
+
+    /// Where the scheduler listens.
+    pub fn address(&self) -> &Address {
+        &self.0.address
+    }
+
+    /// The worker processes that run now; none if the workers are threads.
+    #[cfg(feature = "quic")]
+    pub fn processes(&self) -> Vec<crate::process::supervisor::WorkerProcess> {
+        self.0.workers.processes()
+    }
+
+    /// What the scheduler holds: tasks by state, workers, clients.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.scheduler.snapshot()
+    }
+
+    /// The last events: every transition of every task, and the comings and goings of values and workers. Bounded.
+    pub fn records(&self) -> Vec<Record> {
+        self.0.scheduler.records()
+    }
+
+    /// Ends the cluster: clients lose it, workers end.
+    pub async fn close(self) {
+        self.0.end().await;
+    }
+
+    fn share(&self) -> LocalCluster {
+        LocalCluster(self.0.clone())
+    }
+}
+
+impl Inner {
+    async fn end(&self) {
+        self.scheduler.shutdown();
+        self.workers.end().await;
+    }
+}
+
+/// A client keeps its cluster; the last one to go ends it.
+#[async_trait]
+impl Keep for LocalCluster {
+    async fn close(&self) {
+        if Arc::strong_count(&self.0) == 1 {
+            self.0.end().await;
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// Whoever held the cluster last has not closed it: what runs is told to end, and nobody waits.
+    fn drop(&mut self) {
+        self.scheduler.shutdown();
+    }
+}
+
+/// A new life of a scheduler: no former one of this process has the number, nor, in all likelihood, of another.
+fn epoch() -> Epoch {
+    Epoch(u64::try_from(crate::connect::session_number() >> 64).unwrap_or(1).max(1))
+}
+
+#[cfg(feature = "inproc")]
+async fn start_threads(builder: LocalBuilder, size: Size) -> Result<LocalCluster, ClientError> {
+    threads::start(builder, size).await
+}
+
+#[cfg(not(feature = "inproc"))]
+async fn start_threads(_: LocalBuilder, _: Size) -> Result<LocalCluster, ClientError> {
+    Err(ClientError::Feature { feature: "inproc", what: "a cluster in this process" })
+}
+
+#[cfg(feature = "quic")]
+async fn start_processes(builder: LocalBuilder, size: Size) -> Result<LocalCluster, ClientError> {
+    processes::start(builder, size).await
+}
+
+#[cfg(not(feature = "quic"))]
+async fn start_processes(_: LocalBuilder, _: Size) -> Result<LocalCluster, ClientError> {
+    Err(ClientError::Feature { feature: "quic", what: "a cluster of processes" })
+}
+
+/// A program built to abort has no panics to catch.
+fn warn_of_abort() {
+    if cfg!(panic = "abort") {
+        eprintln!(
+            "brisk: this program is built with panic = \"abort\": a task that panics takes its worker down, and in process \
+             the whole program"
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! Workers that are processes: this program again, over QUIC on the loopback address.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use brisk_core::{hello::Role, id::EnvironmentId};
+use brisk_scheduler::server::Server;
+use brisk_transport_quic::{Credentials, QuicTransport};
+
+use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
+use crate::{
+    connect::Ground,
+    error::ClientError,
+    process::{
+        self, Image,
+        supervisor::{Program, Supervisor, SupervisorConfig, WorkerProcess},
+    },
+    quic,
+    runtime::Io,
+};
+
+struct Processes {
+    transport: Arc<QuicTransport>,
+    supervisor: Arc<Supervisor>,
+    environment: EnvironmentId,
+}
+
+/// Starts a scheduler here, and a supervisor that starts the workers.
+pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalCluster, ClientError> {
+    let entry = process::entry().ok_or(ClientError::NoHook)?;
+    let image = Image::of_this_process()?;
+    let io = Arc::new(Io::start(2).map_err(ClientError::io("no thread for connections"))?);
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    // The cluster's credentials never leave memory, but for each worker's own part.
+    let credentials = Credentials::generate().map_err(quic::error)?;
+    let transport = quic::transport(&io, credentials.clone())?;
+    let scheduler = Server::start(builder.server(), epoch(), io.handle());
+    let listener = transport.listen(SocketAddr::new(loopback, 0), Role::Scheduler).map_err(quic::error)?;
+    let address = listener.address();
+    scheduler.serve(listener);
+    let config = SupervisorConfig {
+        scheduler: address.clone(),
+        credentials,
+        workers: size.workers,
+        threads: size.threads,
+        memory_limit: builder.memory_limit,
+        resources: builder.resources,
+        listen: loopback,
+        host: "localhost".to_owned(),
+        name: "worker".to_owned(),
+    };
+    let supervisor = Supervisor::connect(config, &transport, io.handle()).await?;
+    supervisor.run(Program { environment: image.id, path: image.path, entry });
+    let workers = Box::new(Processes { transport, supervisor, environment: image.id });
+    Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers, io })))
+}
+
+#[async_trait]
+impl Workers for Processes {
+    fn ground(&self, cluster: &LocalCluster) -> Ground {
+        Ground {
+            connector: self.transport.connector(Role::Client),
+            environment: self.environment,
+            program: None,
+            keep: Box::new(cluster.share()),
+            io: cluster.0.io.clone(),
+        }
+    }
+
+    fn processes(&self) -> Vec<WorkerProcess> {
+        self.supervisor.processes()
+    }
+
+    async fn end(&self) {
+        self.supervisor.shutdown().await;
+        self.transport.shutdown().await;
+    }
+}

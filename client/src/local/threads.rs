@@ -1,0 +1,90 @@
+//! Workers that are threads of this process.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use brisk_core::{address::Address, hello::Role, id::EnvironmentId, options::Quantity, registry::Registry};
+use brisk_scheduler::server::Server;
+use brisk_transport_inproc::InprocNetwork;
+use brisk_worker::server::{Worker, WorkerConfig};
+
+use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
+use crate::{
+    connect::Ground,
+    error::ClientError,
+    runtime::Io,
+};
+
+struct Threads {
+    network: InprocNetwork,
+    workers: Vec<Arc<Worker>>,
+}
+
+/// Starts a scheduler and workers in this process.
+pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalCluster, ClientError> {
+    let registry = Registry::linked()?;
+    let io = Arc::new(Io::start(1).map_err(ClientError::io("no thread for timers"))?);
+    let network = if builder.encoding { InprocNetwork::encoding() } else { InprocNetwork::new() };
+    let scheduler = Server::start(builder.server(), epoch(), io.handle());
+    let listener = network.listen("scheduler", Role::Scheduler)?;
+    let address = listener.address();
+    scheduler.serve(listener);
+    let mut workers = Vec::new();
+    for number in 0..size.workers {
+        let config = WorkerConfig {
+            name: format!("worker-{number}").into(),
+            host: "localhost".into(),
+            threads: size.threads,
+            memory_limit: builder.memory_limit,
+            resources: builder.resources.iter().map(|(n, x)| (n.as_str().into(), Quantity::from_f64(*x))).collect(),
+            environment: EnvironmentId::IN_PROCESS,
+            registry: registry.clone(),
+        };
+        workers.push(worker(config, &address, &network, &io).await?);
+    }
+    Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers: Box::new(Threads { network, workers }), io })))
+}
+
+async fn worker(
+    config: WorkerConfig,
+    scheduler: &Address,
+    network: &InprocNetwork,
+    io: &Io,
+) -> Result<Arc<Worker>, ClientError> {
+    let listener = network.listen(&config.name, Role::Worker)?;
+    let starting = Worker::start(config, scheduler.clone(), network.connector(), listener, io.handle());
+    let started = io.handle().spawn(starting).await.map_err(|error| ClientError::Worker(error.to_string()))?;
+    started.map_err(|error| ClientError::Worker(error.to_string()))
+}
+
+#[async_trait]
+impl Workers for Threads {
+    fn ground(&self, cluster: &LocalCluster) -> Ground {
+        Ground {
+            connector: self.network.connector(),
+            environment: EnvironmentId::IN_PROCESS,
+            program: None,
+            keep: Box::new(cluster.share()),
+            io: cluster.0.io.clone(),
+        }
+    }
+
+    #[cfg(feature = "quic")]
+    fn processes(&self) -> Vec<crate::process::supervisor::WorkerProcess> {
+        Vec::new()
+    }
+
+    async fn end(&self) {
+        for worker in &self.workers {
+            worker.shutdown();
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.shutdown();
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What the macros expand to. Not for people: anything here may change at any time.
+//!
+//! An expansion is compiled once a task, so it holds only what differs from task to task; the rest is here.
+
+use std::{error::Error, marker::PhantomData, sync::Arc};
+
+pub use brisk_core::{
+    self as core,
+    error::Failure,
+    function::Identity,
+    graph::{Arg, Delayed},
+    inventory,
+    options::Defaults,
+    registry::{TaskEntry, TypeEntry},
+    task::{Inputs, Ran, TaskDef, TaskItem},
+    type_def,
+    typedef::{ErrorValueNo, ErrorValueYes, Probe},
+    value::Value,
+};
+use brisk_core::{
+    error::{ErrorKind, ErrorValue},
+    graph::Slot,
+    value::Datum,
+};
+
+pub use crate::{__identity as identity, __register_builtin as register_builtin};
+
+mod registered;
+
+/// What a call of a task came to.
+pub type Caught<T> = Result<T, Box<Failure>>;
+
+/// Runs a function to its end: the trampoline of a task.
+pub fn ready<T: Value>(mut inputs: Inputs, run: impl FnOnce(&mut Inputs) -> Caught<T>) -> Ran {
+    Ran::Done(run(&mut inputs).map(Datum::new))
+}
+
+/// Runs an `async fn`: the trampoline of a task.
+pub fn pending<T: Value>(run: impl Future<Output = Caught<T>> + Send + 'static) -> Ran {
+    Ran::Future(Box::pin(async move { run.await.map(Datum::new) }))
+}
+
+/// Turns what a task returned into its value or its failure. `keep` encodes the error, if it is a value.
+///
+/// # Errors
+/// The `Err`, with its sources.
+pub fn fallible<T, E: TaskFailure>(
+    returned: Result<T, E>,
+    keep: Option<fn(&E) -> Option<ErrorValue>>,
+) -> Result<T, Box<Failure>> {
+    returned.map_err(|error| {
+        let value = keep.and_then(|keep| keep(&error));
+        let error: Box<dyn Error + Send + Sync> = error.into();
+        Box::new(Failure::from_error(&*error).with_value(value))
+    })
+}
+
+/// An error that a task may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a task's error",
+    label = "not an error that can travel",
+    note = "a task's error implements `std::error::Error + Send + Sync + 'static`, or is a `String`, a `&'static str` or an `anyhow::Error`"
+)]
+pub trait TaskFailure: Into<Box<dyn Error + Send + Sync>> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn Error + Send + Sync>>> TaskFailure for E {}
+
+/// The two types of a `Result`, whatever it is called.
+pub trait Fallible {
+    /// Of `Ok`.
+    type Value;
+    /// Of `Err`.
+    type Error;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Value = T;
+    type Error = E;
+}
+
+/// A parameter that holds a `T`. The methods of `Param<Vec<_>>` are found before those that [`AnyParam`] gives to every
+/// type: a `Vec` may have come as a list of futures. Must be called on a concrete type.
+pub struct Param<T>(PhantomData<fn() -> T>);
+
+impl<T: Value + Clone> Param<Vec<T>> {
+    /// The argument by value.
+    ///
+    /// # Errors
+    /// See [`Inputs::owned_list`].
+    pub fn owned(inputs: &mut Inputs, index: usize) -> Caught<Vec<T>> {
+        inputs.owned_list(index)
+    }
+
+    /// The argument, shared.
+    ///
+    /// # Errors
+    /// See [`Inputs::list`].
+    pub fn shared(inputs: &mut Inputs, index: usize) -> Caught<Arc<Vec<T>>> {
+        inputs.list(index)
+    }
+}
+
+impl<T: Value + Clone> Param<T> {
+    /// A list of `T`, each shared.
+    ///
+    /// # Errors
+    /// See [`Inputs::shares`].
+    pub fn shares(inputs: &mut Inputs, index: usize) -> Caught<Vec<Arc<T>>> {
+        inputs.shares(index)
+    }
+}
+
+/// How an argument of any type is had.
+pub trait AnyParam<T> {
+    /// The argument by value.
+    ///
+    /// # Errors
+    /// See [`Inputs::owned`].
+    fn owned(inputs: &mut Inputs, index: usize) -> Caught<T>
+    where
+        T: ByValue,
+    {
+        inputs.owned(index)
+    }
+
+    /// The argument, shared.
+    ///
+    /// # Errors
+    /// See [`Inputs::shared`].
+    fn shared(inputs: &mut Inputs, index: usize) -> Caught<Arc<T>>
+    where
+        T: Value,
+    {
+        inputs.shared(index)
+    }
+
+    /// A list of `T`, each shared. The items of a list that was made elsewhere are moved out of it, which takes that
+    /// nobody else holds it.
+    ///
+    /// # Errors
+    /// If others hold the list; as [`Inputs::shared`].
+    fn shares(inputs: &mut Inputs, index: usize) -> Caught<Vec<Arc<T>>>
+    where
+        T: Value,
+    {
+        inputs.shares_moved(index)
+    }
+}
+
+impl<T> AnyParam<T> for Param<T> {}
+
+/// What a task takes by value.
+#[diagnostic::on_unimplemented(
+    message = "a task can't take `{Self}` by value",
+    label = "not a value that can be copied for the call",
+    note = "what is taken by value is a `Clone` value, since others may need it too; take `&{Self}` or `Arc<{Self}>` if it is no `Clone`",
+    note = "a value implements serde's `Serialize` and `Deserialize`, is `Send + Sync`, and borrows nothing"
+)]
+pub trait ByValue: Value + Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Value + Clone> ByValue for T {}
+
+/// Asks whether a type is a `Result`. Must be asked of a concrete type.
+pub struct Shape<T>(PhantomData<fn() -> T>);
+
+impl<T, E> Shape<Result<T, E>> {
+    /// It is.
+    pub const IS_RESULT: bool = true;
+}
+
+/// The answer of any other type.
+pub trait AnyShape {
+    /// It is not.
+    const IS_RESULT: bool = false;
+}
+
+impl<T> AnyShape for Shape<T> {}
+
+/// An instance of a generic task: the types `T` that its attribute lists.
+#[diagnostic::on_unimplemented(
+    message = "the task `{Self}` has no instance for `{T}`",
+    label = "workers do not know `{Self}` for `{T}`",
+    note = "add the type to the task's attribute: `#[task(instances(…, {T}))]`, without the tuple's parentheses if it has one parameter"
+)]
+pub trait Instance<T> {
+    /// Its definition.
+    const DEF: &'static TaskDef;
+}
+
+/// Where a function stands: `identity!(name, signature)`. Its place is that of the macro that was called first.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __identity {
+    ($name:expr, $signature:expr) => {
+        $crate::__private::Identity {
+            package: ::core::env!("CARGO_PKG_NAME"),
+            version: ::core::env!("CARGO_PKG_VERSION"),
+            module: ::core::module_path!(),
+            name: $name,
+            file: ::core::file!(),
+            line: ::core::line!(),
+            column: ::core::column!(),
+            signature: $signature,
+        }
+    };
+}
+
+/// Tells the program what can be done with values of these types. `#[task]` does so for the results of tasks.
+///
+/// ```
+/// # #[derive(serde::Serialize, serde::Deserialize)] struct Account;
+/// brisk_client::register_types!(Account, Vec<Account>);
+/// ```
+#[macro_export]
+macro_rules! register_types {
+    ($($type:ty),* $(,)?) => {
+        $($crate::__private::inventory::submit! { $crate::__private::TypeEntry($crate::__private::type_def!($type)) })*
+    };
+}

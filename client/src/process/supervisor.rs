@@ -1,0 +1,263 @@
+//! A supervisor: starts worker processes, starts them again when they die, and says why each ended.
+//!
+//! It has none of the user's code, so a crash of user code takes a worker down and never its supervisor. `brisk worker` is
+//! one, told by the scheduler which programs to run; a local cluster of processes has one, which runs its own program.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    path::PathBuf,
+    sync::{Arc, Weak},
+};
+
+use brisk_core::{
+    address::Address,
+    comm::{CloseReason, Comm, ConnectError, Inbox, PeerId, Permit},
+    hello::{Hello, Purpose, Role, Welcome},
+    id::EnvironmentId,
+    message::{Batch, Exit, Messages, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler},
+};
+use brisk_transport_quic::{Credentials, QuicTransport};
+use parking_lot::Mutex;
+use tokio::{runtime, sync::watch};
+
+use super::{
+    config::{Entry, WorkerConfig},
+    image::Image,
+};
+
+mod slot;
+
+use slot::Slot;
+
+/// What every worker process of a supervisor is started with.
+#[derive(Clone, Debug)]
+pub struct SupervisorConfig {
+    /// Where the scheduler is.
+    pub scheduler: Address,
+    /// The cluster's credentials. Workers are given their own part.
+    pub credentials: Credentials,
+    /// How many worker processes each program gets.
+    pub workers: u32,
+    /// How many tasks each runs at once.
+    pub threads: u32,
+    /// How many bytes of values each may hold; 0 for no limit.
+    pub memory_limit: u64,
+    /// What each declares for tasks to take.
+    pub resources: Vec<(String, f64)>,
+    /// The address at which they listen for other workers and clients.
+    pub listen: IpAddr,
+    /// This host's name.
+    pub host: String,
+    /// What the workers are called, before a number.
+    pub name: String,
+}
+
+/// A program that a supervisor runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) environment: EnvironmentId,
+    pub(crate) path: PathBuf,
+    pub(crate) entry: Entry,
+}
+
+/// A running supervisor. When it is dropped its workers end.
+pub struct Supervisor {
+    config: SupervisorConfig,
+    runtime: runtime::Handle,
+    slots: Mutex<HashMap<EnvironmentId, Vec<Arc<Slot>>>>,
+    link: Mutex<Option<(Arc<dyn Comm>, Welcome)>>,
+    /// What is to be said once there is room.
+    outbox: Mutex<Vec<SupervisorToScheduler>>,
+    ended: watch::Sender<Option<CloseReason>>,
+}
+
+/// A worker process that runs now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerProcess {
+    /// The name that it joined with.
+    pub name: String,
+    /// The process id.
+    pub pid: u32,
+}
+
+impl Supervisor {
+    /// Connects to the scheduler.
+    ///
+    /// # Errors
+    /// If the scheduler can't be reached, or refuses.
+    pub async fn connect(
+        config: SupervisorConfig,
+        transport: &QuicTransport,
+        runtime: runtime::Handle,
+    ) -> Result<Arc<Supervisor>, ConnectError> {
+        let supervisor = Arc::new(Supervisor {
+            runtime,
+            slots: Mutex::default(),
+            link: Mutex::default(),
+            outbox: Mutex::default(),
+            ended: watch::Sender::new(None),
+            config,
+        });
+        let purpose =
+            Purpose::Supervisor { host: supervisor.config.host.as_str().into(), workers: supervisor.config.workers };
+        let hello = Hello::new(purpose, supervisor.config.name.as_str(), EnvironmentId::IN_PROCESS);
+        let inbox = Arc::new(SupervisorInbox(Arc::downgrade(&supervisor)));
+        let connector = transport.connector(Role::Supervisor);
+        let link = connector.connect(&supervisor.config.scheduler, hello, PeerId(0), inbox).await?;
+        *supervisor.link.lock() = Some(link);
+        Ok(supervisor)
+    }
+
+    /// Waits until the scheduler has ended the connection, or [`shutdown`](Supervisor::shutdown) was called.
+    pub async fn ended(&self) -> CloseReason {
+        let mut ended = self.ended.subscribe();
+        match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(CloseReason::Local),
+            Err(_) => CloseReason::Local,
+        }
+    }
+
+    /// The worker processes that run now.
+    pub fn processes(&self) -> Vec<WorkerProcess> {
+        let slots = self.slots.lock();
+        let mut processes: Vec<_> = slots.values().flatten().filter_map(|slot| slot.process()).collect();
+        processes.sort_by(|a, b| a.name.cmp(&b.name));
+        processes
+    }
+
+    /// Ends all worker processes, and the connection. Returns when they have ended.
+    pub async fn shutdown(&self) {
+        self.say(SupervisorToScheduler::Goodbye);
+        self.end_workers().await;
+        if let Some((comm, _)) = self.link.lock().take() {
+            comm.close(CloseReason::Local);
+        }
+        self.ended.send_replace(Some(CloseReason::Local));
+    }
+
+    async fn end_workers(&self) {
+        let slots: Vec<_> = std::mem::take(&mut *self.slots.lock()).into_values().flatten().collect();
+        slots.iter().for_each(|slot| slot.stop());
+        for slot in slots {
+            slot.stopped().await;
+        }
+    }
+
+    /// Keeps worker processes of a program running. Does nothing if they are.
+    pub(crate) fn run(self: &Arc<Self>, program: Program) {
+        let mut slots = self.slots.lock();
+        slots.entry(program.environment).or_insert_with(|| {
+            let start = |number| Slot::start(self, program.clone(), self.worker_config(&program, number));
+            (0..self.config.workers).map(start).collect()
+        });
+    }
+
+    fn worker_config(&self, program: &Program, number: u32) -> WorkerConfig {
+        let config = &self.config;
+        WorkerConfig {
+            scheduler: config.scheduler.clone(),
+            credentials: config.credentials.for_role(Role::Worker),
+            environment: program.environment,
+            name: format!("{}-{number}", config.name),
+            host: config.host.clone(),
+            listen: config.listen,
+            threads: config.threads,
+            memory_limit: config.memory_limit,
+            resources: config.resources.clone(),
+        }
+    }
+
+    /// The scheduler wants workers of a program.
+    fn start_program(self: &Arc<Self>, spec: ProgramSpec) {
+        if self.slots.lock().contains_key(&spec.environment) {
+            return;
+        }
+        let this = self.clone();
+        // Hashing reads the whole file.
+        self.runtime.spawn_blocking(move || match verify(&spec) {
+            Ok(path) => this.run(Program { environment: spec.environment, path, entry: Entry::Main }),
+            Err(reason) => {
+                tracing::warn!(path = %spec.path, reason, "a program can't be started");
+                this.say(SupervisorToScheduler::CannotStart { environment: spec.environment, reason: reason.into() });
+            }
+        });
+    }
+
+    fn stop_program(&self, environment: EnvironmentId) {
+        let slots = self.slots.lock().remove(&environment).unwrap_or_default();
+        slots.iter().for_each(|slot| slot.stop());
+    }
+
+    fn exited(&self, exit: Exit) {
+        self.say(SupervisorToScheduler::Exited(exit));
+    }
+
+    fn say(&self, message: SupervisorToScheduler) {
+        self.outbox.lock().push(message);
+        self.pump();
+    }
+
+    /// Says what is to be said. The little that a supervisor says fits any window: if it does not, the connection is dead.
+    fn pump(&self) {
+        let link = self.link.lock();
+        let Some((comm, welcome)) = &*link else { return };
+        let messages = std::mem::take(&mut *self.outbox.lock());
+        if messages.is_empty() {
+            return;
+        }
+        let batch = Batch {
+            epoch: welcome.epoch,
+            incarnation: welcome.incarnation,
+            messages: Messages::SupervisorToScheduler(messages),
+        };
+        if let Err(error) = comm.try_send(batch) {
+            tracing::warn!(%error, "the scheduler was not told how a worker ended");
+        }
+    }
+
+    fn hear(self: &Arc<Self>, message: SchedulerToSupervisor) {
+        match message {
+            SchedulerToSupervisor::Start(spec) => self.start_program(spec),
+            SchedulerToSupervisor::Stop(environment) => self.stop_program(environment),
+            // A worker that was dismissed ends by itself.
+            other => tracing::debug!(?other, "nothing to do"),
+        }
+    }
+}
+
+/// The path of a program whose file has the hash that it should have.
+fn verify(spec: &ProgramSpec) -> Result<PathBuf, String> {
+    let path = PathBuf::from(&*spec.path);
+    let image = Image::of_file(&path).map_err(|error| {
+        format!("{}: {error}. The program must lie at the same path on every host", path.display())
+    })?;
+    if image.id == spec.environment {
+        Ok(path)
+    } else {
+        Err(format!(
+            "{} is another build here ({}) than the client's ({}): copy the client's, or start the client again if it \
+             was rebuilt",
+            path.display(),
+            image.id,
+            spec.environment
+        ))
+    }
+}
+
+struct SupervisorInbox(Weak<Supervisor>);
+
+impl Inbox for SupervisorInbox {
+    fn deliver(&self, _: PeerId, batch: Batch, permit: Permit) {
+        if let (Some(supervisor), Messages::SchedulerToSupervisor(messages)) = (self.0.upgrade(), batch.messages) {
+            messages.into_iter().for_each(|message| supervisor.hear(message));
+        }
+        drop(permit);
+    }
+
+    fn closed(&self, _: PeerId, reason: CloseReason) {
+        if let Some(supervisor) = self.0.upgrade() {
+            supervisor.ended.send_replace(Some(reason));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! A process that becomes a worker.
+
+use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread};
+
+use brisk_core::{hello::Role, options::Quantity, registry::Registry};
+use brisk_transport_quic::QuicTransport;
+use brisk_worker::server::{Ended, Worker, WorkerConfig as ServerConfig};
+
+use super::config::{WorkerConfig, path_for_this_process};
+use crate::{error::ClientError, runtime::Io};
+
+/// If this process was started as a worker, it is one from here to its end. Else returns.
+pub(crate) fn become_worker_if_told() {
+    let Some(path) = path_for_this_process() else { return };
+    let outcome = run(&path);
+    if let Err(error) = &outcome {
+        eprintln!("brisk: this worker process did not start: {error}");
+    }
+    // A worker has no `main` to return to.
+    std::process::exit(i32::from(outcome.is_err()));
+}
+
+fn run(path: &Path) -> Result<(), ClientError> {
+    let config = WorkerConfig::read(path).map_err(ClientError::io("its configuration can't be read"))?;
+    end_with_starter()?;
+    let registry = Registry::linked()?;
+    let io = Io::start(1).map_err(ClientError::io("no thread for connections"))?;
+    let ended = io.handle().block_on(work(config, registry, &io))?;
+    tracing::info!(?ended, "worker ends");
+    Ok(())
+}
+
+async fn work(config: WorkerConfig, registry: Arc<Registry>, io: &Io) -> Result<Ended, ClientError> {
+    let transport = crate::quic::transport(io, config.credentials)?;
+    let listener = transport.listen(SocketAddr::new(config.listen, 0), Role::Worker).map_err(crate::quic::error)?;
+    let server = ServerConfig {
+        name: config.name.into(),
+        host: config.host.into(),
+        threads: config.threads,
+        memory_limit: config.memory_limit,
+        resources: config.resources.into_iter().map(|(name, n)| (name.into(), Quantity::from_f64(n))).collect(),
+        environment: config.environment,
+        registry,
+    };
+    let connector = transport.connector(Role::Worker);
+    let worker = Worker::start(server, config.scheduler, connector, listener, io.handle()).await;
+    let worker = worker.map_err(|error| ClientError::Worker(error.to_string()))?;
+    let ended = worker.ended().await;
+    transport.shutdown().await;
+    Ok(ended)
+}
+
+/// Ends this process when whoever started it ends: it holds the other end of our standard input, and the system closes it
+/// however that process ends.
+fn end_with_starter() -> Result<(), ClientError> {
+    let watch = || {
+        let mut buffer = [0; 64];
+        let mut input = std::io::stdin().lock();
+        while matches!(input.read(&mut buffer), Ok(1..)) {}
+        std::process::exit(0);
+    };
+    thread::Builder::new().name("brisk-starter".to_owned()).spawn(watch).map_err(ClientError::io("no thread"))?;
+    Ok(())
+}

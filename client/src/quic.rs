@@ -1,0 +1,32 @@
+//! The transport between processes, as this crate uses it.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use brisk_transport_quic::{Credentials, QuicError, QuicTransport};
+
+use crate::{connect::Keep, error::ClientError, runtime::Io};
+
+/// A transport with the credentials in a file.
+pub(crate) fn transport_from_file(io: &Io, path: &Path) -> Result<Arc<QuicTransport>, ClientError> {
+    let credentials = Credentials::load(path)
+        .map_err(|error| ClientError::Credentials { path: path.to_owned(), reason: error.to_string() })?;
+    transport(io, credentials)
+}
+
+/// A transport with these credentials.
+pub(crate) fn transport(io: &Io, credentials: Credentials) -> Result<Arc<QuicTransport>, ClientError> {
+    QuicTransport::new(credentials, io.handle()).map(Arc::new).map_err(error)
+}
+
+/// A transport's error as a client's.
+pub(crate) fn error(error: QuicError) -> ClientError {
+    ClientError::Io { what: "no connection between processes", source: std::io::Error::other(error) }
+}
+
+#[async_trait]
+impl Keep for Arc<QuicTransport> {
+    async fn close(&self) {
+        self.shutdown().await;
+    }
+}

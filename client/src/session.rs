@@ -1,0 +1,370 @@
+//! A client's session with a scheduler: what it wants, what it has said, and what it was told.
+//!
+//! The table of handles is the truth of what this program wants. Everything for the scheduler goes through one outbox, in
+//! order; [`Session::pump`] sends what is there, on whichever thread put it there, and a full connection is waited for in
+//! the background. News comes on the connection's thread and settles handles. No lock is held while a handle is dropped,
+//! a waker is woken, or a batch is sent: any of these may come back here.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use brisk_core::{
+    address::Address,
+    comm::{CloseReason, Comm, Connector, Inbox, PeerId, Permit, TrySendError},
+    error::{ErrorKind, Failure, TaskError},
+    function::FunctionId,
+    future::{Handle, Owner, WeakHandle},
+    graph::KeySource,
+    hello::Welcome,
+    id::{RequestId, WantId, WorkerId},
+    key::Key,
+    limits::{CHUNK_BYTES, CHUNK_TASKS},
+    message::{Batch, ClientToScheduler, Messages},
+};
+use parking_lot::Mutex;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+use tokio::{runtime, sync::oneshot};
+
+use crate::connect::Ground;
+
+mod fetch;
+mod news;
+mod submit;
+
+use fetch::Fetcher;
+
+/// The scheduler's connection, as its inbox knows it. Data links have the numbers above.
+const SCHEDULER: PeerId = PeerId(0);
+
+/// One client's session.
+pub(crate) struct Session {
+    /// For the owner pointer that every handle carries.
+    this: Weak<Session>,
+    runtime: runtime::Handle,
+    link: OnceLock<Link>,
+    table: Mutex<Table>,
+    /// Whether some thread is sending. Others leave their messages in the outbox.
+    sending: AtomicBool,
+    fetcher: Fetcher,
+}
+
+/// The connection with the scheduler, and what it stands on.
+struct Link {
+    comm: Arc<dyn Comm>,
+    welcome: Welcome,
+    address: Address,
+    /// Transport, runtime, local cluster. Taken when the session ends, to be let go after the last words were sent.
+    ground: Mutex<Option<Ground>>,
+}
+
+struct Table {
+    keys: KeySource,
+    /// Every key that this program wants, each with its newest want.
+    wanted: FxHashMap<Key, Wanted>,
+    /// Functions that the scheduler was told of.
+    introduced: FxHashSet<FunctionId>,
+    outbox: VecDeque<ClientToScheduler>,
+    requests: FxHashMap<RequestId, oneshot::Sender<u32>>,
+    next_want: u64,
+    next_request: u64,
+    /// Why there is no connection any more.
+    closed: Option<TaskError>,
+}
+
+/// A key that this program wants.
+struct Wanted {
+    handle: WeakHandle,
+    want: WantId,
+    /// Tells two calls under one chosen name apart.
+    fingerprint: Key,
+    /// The submission that first named the key, which fails it when it is refused.
+    submission: RequestId,
+    /// Who holds the value, as far as is known.
+    holders: SmallVec<[WorkerId; 1]>,
+    /// Holders that were asked in vain since the last news.
+    tried: SmallVec<[WorkerId; 1]>,
+}
+
+impl Session {
+    /// A session that is about to [`open`](Session::open). `keys` names its impure calls.
+    pub(crate) fn new(keys: KeySource, connector: Arc<dyn Connector>, runtime: runtime::Handle) -> Arc<Self> {
+        Arc::new_cyclic(|this: &Weak<Session>| Session {
+            this: this.clone(),
+            runtime,
+            link: OnceLock::new(),
+            table: Mutex::new(Table {
+                keys,
+                wanted: FxHashMap::default(),
+                introduced: FxHashSet::default(),
+                outbox: VecDeque::new(),
+                requests: FxHashMap::default(),
+                next_want: 0,
+                next_request: 0,
+                closed: None,
+            }),
+            sending: AtomicBool::new(false),
+            fetcher: Fetcher::new(connector),
+        })
+    }
+
+    /// The inbox to connect with. It does not keep the session alive.
+    pub(crate) fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(SessionInbox(self.this.clone()))
+    }
+
+    /// The number to connect to the scheduler with.
+    pub(crate) const fn scheduler_peer() -> PeerId {
+        SCHEDULER
+    }
+
+    /// The scheduler took us.
+    pub(crate) fn open(&self, comm: Arc<dyn Comm>, welcome: Welcome, address: Address, ground: Ground) {
+        // A session connects once; a second link would be a bug of ours, and the first stays.
+        let _ = self.link.set(Link { comm, welcome, address, ground: Mutex::new(Some(ground)) });
+        self.pump();
+    }
+
+    /// Where the scheduler is.
+    pub(crate) fn scheduler(&self) -> String {
+        self.link.get().map_or_else(|| "not connected".to_owned(), |link| link.address.to_string())
+    }
+
+    /// Whether the connection hands values over by pointer.
+    fn is_by_reference(&self) -> bool {
+        self.link.get().is_some_and(|link| link.comm.is_by_reference())
+    }
+
+    fn owner(&self) -> Arc<dyn Owner> {
+        self.this.upgrade().expect("a session that is being used is alive")
+    }
+
+    /// Puts a message behind all others, and sends what can be sent.
+    fn say(&self, message: ClientToScheduler) {
+        self.table.lock().outbox.push_back(message);
+        self.pump();
+    }
+
+    /// Sends a request whose answer is a number. The receiver errs if the connection ends first.
+    pub(crate) fn ask(&self, request: impl FnOnce(RequestId) -> ClientToScheduler) -> oneshot::Receiver<u32> {
+        let (answer, receiver) = oneshot::channel();
+        {
+            let mut table = self.table.lock();
+            if table.closed.is_none() {
+                let id = table.next_request();
+                table.requests.insert(id, answer);
+                table.outbox.push_back(request(id));
+            }
+        }
+        self.pump();
+        receiver
+    }
+
+    /// Waits until everything said so far was handled by the scheduler, or the connection ended.
+    pub(crate) async fn sync(&self) {
+        let _ = self.ask(ClientToScheduler::Sync).await;
+    }
+
+    /// Sends what is in the outbox, unless another thread is doing that: it will look again.
+    fn pump(&self) {
+        let Some(link) = self.link.get() else { return };
+        loop {
+            if self.sending.swap(true, Ordering::Acquire) {
+                return;
+            }
+            let full = self.send_all(link);
+            self.sending.store(false, Ordering::Release);
+            if full {
+                self.pump_when_ready(link);
+                return;
+            }
+            // A message that came between the last look and the store above would otherwise wait for the next one.
+            if self.table.lock().outbox.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the connection is full before the outbox is empty.
+    fn send_all(&self, link: &Link) -> bool {
+        loop {
+            let messages = self.table.lock().take_batch();
+            if messages.is_empty() {
+                return false;
+            }
+            let batch = Batch {
+                epoch: link.welcome.epoch,
+                incarnation: link.welcome.incarnation,
+                messages: Messages::ClientToScheduler(messages),
+            };
+            match link.comm.try_send(batch) {
+                Ok(()) => {}
+                Err(TrySendError::Full(batch)) => {
+                    self.table.lock().give_back(batch);
+                    return true;
+                }
+                // The inbox hears of the end too, and settles everything.
+                Err(TrySendError::Closed(_)) => return false,
+                Err(TrySendError::Unsendable { batch, reason }) => self.fail_unsendable(batch, &reason),
+            }
+        }
+    }
+
+    fn pump_when_ready(&self, link: &Link) {
+        let (this, comm) = (self.this.clone(), link.comm.clone());
+        self.runtime.spawn(async move {
+            comm.ready().await;
+            if let Some(session) = this.upgrade() {
+                session.pump();
+            }
+        });
+    }
+
+    /// Nothing of a batch beyond the limits reached the scheduler: its futures say so.
+    fn fail_unsendable(&self, batch: Batch, reason: &str) {
+        let Messages::ClientToScheduler(messages) = batch.messages else { return };
+        let error = TaskError::from(Failure::new(ErrorKind::TooLarge, format!("the submission can't be sent: {reason}")));
+        for message in messages {
+            if let ClientToScheduler::Submit { submission, .. } = message {
+                self.fail_submission(submission, &error);
+            }
+        }
+    }
+
+    /// Ends the session in order: everything is released, and pending futures settle as closed.
+    pub(crate) async fn close(&self) {
+        self.say(ClientToScheduler::Goodbye);
+        self.settle_all(&TaskError::new(ErrorKind::Closed, "the client was closed"));
+        if let Some(ground) = self.hang_up() {
+            ground.close().await;
+        }
+    }
+
+    /// Closes all connections. What they stood on is the caller's to let go.
+    fn hang_up(&self) -> Option<Ground> {
+        self.fetcher.close();
+        let link = self.link.get()?;
+        link.comm.close(CloseReason::Local);
+        link.ground.lock().take()
+    }
+
+    /// The handles of all wanted keys. They are dropped by the caller, outside the lock.
+    fn handles(&self) -> Vec<Handle> {
+        self.table.lock().wanted.values().filter_map(|wanted| wanted.handle.upgrade()).collect()
+    }
+
+    fn handle(&self, key: Key, want: WantId) -> Option<Handle> {
+        let table = self.table.lock();
+        table.wanted.get(&key).filter(|wanted| wanted.want == want)?.handle.upgrade()
+    }
+}
+
+impl Table {
+    fn next_request(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request)
+    }
+
+    fn next_want(&mut self) -> WantId {
+        self.next_want += 1;
+        WantId(self.next_want)
+    }
+
+    /// As many messages as make a sensible batch.
+    fn take_batch(&mut self) -> Vec<ClientToScheduler> {
+        let (mut tasks, mut bytes, mut count) = (0, 0u64, 0);
+        for message in &self.outbox {
+            if let ClientToScheduler::Submit { tasks: more, .. } = message {
+                tasks += more.len();
+                bytes += more.iter().map(|task| task.spec.len()).sum::<u64>();
+            }
+            if count > 0 && (tasks > CHUNK_TASKS || bytes > CHUNK_BYTES as u64) {
+                break;
+            }
+            count += 1;
+        }
+        self.outbox.drain(..count).collect()
+    }
+
+    fn give_back(&mut self, batch: Batch) {
+        if let Messages::ClientToScheduler(messages) = batch.messages {
+            for message in messages.into_iter().rev() {
+                self.outbox.push_front(message);
+            }
+        }
+    }
+}
+
+impl Owner for Session {
+    fn released(&self, key: Key, want: WantId) {
+        {
+            let mut table = self.table.lock();
+            if table.wanted.get(&key).is_none_or(|wanted| wanted.want != want) {
+                return;
+            }
+            table.wanted.remove(&key);
+            if table.closed.is_some() {
+                return;
+            }
+            match table.outbox.back_mut() {
+                Some(ClientToScheduler::Release(keys)) if keys.len() < CHUNK_TASKS => keys.push((key, want)),
+                _ => table.outbox.push_back(ClientToScheduler::Release(vec![(key, want)])),
+            }
+        }
+        self.pump();
+    }
+
+    fn fetch(&self, handle: &Handle) {
+        self.fetch_value(handle);
+    }
+
+    fn cancel(&self, handle: &Handle) {
+        let error = TaskError::new(ErrorKind::Cancelled, "cancelled").with(|report| {
+            report.task = Some(handle.name().clone());
+        });
+        self.say(ClientToScheduler::Cancel { keys: vec![(handle.key(), handle.want())], force: false });
+        handle.set_cancelled(error);
+    }
+
+    fn retry(&self, handle: &Handle) {
+        handle.set_pending();
+        self.say(ClientToScheduler::Retry(vec![(handle.key(), handle.want())]));
+    }
+
+    fn detach(&self, handle: &Handle) {
+        self.say(ClientToScheduler::Detach(vec![handle.key()]));
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(ground) = self.hang_up() {
+            ground.close_in_background();
+        }
+    }
+}
+
+/// What connections deliver to. It does not keep the session alive: the connections live as long as the session does.
+struct SessionInbox(Weak<Session>);
+
+impl Inbox for SessionInbox {
+    fn deliver(&self, peer: PeerId, batch: Batch, permit: Permit) {
+        let Some(session) = self.0.upgrade() else { return };
+        match batch.messages {
+            Messages::SchedulerToClient(messages) if peer == SCHEDULER => session.hear(messages),
+            Messages::Data(messages) if peer != SCHEDULER => session.receive(peer, messages),
+            other => tracing::warn!(link = other.link(), "a batch of another link was dropped"),
+        }
+        drop(permit);
+    }
+
+    fn closed(&self, peer: PeerId, reason: CloseReason) {
+        let Some(session) = self.0.upgrade() else { return };
+        if peer == SCHEDULER { session.lost(&reason) } else { session.link_lost(peer, &reason) }
+    }
+}

@@ -1,0 +1,339 @@
+//! Brings values here, straight from the workers that hold them.
+//!
+//! One data link a worker, opened when first needed. Keys wait in the link's queue and go out together; a holder that
+//! does not have a value, or does not answer, is crossed off and the next one asked; when none is left the scheduler is
+//! told, and computes the value again.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use brisk_core::{
+    address::Address,
+    comm::{CloseReason, Comm, ConnectError, Connector, PeerId, TrySendError},
+    future::Handle,
+    hello::{Hello, Purpose, Role, Welcome},
+    id::{EnvironmentId, RequestId, WorkerId},
+    key::Key,
+    message::{Batch, ClientToScheduler, DataMessage, FetchOutcome, Messages},
+};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
+use super::Session;
+
+/// Keys in one request: enough to make the journey worth while, few enough to start answering soon.
+const KEYS_A_REQUEST: usize = 1_024;
+
+/// A holder that is busy is asked again after this long.
+const BUSY_DELAY: Duration = Duration::from_millis(10);
+
+pub(super) struct Fetcher {
+    connector: Arc<dyn Connector>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    addresses: FxHashMap<WorkerId, Address>,
+    links: FxHashMap<WorkerId, DataLink>,
+    peers: FxHashMap<PeerId, WorkerId>,
+    last_peer: u64,
+    last_request: u64,
+    /// While it is not 0, queues fill and nothing is sent.
+    corks: usize,
+    closed: bool,
+}
+
+struct DataLink {
+    peer: PeerId,
+    /// `None` while the connection is being made.
+    open: Option<(Arc<dyn Comm>, Welcome)>,
+    /// Keys to ask for.
+    queue: VecDeque<Key>,
+    /// Keys asked for and not answered, by request.
+    asked: FxHashMap<RequestId, BTreeSet<Key>>,
+}
+
+/// While it lives, fetches are gathered; when it is dropped they go out together.
+pub(crate) struct Cork<'a>(&'a Session);
+
+impl Drop for Cork<'_> {
+    fn drop(&mut self) {
+        let uncorked = {
+            let mut state = self.0.fetcher.state.lock();
+            state.corks -= 1;
+            if state.corks > 0 {
+                return;
+            }
+            state.links.iter().filter(|(_, link)| !link.queue.is_empty()).map(|(worker, _)| *worker).collect::<Vec<_>>()
+        };
+        uncorked.into_iter().for_each(|worker| self.0.pump_link(worker));
+    }
+}
+
+impl Fetcher {
+    pub(super) fn new(connector: Arc<dyn Connector>) -> Self {
+        Fetcher { connector, state: Mutex::default() }
+    }
+
+    pub(super) fn introduce(&self, worker: WorkerId, address: Address) {
+        self.state.lock().addresses.insert(worker, address);
+    }
+
+    pub(super) fn close(&self) {
+        let links = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            std::mem::take(&mut state.links)
+        };
+        for (comm, _) in links.into_values().filter_map(|link| link.open) {
+            comm.close(CloseReason::Local);
+        }
+    }
+}
+
+impl Session {
+    /// Holds fetches back until the cork is dropped.
+    pub(crate) fn cork(&self) -> Cork<'_> {
+        self.fetcher.state.lock().corks += 1;
+        Cork(self)
+    }
+
+    /// Asks a holder for the value behind a handle.
+    pub(super) fn fetch_value(&self, handle: &Handle) {
+        let (key, want) = (handle.key(), handle.want());
+        let holder = {
+            let table = self.table.lock();
+            let wanted = table.wanted.get(&key).filter(|wanted| wanted.want == want);
+            wanted.and_then(|wanted| wanted.holders.first().copied())
+        };
+        match holder {
+            Some(worker) => self.ask_for(worker, key),
+            None => {
+                // The next news of this key starts over.
+                handle.set_pending();
+                let tried = self.table.lock().wanted.get_mut(&key).map(|wanted| std::mem::take(&mut wanted.tried));
+                self.say(ClientToScheduler::Missing { key, want, holders: tried.unwrap_or_default() });
+            }
+        }
+    }
+
+    fn ask_for(&self, worker: WorkerId, key: Key) {
+        let connect = {
+            let mut state = self.fetcher.state.lock();
+            if state.closed {
+                return;
+            }
+            match state.links.get_mut(&worker) {
+                Some(link) => {
+                    link.queue.push_back(key);
+                    None
+                }
+                None => {
+                    state.last_peer += 1;
+                    let peer = PeerId(state.last_peer);
+                    let link = DataLink { peer, open: None, queue: VecDeque::from([key]), asked: FxHashMap::default() };
+                    state.links.insert(worker, link);
+                    state.peers.insert(peer, worker);
+                    Some((peer, state.addresses.get(&worker).cloned()))
+                }
+            }
+        };
+        match connect {
+            None => self.pump_link(worker),
+            Some((peer, Some(address))) => self.connect(worker, peer, address),
+            // Never introduced, or gone since: like a link that was lost.
+            Some((peer, None)) => self.link_lost(peer, &CloseReason::Lost("the worker is gone".to_owned())),
+        }
+    }
+
+    fn connect(&self, worker: WorkerId, peer: PeerId, address: Address) {
+        let Some(link) = self.link.get() else { return };
+        let purpose = Purpose::Data { role: Role::Client, caller: link.welcome.incarnation, callee: worker.0 };
+        let mut hello = Hello::new(purpose, "", EnvironmentId::IN_PROCESS);
+        hello.epoch = Some(link.welcome.epoch);
+        let (connector, inbox, this) = (self.fetcher.connector.clone(), self.inbox(), self.this.clone());
+        self.runtime.spawn(async move {
+            let outcome = connector.connect(&address, hello, peer, inbox).await;
+            if let Some(session) = this.upgrade() {
+                session.connected(worker, peer, outcome);
+            }
+        });
+    }
+
+    fn connected(&self, worker: WorkerId, peer: PeerId, outcome: Result<(Arc<dyn Comm>, Welcome), ConnectError>) {
+        match outcome {
+            Ok((comm, welcome)) => {
+                let unwanted = {
+                    let mut state = self.fetcher.state.lock();
+                    match state.links.get_mut(&worker).filter(|link| link.peer == peer) {
+                        Some(link) => {
+                            link.open = Some((comm, welcome));
+                            None
+                        }
+                        None => Some(comm),
+                    }
+                };
+                match unwanted {
+                    Some(comm) => comm.close(CloseReason::Local),
+                    None => self.pump_link(worker),
+                }
+            }
+            Err(error) => self.link_lost(peer, &CloseReason::Lost(error.to_string())),
+        }
+    }
+
+    /// Sends what waits in a link's queue.
+    fn pump_link(&self, worker: WorkerId) {
+        loop {
+            let (comm, batch, request) = {
+                let mut state = self.fetcher.state.lock();
+                if state.corks > 0 {
+                    return;
+                }
+                let request = RequestId(state.last_request + 1);
+                let Some(link) = state.links.get_mut(&worker) else { return };
+                let Some((comm, welcome)) = &link.open else { return };
+                if link.queue.is_empty() {
+                    return;
+                }
+                let keys: Vec<Key> = link.queue.drain(..link.queue.len().min(KEYS_A_REQUEST)).collect();
+                let (comm, epoch, incarnation) = (comm.clone(), welcome.epoch, welcome.incarnation);
+                link.asked.insert(request, keys.iter().copied().collect());
+                state.last_request = request.0;
+                let messages = Messages::Data(vec![DataMessage::Fetch { request, keys }]);
+                (comm, Batch { epoch, incarnation, messages }, request)
+            };
+            match comm.try_send(batch) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => {
+                    self.take_back(worker, request);
+                    let this = self.this.clone();
+                    self.runtime.spawn(async move {
+                        comm.ready().await;
+                        upgraded(&this, |session| session.pump_link(worker));
+                    });
+                    return;
+                }
+                // The inbox hears of the end, and asks others.
+                Err(TrySendError::Closed(_)) => return,
+                Err(TrySendError::Unsendable { reason, .. }) => {
+                    tracing::error!(reason, "a request for values can't be sent");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A request was not sent: its keys wait again.
+    fn take_back(&self, worker: WorkerId, request: RequestId) {
+        let mut state = self.fetcher.state.lock();
+        if let Some(link) = state.links.get_mut(&worker)
+            && let Some(keys) = link.asked.remove(&request)
+        {
+            keys.into_iter().rev().for_each(|key| link.queue.push_front(key));
+        }
+    }
+
+    /// A worker has answered.
+    pub(super) fn receive(&self, peer: PeerId, messages: Vec<DataMessage>) {
+        for message in messages {
+            let DataMessage::Values { request, values } = message else {
+                tracing::warn!("a worker asked this client for values");
+                continue;
+            };
+            for (key, outcome) in values {
+                let Some(worker) = self.fetcher.state.lock().answered(peer, request, key) else { continue };
+                match outcome {
+                    FetchOutcome::Value(payload) => {
+                        let value = payload.into_value();
+                        self.with_handle(key, |handle| handle.set_value(value));
+                    }
+                    FetchOutcome::Failed(failure) => self.with_handle(key, |handle| {
+                        let error = brisk_core::error::TaskError::from(failure);
+                        handle.set_error(error.with(|report| report.task = Some(handle.name().clone())));
+                    }),
+                    FetchOutcome::Busy => self.ask_later(worker, key),
+                    _ => self.missing(worker, key),
+                }
+            }
+        }
+    }
+
+    fn ask_later(&self, worker: WorkerId, key: Key) {
+        let this = self.this.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(BUSY_DELAY).await;
+            upgraded(&this, |session| session.ask_for(worker, key));
+        });
+    }
+
+    /// A holder can't give a value: crosses it off, and asks the next.
+    fn missing(&self, worker: WorkerId, key: Key) {
+        if let Some(wanted) = self.table.lock().wanted.get_mut(&key) {
+            wanted.holders.retain(|holder| *holder != worker);
+            wanted.tried.push(worker);
+        }
+        self.with_handle(key, |handle| self.fetch_value(handle));
+    }
+
+    /// Runs `then` on the handle of a key that is still wanted; the handle is dropped outside all locks.
+    fn with_handle(&self, key: Key, then: impl FnOnce(&Handle)) {
+        let handle = self.table.lock().wanted.get(&key).and_then(|wanted| wanted.handle.upgrade());
+        if let Some(handle) = handle {
+            then(&handle);
+        }
+    }
+
+    pub(super) fn worker_gone(&self, worker: WorkerId) {
+        let link = {
+            let mut state = self.fetcher.state.lock();
+            state.addresses.remove(&worker);
+            state.links.get(&worker).map(|link| (link.peer, link.open.as_ref().map(|(comm, _)| comm.clone())))
+        };
+        if let Some((peer, comm)) = link {
+            if let Some(comm) = comm {
+                comm.close(CloseReason::Local);
+            }
+            self.link_lost(peer, &CloseReason::Lost("the worker is gone".to_owned()));
+        }
+    }
+
+    /// A data link is gone: what it was asked for is asked of others.
+    pub(super) fn link_lost(&self, peer: PeerId, reason: &CloseReason) {
+        let (worker, link) = {
+            let mut state = self.fetcher.state.lock();
+            let Some(worker) = state.peers.remove(&peer) else { return };
+            let Some(link) = state.links.remove(&worker) else { return };
+            (worker, link)
+        };
+        let unanswered: Vec<Key> = link.asked.into_values().flatten().chain(link.queue).collect();
+        if !unanswered.is_empty() {
+            tracing::debug!(%worker, %reason, values = unanswered.len(), "a data link was lost");
+        }
+        unanswered.into_iter().for_each(|key| self.missing(worker, key));
+    }
+}
+
+impl State {
+    /// Notes the answer for a key. The worker that gave it, or `None` if nobody asked.
+    fn answered(&mut self, peer: PeerId, request: RequestId, key: Key) -> Option<WorkerId> {
+        let worker = *self.peers.get(&peer)?;
+        let link = self.links.get_mut(&worker)?;
+        let keys = link.asked.get_mut(&request)?;
+        let asked = keys.remove(&key);
+        if keys.is_empty() {
+            link.asked.remove(&request);
+        }
+        asked.then_some(worker)
+    }
+}
+
+fn upgraded(this: &Weak<Session>, then: impl FnOnce(&Session)) {
+    if let Some(session) = this.upgrade() {
+        then(&session);
+    }
+}

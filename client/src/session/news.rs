@@ -1,0 +1,105 @@
+//! What the scheduler tells a client, and the end of its connection.
+
+use brisk_core::{
+    comm::CloseReason,
+    error::{ErrorKind, TaskError},
+    future::Handle,
+    id::{RequestId, WantId},
+    key::Key,
+    message::{KeyNews, SchedulerToClient},
+};
+
+use super::Session;
+
+impl Session {
+    /// Handles what the scheduler said, in order.
+    pub(super) fn hear(&self, messages: Vec<SchedulerToClient>) {
+        for message in messages {
+            match message {
+                SchedulerToClient::Worker { worker, address } => self.fetcher.introduce(worker, address),
+                SchedulerToClient::WorkerGone(worker) => self.worker_gone(worker),
+                SchedulerToClient::News { key, want, news } => self.news(key, want, news),
+                SchedulerToClient::Refused { submission, error } => self.fail_submission(submission, &error),
+                SchedulerToClient::Workers { request, count } => self.answered(request, count),
+                SchedulerToClient::Synced(request) => self.answered(request, 0),
+                SchedulerToClient::Notice { tasks, message } => notice(&tasks, &message),
+                other => tracing::warn!(?other, "the scheduler said something that this version does not know"),
+            }
+        }
+    }
+
+    fn news(&self, key: Key, want: WantId, news: KeyNews) {
+        let Some(handle) = self.handle(key, want) else { return };
+        match news {
+            KeyNews::Memory { value: Some(value), .. } => handle.set_value(value.into_value()),
+            KeyNews::Memory { holders, .. } => {
+                if let Some(wanted) = self.table.lock().wanted.get_mut(&key) {
+                    wanted.holders = holders;
+                    wanted.tried.clear();
+                }
+                handle.set_finished();
+            }
+            KeyNews::Erred(error) => handle.set_error(error),
+            KeyNews::Cancelled(error) => handle.set_cancelled(error),
+            KeyNews::Pending => handle.set_pending(),
+            other => tracing::warn!(?other, "news that this version does not know"),
+        }
+    }
+
+    fn answered(&self, request: RequestId, count: u32) {
+        let waiting = self.table.lock().requests.remove(&request);
+        if let Some(waiting) = waiting {
+            // Whoever asked may have stopped waiting.
+            let _ = waiting.send(count);
+        }
+    }
+
+    /// The futures of a submission that the scheduler refused, or that could not be sent.
+    pub(super) fn fail_submission(&self, submission: RequestId, error: &TaskError) {
+        let failed: Vec<Handle> = {
+            let table = self.table.lock();
+            let of_submission = table.wanted.values().filter(|wanted| wanted.submission == submission);
+            of_submission.filter_map(|wanted| wanted.handle.upgrade()).collect()
+        };
+        failed.iter().for_each(|handle| handle.set_error(error.clone()));
+    }
+
+    /// The connection with the scheduler is gone.
+    pub(super) fn lost(&self, reason: &CloseReason) {
+        let error = match reason {
+            CloseReason::Local => TaskError::new(ErrorKind::Closed, "the client was closed"),
+            other => TaskError::new(
+                ErrorKind::SchedulerLost,
+                format!("the connection with the scheduler has ended: {other}. Its work is lost to this client; connect again"),
+            ),
+        };
+        self.settle_all(&error);
+        self.fetcher.close();
+    }
+
+    /// Every pending future gets this error; values that are here stay.
+    pub(super) fn settle_all(&self, error: &TaskError) {
+        let requests = {
+            let mut table = self.table.lock();
+            table.closed.get_or_insert_with(|| error.clone());
+            std::mem::take(&mut table.requests)
+        };
+        drop(requests);
+        for handle in self.handles() {
+            let named = error.clone().with(|report| report.task = Some(handle.name().clone()));
+            handle.set_error(named);
+        }
+    }
+}
+
+/// Shown through `tracing`, and on standard error where nobody listens to `tracing`: why nothing runs must not be a secret.
+fn notice(tasks: &[brisk_core::task::TaskName], message: &str) {
+    let about = tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if tracing::enabled!(tracing::Level::WARN) {
+        tracing::warn!(tasks = about, "{message}");
+    } else if about.is_empty() {
+        eprintln!("brisk: {message}");
+    } else {
+        eprintln!("brisk: {message} (waiting: {about})");
+    }
+}

@@ -1,0 +1,219 @@
+//! From calls to messages: plans a graph, shares handles of keys that are wanted already, and cuts the rest into chunks.
+
+use std::sync::Arc;
+
+use brisk_core::{
+    error::{ErrorKind, TaskError},
+    future::{Handle, Status},
+    graph::{Item, Known, Node, PlanError, PlannedTask, plan},
+    id::{RequestId, WantId},
+    key::Key,
+    limits::{CHUNK_BYTES, CHUNK_TASKS, MAX_SPEC_BYTES},
+    message::{ClientToScheduler, SubmittedTask},
+    payload::Payload,
+    task::TaskName,
+};
+
+use super::{Session, Table, Wanted};
+
+impl Session {
+    /// Submits the graph below `roots`, and gives a handle for each root. Never blocks; what is wrong with a call is an
+    /// error of its handle.
+    pub(crate) fn submit(&self, roots: &[Arc<Node>]) -> Vec<Handle> {
+        match self.try_submit(roots) {
+            Ok(handles) => handles,
+            Err(error) if roots.len() == 1 => vec![self.failed(&roots[0], error)],
+            // Only those that are wrong should fail.
+            Err(_) => roots.iter().flat_map(|root| self.submit(std::slice::from_ref(root))).collect(),
+        }
+    }
+
+    fn try_submit(&self, roots: &[Arc<Node>]) -> Result<Vec<Handle>, TaskError> {
+        let by_reference = self.is_by_reference();
+        // Handles that turn out to be the last ones must be dropped after the lock.
+        let mut spare = Vec::new();
+        let handles = {
+            let mut table = self.table.lock();
+            if let Some(error) = &table.closed {
+                return Err(error.clone());
+            }
+            let planned = table.plan(roots, &mut spare)?;
+            let tasks = self.prepare(&planned, by_reference)?;
+            let submission = table.next_request();
+            let mut wants = Vec::new();
+            let handles = roots.iter().map(|root| {
+                let (handle, new) = table.want(root, submission, || self.owner());
+                if new {
+                    wants.push((handle.key(), handle.want()));
+                }
+                handle
+            });
+            let handles: Vec<Handle> = handles.collect();
+            table.introduce(&planned);
+            table.queue(submission, tasks, wants);
+            handles
+        };
+        drop(spare);
+        self.pump();
+        Ok(handles)
+    }
+
+    /// The messages of planned calls.
+    fn prepare(&self, planned: &[PlannedTask], by_reference: bool) -> Result<Vec<SubmittedTask>, TaskError> {
+        let owner = self.owner();
+        planned
+            .iter()
+            .map(|task| {
+                for item in task.node.items() {
+                    let Item::Future(handle) = item else { continue };
+                    if !handle.is_owned_by(&owner) {
+                        let text = format!("the argument {} is a future of another client", handle.name());
+                        return Err(named(&task.node, TaskError::new(ErrorKind::ForeignFuture, text)));
+                    }
+                    if let Some(error) = handle.error() {
+                        return Err(error.with(|report| report.needed_by.extend(task.node.name())));
+                    }
+                }
+                let call = Payload::from_call(&task.node);
+                let spec = if by_reference { call } else { sealed(&task.node, &call)? };
+                Ok(SubmittedTask {
+                    key: task.key,
+                    function: task.node.def.id(),
+                    spec,
+                    dependencies: task.dependencies.clone(),
+                    options: task.options.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// A handle of a call that could not be submitted.
+    fn failed(&self, root: &Arc<Node>, error: TaskError) -> Handle {
+        let name = root.name().unwrap_or_else(|| TaskName::of_call(root.def.info().name.clone(), Key::from_u128(0)));
+        let want = self.table.lock().next_want();
+        let handle = Handle::new(name, want, self.owner());
+        handle.set_error(error);
+        handle
+    }
+}
+
+impl Table {
+    /// The calls below `roots` that the scheduler does not have. `spare` receives handles to be dropped after the lock.
+    fn plan(&mut self, roots: &[Arc<Node>], spare: &mut Vec<Handle>) -> Result<Vec<PlannedTask>, TaskError> {
+        let Table { keys, wanted, .. } = self;
+        let spare = std::cell::RefCell::new(spare);
+        plan(roots, keys, |name, fingerprint| {
+            let Some((known, handle)) = wanted.get(&name.key).and_then(|w| Some((w, w.handle.upgrade()?))) else {
+                return Known::No;
+            };
+            let status = handle.status();
+            spare.borrow_mut().push(handle);
+            match status {
+                _ if known.fingerprint != fingerprint => Known::Conflict,
+                Status::Cancelled => Known::No,
+                _ => Known::Yes,
+            }
+        })
+        .map_err(plan_error)
+    }
+
+    /// The handle of a planned root: the one there is, or a new one. Whether it is new.
+    fn want(
+        &mut self,
+        root: &Arc<Node>,
+        submission: RequestId,
+        owner: impl FnOnce() -> Arc<dyn brisk_core::future::Owner>,
+    ) -> (Handle, bool) {
+        let name = root.name().expect("the root was planned");
+        if let Some(handle) = self.wanted.get(&name.key).and_then(|wanted| wanted.handle.upgrade())
+            && handle.status() != Status::Cancelled
+        {
+            return (handle, false);
+        }
+        let key = name.key;
+        let want = self.next_want();
+        let handle = Handle::new(name, want, owner());
+        let fingerprint = root.fingerprint().expect("the root was planned");
+        let (holders, tried) = Default::default();
+        let wanted = Wanted { handle: handle.downgrade(), want, fingerprint, submission, holders, tried };
+        self.wanted.insert(key, wanted);
+        (handle, true)
+    }
+
+    /// Tells the scheduler of functions it has not heard of.
+    fn introduce(&mut self, planned: &[PlannedTask]) {
+        let mut functions = Vec::new();
+        for task in planned {
+            let info = task.node.def.info();
+            if self.introduced.insert(info.id) {
+                functions.push(info.clone());
+            }
+        }
+        if !functions.is_empty() {
+            self.outbox.push_back(ClientToScheduler::Functions(functions));
+        }
+    }
+
+    /// Puts a submission into the outbox, in chunks.
+    fn queue(&mut self, submission: RequestId, tasks: Vec<SubmittedTask>, wants: Vec<(Key, WantId)>) {
+        if tasks.is_empty() && wants.is_empty() {
+            return;
+        }
+        let mut chunks: Vec<Vec<SubmittedTask>> = vec![Vec::new()];
+        let mut bytes = 0;
+        for task in tasks {
+            let current = chunks.last_mut().expect("there is always a chunk");
+            if current.len() >= CHUNK_TASKS || (bytes > CHUNK_BYTES as u64 && !current.is_empty()) {
+                bytes = 0;
+                chunks.push(Vec::new());
+            }
+            bytes += task.spec.len();
+            chunks.last_mut().expect("there is always a chunk").push(task);
+        }
+        // A want names a task of its own chunk or of an earlier one, so that results come while later chunks go out.
+        let mut place: rustc_hash::FxHashMap<Key, usize> = rustc_hash::FxHashMap::default();
+        if chunks.len() > 1 {
+            let placed = chunks.iter().enumerate().flat_map(|(i, chunk)| chunk.iter().map(move |task| (task.key, i)));
+            place.extend(placed);
+        }
+        let mut wants_of: Vec<Vec<(Key, WantId)>> = vec![Vec::new(); chunks.len()];
+        for (key, want) in wants {
+            wants_of[place.get(&key).copied().unwrap_or(0)].push((key, want));
+        }
+        let last = chunks.len() - 1;
+        for (index, (tasks, wants)) in chunks.into_iter().zip(wants_of).enumerate() {
+            let chunk = u32::try_from(index).expect("a submission has fewer than four billion chunks");
+            self.outbox.push_back(ClientToScheduler::Submit { submission, chunk, last: index == last, tasks, wants });
+        }
+    }
+}
+
+/// A call as bytes, within the limit.
+fn sealed(node: &Node, call: &Payload) -> Result<Payload, TaskError> {
+    let sealed = call.sealed().map_err(|error| named(node, brisk_core::error::Failure::from(error).into()))?;
+    if sealed.len() > MAX_SPEC_BYTES as u64 {
+        let text = format!(
+            "its arguments take {} bytes, and at most {MAX_SPEC_BYTES} may travel with a call: \
+             let a task make or read the large one, and pass its future",
+            sealed.len()
+        );
+        return Err(named(node, TaskError::new(ErrorKind::TooLarge, text)));
+    }
+    Ok(sealed)
+}
+
+fn named(node: &Node, error: TaskError) -> TaskError {
+    error.with(|report| {
+        report.task = node.name();
+        report.place = Some(node.def.info().place.clone());
+    })
+}
+
+fn plan_error(error: PlanError) -> TaskError {
+    let kind = match &error {
+        PlanError::Argument { .. } => ErrorKind::Encode,
+        PlanError::KeyConflict { .. } => ErrorKind::KeyConflict,
+        _ => ErrorKind::Refused,
+    };
+    TaskError::new(kind, error.to_string())
+}
