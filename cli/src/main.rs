@@ -1,2 +1,51 @@
-//! placeholder
-fn main() {}
+//! The `brisk` command: what operators run.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod credentials;
+mod local;
+mod logging;
+mod network;
+mod scheduler;
+mod signals;
+mod worker;
+
+/// Distributed futures for Rust: a scheduler, supervisors of workers, and the credentials they share.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scheduler.
+    Scheduler(scheduler::Options),
+    /// Run a supervisor that starts workers of the clients' programs on this host.
+    Worker(worker::Options),
+    /// Run a scheduler and worker processes on this host, and a command against them.
+    Local(local::Options),
+    /// Make credentials for a cluster.
+    Credentials(credentials::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start();
+    let outcome = match cli.command {
+        Command::Scheduler(options) => scheduler::run(options),
+        Command::Worker(options) => worker::run(options),
+        Command::Local(options) => local::run(options),
+        Command::Credentials(options) => credentials::run(options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("brisk: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

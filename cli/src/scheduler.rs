@@ -1,0 +1,61 @@
+//! `brisk scheduler`.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use brisk_core::{hello::Role, id::Epoch};
+use brisk_scheduler::server::{Config, Server};
+use brisk_transport_quic::{Credentials, QuicTransport};
+use clap::Args;
+
+use crate::{network, signals};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The cluster's credentials file, as `brisk credentials create` makes it.
+    #[arg(long)]
+    credentials: PathBuf,
+    /// The host name or address to listen at. Only this host is served unless it is given.
+    #[arg(long)]
+    host: Option<String>,
+    /// The port to listen at; 0 for any.
+    #[arg(long, default_value_t = network::DEFAULT_PORT)]
+    port: u16,
+    /// After so many seconds without a worker that could run it, a task fails.
+    #[arg(long, default_value_t = 300)]
+    no_worker_timeout: u64,
+}
+
+pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Handle::current();
+    let credentials = Credentials::load(&options.credentials)
+        .with_context(|| format!("the credentials in {} can't be used", options.credentials.display()))?;
+    let transport = QuicTransport::new(credentials, runtime.clone())?;
+    let bind = network::bind_address(options.host.as_deref(), options.port)?;
+    let listener =
+        transport.listen(bind, Role::Scheduler).with_context(|| format!("the scheduler can't listen at {bind}"))?;
+    let mut config = Config::default();
+    config.machine.no_worker_timeout = Duration::from_secs(options.no_worker_timeout);
+    let address = listener.address();
+    let server: Arc<Server> = Server::start(config, new_epoch(), runtime);
+    server.serve(listener);
+    println!("scheduler at {address}");
+    println!("  workers:  brisk worker {address} --credentials {}", options.credentials.display());
+    println!("  programs: BRISK_SCHEDULER={address} BRISK_CREDENTIALS={} PROGRAM", options.credentials.display());
+    let signal = signals::end_asked().await?;
+    eprintln!("brisk: {signal}: the scheduler ends, and its workers with it");
+    server.shutdown();
+    transport.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A number that no former life of a scheduler had: the time, in nanoseconds.
+fn new_epoch() -> Epoch {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Epoch(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}
