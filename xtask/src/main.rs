@@ -66,3 +66,23 @@ fn run(command: Command) -> Result<()> {
         Command::Ci => ci::run(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_others_take_is_left_to_them() {
+        for line in ["sim --help", "sim --seed 7 --iterations=3", "cluster --workers 4 -- program --workers 2"] {
+            let words = ["xtask"].into_iter().chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+}

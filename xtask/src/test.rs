@@ -43,15 +43,15 @@ pub(crate) fn run(options: Options) -> Result<()> {
 fn tests(nextest: bool) -> Command {
     let mut command = cargo();
     if nextest {
-        // A crate without tests is no failure of the runner: the others' tests are run together with its.
+        // The crates are tested together: one that has no tests is no failure.
         command.args(["nextest", "run", "--no-tests=pass"]);
     } else {
-        command.args(["test", "--lib", "--bins", "--tests", "--examples"]);
+        command.args(["test", "--tests", "--no-fail-fast"]);
     }
     command
 }
 
-/// Nextest gives each test a process of its own and prints what is slow; cargo's own runner does as well without it.
+/// Nextest gives each test a process of its own, and ends one that hangs. Cargo's own runner does without it.
 fn has_nextest() -> bool {
     let found = cargo().args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     found.is_ok_and(|status| status.success())
