@@ -17,15 +17,15 @@ pub use brisk_core::{
     typedef::{ErrorValueNo, ErrorValueYes, Probe},
     value::Value,
 };
-use brisk_core::{
-    error::{ErrorKind, ErrorValue},
-    graph::Slot,
-    value::Datum,
-};
+use brisk_core::{error::ErrorValue, value::Datum};
 
-pub use crate::{__identity as identity, __register_builtin as register_builtin};
+mod inferred;
 
-mod registered;
+pub use crate::__identity as identity;
+pub use inferred::{Tag, TagResult, TagValue, any, boxed, caught, tag, tag_of, tag_of_future};
+
+// The results that the macro does not register once more for each task.
+crate::register_types!((), bool, char, f32, f64, i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize);
 
 /// What a call of a task came to.
 pub type Caught<T> = Result<T, Box<Failure>>;
@@ -135,16 +135,15 @@ pub trait AnyParam<T> {
         inputs.shared(index)
     }
 
-    /// A list of `T`, each shared. The items of a list that was made elsewhere are moved out of it, which takes that
-    /// nobody else holds it.
+    /// A list of `T`, each shared: without `Clone` only a list of futures will do.
     ///
     /// # Errors
-    /// If others hold the list; as [`Inputs::shared`].
+    /// See [`Inputs::shares_of_list`].
     fn shares(inputs: &mut Inputs, index: usize) -> Caught<Vec<Arc<T>>>
     where
         T: Value,
     {
-        inputs.shares_moved(index)
+        inputs.shares_of_list(index)
     }
 }
 

@@ -128,6 +128,26 @@ impl Inputs {
         }
     }
 
+    /// Argument `index`, a list of futures, as a list of shared values, for types that can't be cloned.
+    ///
+    /// # Errors
+    /// If it is one value, which would have to be cloned apart; as [`Inputs::shared`].
+    pub fn shares_of_list<T: Value>(&self, index: usize) -> Result<Vec<Arc<T>>, Box<Failure>> {
+        match self.get(index)? {
+            Input::One(_) => {
+                let items = std::any::type_name::<T>();
+                let reason = format!(
+                    "a list in one piece can't be shared out, since {items} is not Clone: pass a list of futures, or \
+                     take it as a slice"
+                );
+                Err(argument(index, reason))
+            }
+            Input::List(items) => {
+                items.iter().map(Datum::shared).collect::<Result<_, _>>().map_err(|e| argument(index, e))
+            }
+        }
+    }
+
     /// Argument `index` by value: moved if nobody else holds it, else cloned. It can be had once.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ use crate::{
 )]
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
 /// A [`Value`] behind a pointer that has forgotten its type.

@@ -1,0 +1,116 @@
+//! The results of `task_fn!` whose type is only inferred: nobody can name it, so methods are chosen by it.
+//!
+//! [`Tag<R>`] stands for the type `R` that a body returns. Of its methods of one name, those of `Tag<Result<_, _>>` whose
+//! error is a value are found first, then those of any other `Result`, then those of any value. As with
+//! [`Probe`](brisk_core::typedef::Probe), a tag must be called with exactly one `&`.
+
+use std::marker::PhantomData;
+
+use brisk_core::{
+    graph::{Delayed, Slot},
+    task::{Inputs, Ran, TaskDef},
+    typedef::{ErrorValueYes, Probe},
+    value::{Datum, Value},
+};
+
+use super::{Caught, TaskFailure, fallible};
+
+/// Runs a body; its arguments may be missing.
+///
+/// # Errors
+/// Those of the arguments.
+pub fn caught<R>(inputs: &mut Inputs, run: impl FnOnce(&mut Inputs) -> Caught<R>) -> Caught<R> {
+    run(inputs)
+}
+
+/// The outcome of an async body.
+pub fn boxed(run: impl Future<Output = Caught<Datum>> + Send + 'static) -> Ran {
+    Ran::Future(Box::pin(run))
+}
+
+/// Stands for the type that a body returns.
+pub struct Tag<R>(PhantomData<fn() -> R>);
+
+/// The tag of a body that was run.
+pub fn tag<R>(_: &Caught<R>) -> Tag<R> {
+    Tag(PhantomData)
+}
+
+/// The tag of a body that is never run.
+pub fn tag_of<R>(_: impl FnOnce() -> R) -> Tag<R> {
+    Tag(PhantomData)
+}
+
+/// The tag of an async body that is never run.
+pub fn tag_of_future<F: Future>(_: impl FnOnce() -> F) -> Tag<F::Output> {
+    Tag(PhantomData)
+}
+
+/// An argument for a body that is never run.
+///
+/// # Panics
+/// If it is called.
+pub fn any<T>() -> T {
+    unreachable!("a body that is compiled for its type was run")
+}
+
+impl<T: Value, E: TaskFailure + Value> Tag<Result<T, E>> {
+    /// Turns what the body returned into the value or the failure, which keeps the error.
+    ///
+    /// # Errors
+    /// The body's.
+    pub fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum> {
+        fallible(outcome?, Probe::<E>::NEW.error_value_fn()).map(Datum::new)
+    }
+
+    /// A call of the body.
+    pub fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
+        Delayed::call(def, slots)
+    }
+}
+
+/// Bodies that return a `Result` whose error is no value.
+pub trait TagResult<T, E> {
+    /// Turns what the body returned into the value or the failure.
+    ///
+    /// # Errors
+    /// The body's.
+    fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum>;
+
+    /// A call of the body.
+    fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T>;
+}
+
+impl<T: Value, E: TaskFailure> TagResult<T, E> for Tag<Result<T, E>> {
+    fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum> {
+        fallible(outcome?, None).map(Datum::new)
+    }
+
+    fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
+        Delayed::call(def, slots)
+    }
+}
+
+/// Bodies that return a value.
+pub trait TagValue<T> {
+    /// Wraps the value.
+    ///
+    /// # Errors
+    /// If an argument was missing.
+    fn finish(&self, outcome: Caught<T>) -> Caught<Datum>
+    where
+        T: Value,
+    {
+        outcome.map(Datum::new)
+    }
+
+    /// A call of the body.
+    fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T>
+    where
+        T: Value,
+    {
+        Delayed::call(def, slots)
+    }
+}
+
+impl<T> TagValue<T> for &Tag<T> {}

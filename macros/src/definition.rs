@@ -1,0 +1,74 @@
+//! The definition of a task: a static that workers find by its identity, and the trampoline from erased inputs to the
+//! function.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+use crate::{options::Private, output::Output, param::Param};
+
+/// What a definition is made of.
+pub(crate) struct Definition<'a> {
+    pub(crate) private: &'a Private,
+    /// Where people find the function: its name.
+    pub(crate) span: Span,
+    /// An expression: the name people see.
+    pub(crate) name: TokenStream,
+    /// The signature as a part of the identity.
+    pub(crate) signature: String,
+    pub(crate) params: &'a [Param],
+    /// An expression: a closure from `Inputs` to `Ran`.
+    pub(crate) trampoline: TokenStream,
+    pub(crate) defaults: TokenStream,
+}
+
+impl Definition<'_> {
+    /// Statements that define and register the static, and as their value a reference to it.
+    pub(crate) fn statements(&self) -> TokenStream {
+        let Definition { private, span, name, signature, params, trampoline, defaults } = self;
+        let labels = params.iter().map(|param| &param.label);
+        // The place is that of the macro's outermost caller, which is where these tokens stand.
+        let identity = quote_spanned!(*span=> #private::identity!(#name, #signature));
+        quote! {
+            #[allow(unused_imports)]
+            use #private::{AnyParam as _, AnyShape as _, ErrorValueNo as _, ErrorValueYes as _};
+            static __BRISK_DEF: #private::TaskDef =
+                #private::TaskDef::new(#identity, &[#(#labels),*], #trampoline, #defaults);
+            #private::inventory::submit! { #private::TaskEntry(&__BRISK_DEF) }
+        }
+    }
+}
+
+/// The trampoline of `callee`, whose signature is known.
+pub(crate) fn trampoline(
+    private: &Private,
+    span: Span,
+    callee: &TokenStream,
+    params: &[Param],
+    output: &Output,
+    is_async: bool,
+) -> TokenStream {
+    let inputs = inputs();
+    let arguments = arguments(private, params, &inputs);
+    let value = &output.value;
+    if is_async {
+        let outcome = output.outcome(private, &quote!(#callee(#(#arguments),*).await));
+        // At the function's name, so that a future that is not Send is reported there.
+        quote_spanned! {span=> |mut #inputs| #private::pending::<#value>(async move {
+            let #inputs = &mut #inputs;
+            #outcome
+        })}
+    } else {
+        let outcome = output.outcome(private, &quote!(#callee(#(#arguments),*)));
+        quote!(|#inputs| #private::ready::<#value>(#inputs, |#inputs| #outcome))
+    }
+}
+
+/// The name of a trampoline's inputs.
+pub(crate) fn inputs() -> Ident {
+    Ident::new("__inputs", Span::mixed_site())
+}
+
+/// The arguments, each taken from the `inputs` with `?`.
+pub(crate) fn arguments(private: &Private, params: &[Param], inputs: &Ident) -> Vec<TokenStream> {
+    params.iter().enumerate().map(|(index, param)| param.argument(private, inputs, index)).collect()
+}
