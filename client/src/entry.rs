@@ -14,7 +14,7 @@ pub fn init() {
 }
 
 /// What `#[brisk_client::main]` makes of an async `main` at the root of `module`.
-pub(crate) fn run_main<F, T>(module: &str, setup: Option<fn()>, main: impl FnOnce() -> F) -> T
+pub fn run_main<F, T>(module: &str, setup: Option<fn()>, main: impl FnOnce() -> F) -> T
 where
     F: Future<Output = T>,
 {
@@ -32,7 +32,7 @@ where
 }
 
 /// What it makes of a `main` that is not async.
-pub(crate) fn run_blocking_main<T>(module: &str, setup: Option<fn()>, main: impl FnOnce() -> T) -> T {
+pub fn run_blocking_main<T>(module: &str, setup: Option<fn()>, main: impl FnOnce() -> T) -> T {
     begin(module, setup);
     let output = main();
     closing::wait();
@@ -50,7 +50,7 @@ fn begin(module: &str, setup: Option<fn()>) {
 }
 
 /// What `#[brisk_client::test]` makes of a test: a local cluster of its own, in this process.
-pub(crate) fn run_test<F, T>(test: impl FnOnce(Client) -> F) -> T
+pub fn run_test<F, T>(test: impl FnOnce(Client) -> F) -> T
 where
     F: Future<Output = T>,
 {

@@ -72,7 +72,7 @@ pub use entry::init;
 pub use error::ClientError;
 pub use local::{LocalBuilder, LocalCluster};
 #[cfg(feature = "quic")]
-pub use process::supervisor;
+pub use process::{Image, supervisor};
 pub use progress::{Progress, progress};
 pub use wait::{Waited, wait, wait_first};
 

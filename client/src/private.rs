@@ -21,6 +21,11 @@ use brisk_core::{error::ErrorValue, value::Datum};
 
 mod inferred;
 
+pub use crate::{
+    entry::{run_blocking_main, run_main, run_test},
+    process::TestHook,
+};
+
 pub use crate::__identity as identity;
 pub use inferred::{Tag, TagResult, TagValue, any, boxed, caught, tag, tag_of, tag_of_future};
 

@@ -5,14 +5,18 @@
 //! becomes a worker instead of running `main`.
 
 mod config;
+#[cfg(feature = "quic")]
 mod image;
 #[cfg(feature = "quic")]
 pub mod supervisor;
 #[cfg(feature = "quic")]
 mod worker;
 
-pub(crate) use config::{entry, main_has_the_hook};
-pub use config::{Entry, TestHook};
+#[cfg(feature = "quic")]
+pub(crate) use config::entry;
+pub use config::TestHook;
+pub(crate) use config::main_has_the_hook;
+#[cfg(feature = "quic")]
 pub use image::Image;
 #[cfg(feature = "quic")]
 pub(crate) use worker::become_worker_if_told;

@@ -32,7 +32,7 @@ pub(crate) fn expand_main(options: TokenStream, item: TokenStream) -> Result<Tok
         #(#attrs)*
         #vis fn #name() #output {
             #asyncness fn #name() #output #block
-            #private::#run(#setup, #name)
+            #private::#run(::core::module_path!(), #setup, #name)
         }
     })
 }

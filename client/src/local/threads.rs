@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use brisk_core::{address::Address, hello::Role, id::EnvironmentId, options::Quantity, registry::Registry};
 use brisk_scheduler::server::Server;
-use brisk_transport_inproc::InprocNetwork;
+use brisk_transport_inproc::{InprocNetwork, ListenError};
 use brisk_worker::server::{Worker, WorkerConfig};
 
 use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
@@ -26,7 +26,7 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
     let io = Arc::new(Io::start(1).map_err(ClientError::io("no thread for timers"))?);
     let network = if builder.encoding { InprocNetwork::encoding() } else { InprocNetwork::new() };
     let scheduler = Server::start(builder.server(), epoch(), io.handle());
-    let listener = network.listen("scheduler", Role::Scheduler)?;
+    let listener = network.listen("scheduler", Role::Scheduler).map_err(taken)?;
     let address = listener.address();
     scheduler.serve(listener);
     let mut workers = Vec::new();
@@ -51,10 +51,15 @@ async fn worker(
     network: &InprocNetwork,
     io: &Io,
 ) -> Result<Arc<Worker>, ClientError> {
-    let listener = network.listen(&config.name, Role::Worker)?;
+    let listener = network.listen(&config.name, Role::Worker).map_err(taken)?;
     let starting = Worker::start(config, scheduler.clone(), network.connector(), listener, io.handle());
     let started = io.handle().spawn(starting).await.map_err(|error| ClientError::Worker(error.to_string()))?;
     started.map_err(|error| ClientError::Worker(error.to_string()))
+}
+
+/// The network is the cluster's own, so its names can't be taken.
+fn taken(error: ListenError) -> ClientError {
+    ClientError::Configuration(error.to_string())
 }
 
 #[async_trait]

@@ -20,6 +20,7 @@ pub(crate) fn main_has_the_hook() {
 
 /// How a process started from this program becomes a worker; `None` if it would not. Without one, starting worker
 /// processes is refused: a program that starts itself and does not become a worker starts itself again, and again.
+#[cfg(feature = "quic")]
 pub(crate) fn entry() -> Option<Entry> {
     match brisk_core::inventory::iter::<TestHook>.into_iter().next() {
         Some(hook) => Some(Entry::Test(hook.test)),
@@ -28,8 +29,9 @@ pub(crate) fn entry() -> Option<Entry> {
 }
 
 /// How a process becomes a worker.
+#[cfg(feature = "quic")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// By its `main`.
     Main,
     /// By this test, of a test binary.
