@@ -1,0 +1,193 @@
+//! Requests to peers.
+//!
+//! A peer is asked for one batch at a time; what is wanted meanwhile makes the next batch longer. Of the peers that could
+//! be asked the one with the most urgent key comes first, then the one with the most keys.
+
+use std::{cmp::Reverse, time::Duration};
+
+use brisk_core::{
+    id::{RequestId, WorkerId},
+    key::Key,
+};
+
+use super::{
+    Action, FetchResult, Worker,
+    state::{Phase, Request, WantState},
+    timers::Timer,
+};
+
+/// What one more request may bring.
+struct Room {
+    keys: usize,
+    bytes: u64,
+}
+
+impl Worker {
+    /// Asks peers while the limits allow it.
+    pub(super) fn start_fetches(&mut self) {
+        while self.phase == Phase::Working
+            && let Some(room) = self.room()
+            && let Some(peer) = self.next_peer()
+        {
+            self.ask_peer(peer, room);
+        }
+    }
+
+    /// Whether a peer could be asked for something now.
+    pub(super) fn may_fetch(&self) -> bool {
+        self.phase == Phase::Working && self.room().is_some() && !self.askable.is_empty()
+    }
+
+    /// A peer answered some keys.
+    pub(super) fn on_fetch_done(&mut self, id: RequestId, outcomes: Vec<(Key, FetchResult)>) {
+        let Some(peer) = self.requests.get(&id).map(|request| request.peer) else {
+            self.counters.stale_fetches += 1;
+            return;
+        };
+        for (key, result) in outcomes {
+            let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.fetching == Some(id)) else {
+                self.counters.stale_fetches += 1;
+                continue;
+            };
+            entry.fetching = None;
+            let request = self.requests.get_mut(&id).expect("it was there above and nothing removes it");
+            request.open -= 1;
+            request.busy |= result == FetchResult::Busy;
+            self.on_answer(peer, key, result);
+            self.prune(key);
+        }
+        let request = &self.requests[&id];
+        if request.open == 0 {
+            let delay = request.busy.then_some(self.config.busy_delay);
+            self.close_request(id);
+            self.rest(peer, delay);
+        } else {
+            self.set_deadline(id);
+        }
+    }
+
+    /// A request made no progress. The peer may be frozen: it is treated as lost, so that nothing else waits for it.
+    pub(super) fn on_request_timeout(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(&id) else { return };
+        let worker = request.peer;
+        self.counters.fetch_timeouts += 1;
+        self.actions.push_back(Action::Disconnect { worker });
+        self.lose(worker);
+    }
+
+    /// Takes a request off the books. Returns the keys that it leaves unanswered.
+    pub(super) fn close_request(&mut self, id: RequestId) -> Vec<Key> {
+        let Some(request) = self.requests.remove(&id) else { return Vec::new() };
+        self.timers.clear(request.deadline, Timer::Request(id));
+        self.incoming_bytes -= request.bytes;
+        if let Some(peer) = self.peers.get_mut(&request.peer) {
+            peer.request = None;
+            self.refresh(request.peer);
+        }
+        let mut unanswered = request.keys;
+        unanswered.retain(|key| {
+            let entry = self.entries.get_mut(key).filter(|entry| entry.fetching == Some(id));
+            entry.map(|entry| entry.fetching = None).is_some()
+        });
+        unanswered
+    }
+
+    fn on_answer(&mut self, peer: WorkerId, key: Key, result: FetchResult) {
+        let wanted = self.entries.get(&key).is_some_and(|entry| entry.want.is_some());
+        match result {
+            FetchResult::Stored { nbytes } if wanted => {
+                self.keep(key, nbytes, None);
+                self.added.push((key, nbytes));
+            }
+            // The run it was for is gone. The scheduler was not told of it and never will be: it is dropped.
+            FetchResult::Stored { .. } => self.counters.stale_fetches += 1,
+            FetchResult::Missing => self.revise(key, |want| want.tried.push(peer)),
+            FetchResult::Busy => self.revise(key, |_| {}),
+            FetchResult::Failed(failure) => {
+                let waiters = self.waiters(key);
+                waiters.into_iter().for_each(|place| self.fail(place, failure.clone()));
+            }
+        }
+    }
+
+    /// The tasks that wait for a value.
+    pub(super) fn waiters(&self, key: Key) -> Vec<u32> {
+        let Some(want) = self.entries.get(&key).and_then(|entry| entry.want.as_ref()) else { return Vec::new() };
+        let alive = want.waiters.iter().filter(|(place, turn)| {
+            let task = self.tasks.get(*place);
+            task.is_some_and(|task| task.rank.turn == *turn)
+        });
+        alive.map(|(place, _)| *place).collect()
+    }
+
+    fn room(&self) -> Option<Room> {
+        if self.held.paused {
+            // Nothing is fetched for want of memory, unless nothing else could ever make room: then, key by key, for the
+            // most urgent task.
+            let stuck = self.slots.threads == 0 && self.requests.is_empty();
+            return stuck.then_some(Room { keys: 1, bytes: u64::MAX });
+        }
+        let bytes = self.config.incoming_bytes.saturating_sub(self.incoming_bytes).min(self.config.fetch_bytes);
+        let open = self.requests.len() < self.config.fetch_peers.max(1) && (bytes > 0 || self.requests.is_empty());
+        open.then_some(Room { keys: self.config.fetch_keys.max(1), bytes })
+    }
+
+    fn next_peer(&self) -> Option<WorkerId> {
+        let urgency = |worker: &&WorkerId| {
+            let queue = &self.peers[*worker].queue;
+            (queue.first().copied(), Reverse(queue.len()))
+        };
+        self.askable.iter().min_by_key(urgency).copied()
+    }
+
+    /// Sends the first keys of a peer's queue, as many as there is room for; the first one goes at any length.
+    fn ask_peer(&mut self, worker: WorkerId, room: Room) {
+        let mut keys = Vec::new();
+        let mut bytes = 0u64;
+        for (_, key) in &self.peers[&worker].queue {
+            let want = self.entries[key].want.as_ref();
+            let nbytes = want.expect("only wants are queued").nbytes;
+            let more = bytes.saturating_add(nbytes);
+            if keys.len() == room.keys || (!keys.is_empty() && more > room.bytes) {
+                break;
+            }
+            keys.push((*key, nbytes));
+            bytes = more;
+        }
+        self.last_request.0 += 1;
+        let request = self.last_request;
+        for (key, _) in &keys {
+            let entry = self.entries.get_mut(key).expect("only wants are queued");
+            entry.fetching = Some(request);
+            let mut want = entry.want.take().expect("only wants are queued");
+            self.settle(*key, &mut want, WantState::Fetching);
+            self.entries.get_mut(key).expect("it was there above").want = Some(want);
+        }
+        // An announced length may be anything: the sum must not overflow when requests are added up.
+        let bytes = bytes.min(u64::MAX / 1_024 / 1_024);
+        self.incoming_bytes += bytes;
+        let peer = self.peers.get_mut(&worker).expect("only peers are asked");
+        peer.request = Some(request);
+        let address = peer.address.clone();
+        self.refresh(worker);
+        let asked = keys.iter().map(|(key, _)| *key).collect();
+        let open = keys.len() as u32;
+        let deadline = self.now + self.patience();
+        self.requests.insert(request, Request { peer: worker, keys: asked, open, bytes, deadline, busy: false });
+        self.timers.set(deadline, Timer::Request(request));
+        self.actions.push_back(Action::Fetch { request, from: worker, address, keys });
+    }
+
+    fn set_deadline(&mut self, id: RequestId) {
+        let deadline = self.now + self.patience();
+        if let Some(request) = self.requests.get_mut(&id) {
+            self.timers.clear(request.deadline, Timer::Request(id));
+            request.deadline = deadline;
+            self.timers.set(deadline, Timer::Request(id));
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.config.fetch_timeout
+    }
+}
