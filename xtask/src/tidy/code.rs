@@ -148,6 +148,7 @@ impl<I: Iterator<Item = char> + Clone> Blanker<I> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Tree;
     use super::*;
 
     #[test]
@@ -177,6 +178,19 @@ mod tests {
     fn names_that_end_in_r_start_no_raw_string() {
         assert_eq!(code_only(r#"for"x" tokio"#), r#"for" " tokio"#);
         assert_eq!(code_only("r#type tokio"), "r#type tokio");
+    }
+
+    /// What goes wrong in a literal or a comment goes on to the end of the file: then words are missing there.
+    #[test]
+    fn every_source_here_is_understood_to_its_end() {
+        let tree = Tree::read().unwrap();
+        for file in tree.files.iter().filter(|file| file.path.ends_with(".rs")) {
+            let code = code_only(&file.text);
+            assert_eq!(code.lines().count(), file.text.lines().count(), "{}", file.path);
+            let opened = |open| code.matches(open).count();
+            assert_eq!(opened('{'), opened('}'), "{}", file.path);
+            assert_eq!(opened('('), opened(')'), "{}", file.path);
+        }
     }
 
     #[test]
