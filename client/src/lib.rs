@@ -46,7 +46,7 @@ pub use brisk_core::{
     task::TaskName,
     value::Value,
 };
-pub use brisk_macros::{main, task, test};
+pub use brisk_macros::{main, task, task_fn, test};
 pub use brisk_scheduler::machine::{Record, Snapshot, What};
 
 mod as_completed;
