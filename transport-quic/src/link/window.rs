@@ -1,0 +1,139 @@
+//! How much is under way in one direction, and those who wait for it to become less: at a sender what is not written yet,
+//! at a receiver what is not handled yet.
+
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use brisk_core::limits::{WINDOW_BATCHES, WINDOW_BYTES};
+use tokio::sync::Notify;
+
+/// What one batch takes of a [`Window`].
+#[derive(Clone, Copy)]
+pub(super) struct Weight(u64);
+
+/// The batches and bytes under way. Both counts live in one word, so that taking and giving back
+/// cost one atomic operation each.
+///
+/// There is room while both counts are below their limits, whatever the next batch weighs: it may go beyond the limit of
+/// bytes, alone. So "there is room" means the same for a short batch as for a long one, and whoever waited for it can
+/// send.
+pub(super) struct Window {
+    /// Batches in the upper 16 bits, bytes in the lower 48.
+    held: AtomicU64,
+    /// Whether anybody may wait for `freed`. Spares the common case a look at the list of waiters.
+    waiting: AtomicBool,
+    freed: Notify,
+}
+
+const ONE_BATCH: u64 = 1 << 48;
+
+// Counts never carry into each other: a batch weighs at most the window, and is let in only below the limit.
+const _: () = assert!(WINDOW_BATCHES < 1 << 15 && (WINDOW_BYTES as u64) < 1 << 46);
+
+impl Weight {
+    /// The weight of a batch of so many bytes. Beyond the whole window there is nothing to tell apart.
+    pub(super) fn of(bytes: usize) -> Self {
+        Weight(ONE_BATCH | bytes.min(WINDOW_BYTES) as u64)
+    }
+
+    /// The weight of both, to be given back at once.
+    pub(super) fn and(self, other: Weight) -> Self {
+        Weight(self.0 + other.0)
+    }
+}
+
+impl Window {
+    pub(super) fn new() -> Self {
+        Window { held: AtomicU64::new(0), waiting: AtomicBool::new(false), freed: Notify::new() }
+    }
+
+    /// Whether there is room.
+    pub(super) fn has_room(&self) -> bool {
+        has_room(self.held.load(Ordering::SeqCst))
+    }
+
+    /// Takes `weight` if there is room.
+    pub(super) fn take(&self, weight: Weight) -> bool {
+        let mut held = self.held.load(Ordering::Relaxed);
+        loop {
+            if !has_room(held) {
+                return false;
+            }
+            match self.held.compare_exchange_weak(held, held + weight.0, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => held = now,
+            }
+        }
+    }
+
+    /// Gives back what [`take`](Window::take) took.
+    pub(super) fn give_back(&self, weight: Weight) {
+        self.held.fetch_sub(weight.0, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Wakes everybody who waits, to look again.
+    pub(super) fn wake(&self) {
+        // Either this load sees the mark of a waiter, or that waiter's look at `held` comes after our change to it: both
+        // are sequentially consistent.
+        if self.waiting.load(Ordering::SeqCst) && self.waiting.swap(false, Ordering::SeqCst) {
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// Waits until there is room, or `ended` says that there is nothing to wait for.
+    pub(super) async fn room(&self, ended: impl Fn() -> bool) {
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            freed.as_mut().enable();
+            self.waiting.store(true, Ordering::SeqCst);
+            if self.has_room() || ended() {
+                return;
+            }
+            freed.await;
+        }
+    }
+}
+
+fn has_room(held: u64) -> bool {
+    (held >> 48) < WINDOW_BATCHES as u64 && (held & (ONE_BATCH - 1)) < WINDOW_BYTES as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_counted() {
+        let window = Window::new();
+        let light = Weight::of(0);
+        assert!((0..WINDOW_BATCHES).all(|_| window.take(light)));
+        assert!(!window.take(light));
+        window.give_back(light);
+        assert!(window.take(light));
+    }
+
+    #[test]
+    fn one_batch_may_exceed_the_bytes_alone() {
+        let window = Window::new();
+        let (light, heavy) = (Weight::of(1), Weight::of(usize::MAX));
+        assert!(window.take(light) && window.take(heavy));
+        assert!(!window.take(light), "it is full now");
+        window.give_back(heavy);
+        assert!(window.take(light));
+    }
+
+    #[test]
+    fn nothing_is_left_when_all_is_given_back() {
+        let window = Window::new();
+        for bytes in [0, 1, WINDOW_BYTES - 2, 7] {
+            assert!(window.take(Weight::of(bytes)));
+        }
+        for bytes in [7, WINDOW_BYTES - 2, 1, 0] {
+            window.give_back(Weight::of(bytes));
+        }
+        assert_eq!(window.held.load(Ordering::SeqCst), 0);
+    }
+}
