@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use brisk_core::key::Key;
+use brisk_core::{id::WorkerId, key::Key};
 use rustc_hash::FxHashMap;
 
 use super::{
     Worker,
-    state::{Entry, Owner, Phase, TaskState, WantState},
+    state::{Entry, Owner, Phase, TaskState, Want, WantState},
     timers::Timer,
 };
 
@@ -153,7 +153,7 @@ impl Worker {
             check!("waiters are counted", waiting == want.waiting as usize, "{key}: {waiting}, {}", want.waiting);
             let sound = match want.state {
                 WantState::Loose => false,
-                WantState::Queued => self.peers.keys().any(|peer| self.is_queued_at(want, *peer)),
+                WantState::Queued => self.peers.values().any(|peer| peer.queue.contains(&(want.rank, *key))),
                 WantState::Fetching => entry.fetching.is_some(),
                 WantState::Expected => entry.task.is_some(),
                 WantState::Asked(until) | WantState::Resting(until) => self.timers.contains(until, Timer::Want(*key)),
@@ -170,7 +170,7 @@ impl Worker {
         for (worker, peer) in &self.peers {
             for (rank, key) in &peer.queue {
                 let want = self.entries.get(key).and_then(|entry| entry.want.as_ref());
-                let queued = want.is_some_and(|want| want.rank == *rank && self.is_queued_at(want, *worker));
+                let queued = want.is_some_and(|want| want.rank == *rank && is_due(want, *worker));
                 check!("a peer's queue holds queued wants", queued, "{key} at {worker}");
             }
             let idle = peer.request.is_none() && peer.resting.is_none() && !peer.queue.is_empty();
@@ -178,13 +178,6 @@ impl Worker {
             askable += usize::from(idle);
         }
         check!("only peers are asked", askable == self.askable.len(), "{askable} of {:?}", self.askable);
-        for (key, entry) in &self.entries {
-            let Some(want) = entry.want.as_ref().filter(|want| want.state == WantState::Queued) else { continue };
-            for (worker, peer) in &self.peers {
-                let queued = peer.queue.contains(&(want.rank, *key)) == self.is_queued_at(want, *worker);
-                check!("a queued want is queued at its holders", queued, "{key} at {worker}");
-            }
-        }
         Ok(())
     }
 
@@ -248,4 +241,9 @@ impl Worker {
     fn is_held(&self, key: Key) -> bool {
         self.entries.get(&key).is_some_and(|entry| entry.value.is_some())
     }
+}
+
+/// Whether a want may be in this peer's queue.
+fn is_due(want: &Want, worker: WorkerId) -> bool {
+    want.state == WantState::Queued && want.holders.contains(&worker) && !want.tried.contains(&worker)
 }

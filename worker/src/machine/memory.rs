@@ -45,6 +45,8 @@ impl Worker {
         value.pins += 1;
         if value.doomed {
             value.doomed = false;
+            // For the scheduler it is a copy from now on, which the end of the run that made it does not concern.
+            value.made_by = None;
             self.added.push((key, value.nbytes));
         }
         true

@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use brisk_core::{address::Address, id::WorkerId};
 
-use super::{
-    Action, Worker,
-    state::{Peer, WantState},
-    timers::Timer,
-};
+use super::{Action, Worker, state::Peer, timers::Timer};
 
 impl Worker {
     /// The scheduler introduces a worker.
@@ -90,10 +86,5 @@ impl Worker {
         } else {
             self.askable.remove(&worker);
         }
-    }
-
-    /// Whether a want's value could be asked of this peer, once it has time.
-    pub(super) fn is_queued_at(&self, want: &super::state::Want, worker: WorkerId) -> bool {
-        want.state == WantState::Queued && want.holders.contains(&worker) && !want.tried.contains(&worker)
     }
 }

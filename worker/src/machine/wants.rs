@@ -29,6 +29,7 @@ impl Worker {
             return false;
         }
         let holders = self.some_of(key, holders);
+        let strangers = self.strangers(&holders);
         let entry = self.entries.entry(key).or_default();
         let Some(want) = &mut entry.want else {
             entry.want = Some(Box::new(Want {
@@ -37,7 +38,7 @@ impl Worker {
                 rank,
                 nbytes,
                 holders,
-                tried: SmallVec::new(),
+                tried: strangers,
                 asked: 0,
                 state: WantState::Loose,
             }));
@@ -52,7 +53,7 @@ impl Worker {
                 want.rank = want.rank.min(rank);
                 if news {
                     want.holders = holders;
-                    want.tried.clear();
+                    want.tried = strangers;
                 }
             });
         }
@@ -102,8 +103,8 @@ impl Worker {
         if waits {
             let before = want.state;
             self.settle(key, &mut want, WantState::Loose);
+            want.tried = self.strangers(&holders);
             want.holders = holders;
-            want.tried.clear();
             let next = if !self.has_candidate(&want) {
                 match before {
                     WantState::Expected => before,
@@ -195,6 +196,12 @@ impl Worker {
     /// Whether there is a holder that could be asked: one that was introduced and was not tried.
     fn has_candidate(&self, want: &Want) -> bool {
         want.holders.iter().any(|holder| !want.tried.contains(holder) && self.peers.contains_key(holder))
+    }
+
+    /// Those holders that were not introduced. They can't be asked, and count as tried: an honest scheduler introduces a
+    /// worker before it names it.
+    fn strangers(&self, holders: &[WorkerId]) -> SmallVec<[WorkerId; 1]> {
+        holders.iter().filter(|holder| !self.peers.contains_key(holder)).copied().collect()
     }
 
     /// At most [`MAX_HOLDERS`] holders. Different workers and keys choose different ones, so that the first in the list is

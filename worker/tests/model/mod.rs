@@ -1,0 +1,492 @@
+//! A worker's surroundings, as simple as can be: an executor, a network and a scheduler that are driven by [`Op`]s, and
+//! that watch what the worker asks of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use brisk_core::{
+    error::{ErrorKind, Failure},
+    id::{Epoch, Incarnation, RequestId, RunId, WorkerId},
+    key::Key,
+    message::{Assignment, DependencyInfo, Priority, SchedulerToWorker, WorkerToScheduler},
+    payload::Payload,
+    task::TaskName,
+    time::Moment,
+};
+use brisk_worker::machine::{Action, Config, Event, FetchResult, Worker};
+use proptest::{prelude::*, sample::Index};
+
+const EPOCH: Epoch = Epoch(3);
+const ME: WorkerId = WorkerId(Incarnation(1));
+const KEYS: u8 = 10;
+const PEERS: u8 = 4;
+
+/// Something that happens. It picks among what there is by index, so that a shorter list of ops still makes sense.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// A task is assigned; it may need keys below its own, each held by some peers, this worker or nobody.
+    Assign {
+        key: u8,
+        needs: Vec<(u8, u8)>,
+        priority: i8,
+    },
+    /// A message of the scheduler comes once more.
+    Again(Index),
+    /// A message comes from another life of the scheduler.
+    Foreign(Index),
+    Cancel(Index),
+    Free(u8),
+    Holders(u8, u8),
+    Steal(Vec<Index>),
+    Gone(u8),
+    Introduce(u8),
+    /// A run ends: with a value of this length, or an error.
+    Done(Index, Option<u8>),
+    /// A run ends that ended before, or never was.
+    DoneAgain(u8),
+    Detach(Index),
+    /// A peer answers some keys of a request.
+    Answer(Index, Vec<(Index, Answer)>),
+    /// A peer answers what nobody asked, or was answered.
+    AnswerAgain(u8, u8),
+    PeerLost(u8),
+    /// Time passes, in milliseconds.
+    Wait(u16),
+    Retire,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Stored(u8),
+    Missing,
+    Busy,
+    Failed,
+}
+
+pub(crate) fn op() -> impl Strategy<Value = Op> {
+    let index = any::<Index>;
+    let answer = prop_oneof![
+        4 => any::<u8>().prop_map(Answer::Stored),
+        2 => Just(Answer::Missing),
+        1 => Just(Answer::Busy),
+        1 => Just(Answer::Failed),
+    ];
+    let answers = proptest::collection::vec((index(), answer), 1..4);
+    prop_oneof![
+        10 => (0..KEYS, proptest::collection::vec((0..KEYS, any::<u8>()), 0..4), -1..2i8)
+            .prop_map(|(key, needs, priority)| Op::Assign { key, needs, priority }),
+        1 => index().prop_map(Op::Again),
+        1 => index().prop_map(Op::Foreign),
+        3 => index().prop_map(Op::Cancel),
+        3 => (0..KEYS).prop_map(Op::Free),
+        2 => (0..KEYS, any::<u8>()).prop_map(|(key, holders)| Op::Holders(key, holders)),
+        2 => proptest::collection::vec(index(), 0..3).prop_map(Op::Steal),
+        1 => (0..PEERS).prop_map(Op::Gone),
+        1 => (0..PEERS).prop_map(Op::Introduce),
+        8 => (index(), proptest::option::weighted(0.8, any::<u8>())).prop_map(|(run, end)| Op::Done(run, end)),
+        1 => any::<u8>().prop_map(Op::DoneAgain),
+        1 => index().prop_map(Op::Detach),
+        8 => (index(), answers).prop_map(|(request, answers)| Op::Answer(request, answers)),
+        1 => (any::<u8>(), 0..KEYS).prop_map(|(request, key)| Op::AnswerAgain(request, key)),
+        1 => (0..PEERS).prop_map(Op::PeerLost),
+        2 => (0..40_000u16).prop_map(Op::Wait),
+        1 => prop_oneof![9 => Just(Op::Wait(1)), 1 => Just(Op::Retire)],
+    ]
+}
+
+pub(crate) struct Model {
+    worker: Worker,
+    now: Moment,
+    /// What was handed to the executor and has not come back.
+    executing: BTreeSet<RunId>,
+    detached: BTreeSet<RunId>,
+    threads: u32,
+    /// Requests with the keys that are unanswered.
+    requests: BTreeMap<RequestId, (WorkerId, Vec<Key>)>,
+    /// What is stored, with its length.
+    store: BTreeMap<Key, u64>,
+    /// What the scheduler believes to be stored, and under which run it was made.
+    believed: BTreeMap<Key, Option<RunId>>,
+    /// Runs that the scheduler waits for.
+    assigned: BTreeMap<RunId, Key>,
+    ended: BTreeSet<RunId>,
+    introduced: BTreeSet<WorkerId>,
+    sent: Vec<SchedulerToWorker>,
+    last_run: u64,
+    /// Questions that are not answered.
+    missing: BTreeSet<Key>,
+    left: bool,
+    /// Whether each message is delivered twice.
+    pub(crate) twice: bool,
+    /// Everything that was asked for.
+    pub(crate) trace: Vec<Action>,
+}
+
+impl Model {
+    pub(crate) fn new(threads: u32, memory_limit: u64) -> Self {
+        let config = Config {
+            fetch_keys: 3,
+            fetch_bytes: 200,
+            fetch_peers: 2,
+            incoming_bytes: 300,
+            ..Config::new(threads, memory_limit)
+        };
+        let mut model = Model {
+            worker: Worker::new(Config { async_limit: 2, ..config }, ME, EPOCH),
+            now: Moment::ORIGIN,
+            executing: BTreeSet::new(),
+            detached: BTreeSet::new(),
+            threads,
+            requests: BTreeMap::new(),
+            store: BTreeMap::new(),
+            believed: BTreeMap::new(),
+            assigned: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            introduced: BTreeSet::new(),
+            sent: Vec::new(),
+            last_run: 0,
+            missing: BTreeSet::new(),
+            left: false,
+            twice: false,
+            trace: Vec::new(),
+        };
+        (0..PEERS - 1).for_each(|n| model.apply(Op::Introduce(n)));
+        model
+    }
+
+    pub(crate) fn apply(&mut self, op: Op) {
+        match op {
+            Op::Assign { key: n, needs, priority } => self.assign(n, needs, priority),
+            Op::Again(index) if !self.sent.is_empty() => self.deliver(index.get(&self.sent).clone()),
+            Op::Foreign(index) if !self.sent.is_empty() => {
+                let message = index.get(&self.sent).clone();
+                let before = self.trace.len();
+                self.event(Event::FromScheduler { epoch: Epoch(2), message }, &[]);
+                assert_eq!(self.trace.len(), before, "a message of another epoch does nothing");
+            }
+            Op::Cancel(index) => {
+                // Of all runs there ever were.
+                if let Some(run) = pick(&(1..=self.last_run).collect::<Vec<_>>(), index) {
+                    self.cancel(RunId(run));
+                }
+            }
+            Op::Free(n) => self.free(key(n)),
+            Op::Holders(n, holders) => self.holders(key(n), holders),
+            Op::Steal(indices) => {
+                let all: Vec<_> = self.assigned.iter().map(|(run, key)| (*key, *run)).collect();
+                let runs: Vec<_> = indices.into_iter().filter_map(|index| pick(&all, index)).collect();
+                self.say(SchedulerToWorker::Steal { request: RequestId(1), runs });
+            }
+            Op::Gone(n) => self.say(SchedulerToWorker::WorkerGone(peer(n))),
+            Op::Introduce(n) => {
+                self.say(SchedulerToWorker::Worker { worker: peer(n), address: "inproc://x".parse().unwrap() });
+            }
+            Op::Done(index, end) => {
+                let executing: Vec<_> = self.executing.iter().copied().collect();
+                if let Some(run) = pick(&executing, index) {
+                    self.done(run, end);
+                }
+            }
+            Op::DoneAgain(n) => {
+                let run = RunId(u64::from(n));
+                if !self.executing.contains(&run) {
+                    self.event(Event::Done { run, outcome: Ok(1), took: Duration::ZERO }, &[]);
+                }
+            }
+            Op::Detach(index) => {
+                let executing: Vec<_> = self.executing.iter().copied().collect();
+                if let Some(run) = pick(&executing, index) {
+                    self.detached.insert(run);
+                    self.event(Event::Detached { run }, &[]);
+                }
+            }
+            Op::Answer(index, answers) => {
+                let requests: Vec<_> = self.requests.keys().copied().collect();
+                if let Some(request) = pick(&requests, index) {
+                    self.answer(request, answers);
+                }
+            }
+            Op::AnswerAgain(request, n) => {
+                let request = RequestId(u64::from(request));
+                let open = self.requests.get(&request).is_some_and(|(_, keys)| keys.contains(&key(n)));
+                if !open {
+                    let outcomes = vec![(key(n), FetchResult::Stored { nbytes: 1 })];
+                    self.event(Event::FetchDone { request, outcomes }, &[]);
+                }
+            }
+            Op::PeerLost(n) => {
+                self.requests.retain(|_, (worker, _)| *worker != peer(n));
+                self.event(Event::PeerLost { worker: peer(n) }, &[]);
+            }
+            Op::Wait(ms) => {
+                self.now = self.now + Duration::from_millis(u64::from(ms));
+                self.event(Event::Tick, &[]);
+            }
+            Op::Retire => self.say(SchedulerToWorker::Retire),
+            Op::Again(_) | Op::Foreign(_) => {}
+        }
+    }
+
+    /// From now on the world is honest: everything that was assigned must end.
+    pub(crate) fn converge(&mut self) {
+        self.twice = false;
+        (0..PEERS).for_each(|n| self.apply(Op::Introduce(n)));
+        for _ in 0..10_000 {
+            if self.left || (self.assigned.is_empty() && self.worker.is_idle()) {
+                return;
+            }
+            if let Some(run) = self.executing.first().copied() {
+                self.done(run, Some(1));
+            } else if let Some((request, (_, keys))) = self.requests.first_key_value() {
+                let (request, count) = (*request, keys.len());
+                for _ in 0..count {
+                    self.answer_first(request);
+                }
+            } else if let Some(key) = self.missing.pop_first() {
+                self.holders(key, 0b1111);
+            } else {
+                let deadline = self.worker.next_deadline();
+                self.now = self.now.max(deadline.expect("unfinished work waits for something"));
+                self.event(Event::Tick, &[]);
+            }
+        }
+        panic!("work does not end: {:?} of {:#?}", self.assigned, self.worker);
+    }
+
+    /// Once all is freed there is nothing left.
+    pub(crate) fn clear(&mut self) {
+        if self.left {
+            return;
+        }
+        let stored: Vec<_> = self.store.keys().copied().collect();
+        let believed: Vec<_> = self.believed.keys().copied().collect();
+        assert_eq!(stored, believed, "an idle worker holds what the scheduler believes");
+        stored.into_iter().for_each(|key| self.free(key));
+        for _ in 0..20 {
+            if let Some(deadline) = self.worker.next_deadline() {
+                self.now = self.now.max(deadline);
+                self.event(Event::Tick, &[]);
+            }
+        }
+        assert_eq!((self.worker.bytes(), self.worker.values(), self.worker.running()), (0, 0, 0));
+        assert_eq!((self.worker.assigned(), self.worker.next_deadline()), (0, None));
+    }
+
+    fn assign(&mut self, n: u8, needs: Vec<(u8, u8)>, priority: i8) {
+        self.last_run += 1;
+        let run = RunId(self.last_run);
+        let needs = needs.into_iter().filter(|(need, _)| *need < n);
+        let dependencies = needs.map(|(need, holders)| DependencyInfo {
+            key: key(need),
+            nbytes: u64::from(holders),
+            holders: workers(holders).collect(),
+        });
+        self.assigned.retain(|_, assigned| *assigned != key(n));
+        self.assigned.insert(run, key(n));
+        self.say(SchedulerToWorker::Run(Box::new(Assignment {
+            task: TaskName::of_call("t".into(), key(n)),
+            run,
+            attempt: 1,
+            priority: Priority { user: priority.into(), ..Priority::default() },
+            spec: Payload::from_bytes(vec![n]),
+            dependencies: dependencies.collect(),
+            resources: Vec::new(),
+            wanted: false,
+        })));
+    }
+
+    fn cancel(&mut self, run: RunId) {
+        let was = self.sent.iter().find_map(|message| match message {
+            SchedulerToWorker::Run(assignment) if assignment.run == run => Some(assignment.task.key),
+            _ => None,
+        });
+        let Some(key) = was else { return };
+        self.assigned.remove(&run);
+        if self.believed.get(&key) == Some(&Some(run)) {
+            self.believed.remove(&key);
+        }
+        self.say(SchedulerToWorker::Cancel { key, run });
+    }
+
+    fn free(&mut self, key: Key) {
+        self.believed.remove(&key);
+        self.say(SchedulerToWorker::Free(vec![key]));
+    }
+
+    fn holders(&mut self, key: Key, holders: u8) {
+        self.missing.remove(&key);
+        self.say(SchedulerToWorker::Holders { key, holders: workers(holders).collect() });
+    }
+
+    fn done(&mut self, run: RunId, end: Option<u8>) {
+        assert!(self.executing.remove(&run));
+        self.detached.remove(&run);
+        let outcome = end.map(u64::from).ok_or_else(|| Box::new(Failure::new(ErrorKind::Panicked, "no")));
+        // The value's key is not known to the executor: the machine names it.
+        let values: Vec<_> = outcome.iter().map(|nbytes| (None, *nbytes)).collect();
+        self.event(Event::Done { run, outcome, took: Duration::ZERO }, &values);
+        self.ended.insert(run);
+    }
+
+    fn answer_first(&mut self, request: RequestId) {
+        if let Some((_, keys)) = self.requests.get(&request)
+            && let Some(key) = keys.first().copied()
+        {
+            self.answer_keys(request, vec![(key, Answer::Stored(1))]);
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, answers: Vec<(Index, Answer)>) {
+        let mut open = self.requests[&request].1.clone();
+        let mut chosen = Vec::new();
+        for (index, answer) in answers {
+            if !open.is_empty() {
+                chosen.push((open.remove(index.index(open.len())), answer));
+            }
+        }
+        self.answer_keys(request, chosen);
+    }
+
+    fn answer_keys(&mut self, request: RequestId, answers: Vec<(Key, Answer)>) {
+        let mut values = Vec::new();
+        let mut outcomes = Vec::new();
+        let (_, open) = self.requests.get_mut(&request).expect("only open requests are answered");
+        for (key, answer) in answers {
+            open.retain(|other| *other != key);
+            let result = match answer {
+                Answer::Stored(nbytes) => {
+                    values.push((Some(key), u64::from(nbytes)));
+                    FetchResult::Stored { nbytes: nbytes.into() }
+                }
+                Answer::Missing => FetchResult::Missing,
+                Answer::Busy => FetchResult::Busy,
+                Answer::Failed => FetchResult::Failed(Box::new(Failure::new(ErrorKind::Encode, "no"))),
+            };
+            outcomes.push((key, result));
+        }
+        if open.is_empty() {
+            self.requests.remove(&request);
+        }
+        self.event(Event::FetchDone { request, outcomes }, &values);
+    }
+
+    fn say(&mut self, message: SchedulerToWorker) {
+        self.sent.push(message.clone());
+        self.deliver(message.clone());
+        if self.twice {
+            self.deliver(message);
+        }
+    }
+
+    fn deliver(&mut self, message: SchedulerToWorker) {
+        match &message {
+            // What a copy frees or cancels is gone for the scheduler too.
+            SchedulerToWorker::Free(keys) => self.believed.retain(|key, _| !keys.contains(key)),
+            SchedulerToWorker::Cancel { key, run } => {
+                self.assigned.remove(run);
+                if self.believed.get(key) == Some(&Some(*run)) {
+                    self.believed.remove(key);
+                }
+            }
+            SchedulerToWorker::Worker { worker, .. } => {
+                self.introduced.insert(*worker);
+            }
+            SchedulerToWorker::WorkerGone(worker) => {
+                self.introduced.remove(worker);
+            }
+            _ => {}
+        }
+        self.event(Event::FromScheduler { epoch: EPOCH, message }, &[]);
+    }
+
+    /// Gives the worker an event, with the values that come with it, and does what it asks for.
+    fn event(&mut self, event: Event, values: &[(Option<Key>, u64)]) {
+        self.worker.handle(self.now, event);
+        let mut values = values.iter();
+        while let Some(action) = self.worker.poll_action() {
+            assert!(!self.left, "nothing follows leaving: {action:?}");
+            self.trace.push(action.clone());
+            match action {
+                Action::ToScheduler(message) => self.hear(message),
+                Action::Execute { run, .. } => {
+                    assert!(!self.ended.contains(&run), "{run} runs twice");
+                    assert!(self.executing.insert(run), "{run} runs twice");
+                }
+                Action::Abort { run } => assert!(self.executing.contains(&run), "{run} can't be aborted"),
+                Action::Keep { key } => {
+                    let brought = values.by_ref().find(|(of, _)| of.is_none_or(|of| of == key));
+                    self.store.insert(key, brought.expect("only what came is kept, in order").1);
+                }
+                Action::DropValue { key } => assert!(self.store.remove(&key).is_some(), "{key} is not stored"),
+                Action::Fetch { request, from, keys, .. } => {
+                    assert!(self.introduced.contains(&from) && from != ME, "{from} is asked");
+                    let keys = keys.into_iter().map(|(key, _)| key).collect();
+                    assert!(self.requests.insert(request, (from, keys)).is_none());
+                }
+                Action::Disconnect { worker } => self.requests.retain(|_, (peer, _)| *peer != worker),
+                Action::Leave { .. } => self.left = true,
+            }
+        }
+        if let Err(violation) = self.worker.check_invariants() {
+            panic!("{violation}\n{:#?}", self.worker);
+        }
+        if !self.left {
+            self.compare();
+        }
+    }
+
+    fn compare(&self) {
+        assert_eq!(self.worker.bytes(), self.store.values().sum::<u64>());
+        assert_eq!(self.worker.values(), self.store.len() as u64);
+        assert_eq!(self.worker.running() as usize, self.executing.len());
+        assert!(self.executing.len() - self.detached.len() <= self.threads as usize);
+        for key in self.believed.keys() {
+            assert!(self.store.contains_key(key), "{key} is believed to be here");
+        }
+    }
+
+    fn hear(&mut self, message: WorkerToScheduler) {
+        match message {
+            WorkerToScheduler::Started { run, .. } => assert!(!self.ended.contains(&run)),
+            WorkerToScheduler::Finished { key, run, .. } => {
+                self.assigned.remove(&run);
+                self.believed.insert(key, Some(run));
+            }
+            WorkerToScheduler::Failed { run, .. } | WorkerToScheduler::Returned { run, .. } => {
+                self.assigned.remove(&run);
+            }
+            WorkerToScheduler::Added(keys) => {
+                for (key, _) in keys {
+                    self.believed.entry(key).or_default();
+                }
+            }
+            WorkerToScheduler::Stolen { runs, .. } => {
+                self.assigned.retain(|run, _| !runs.iter().any(|(_, given)| given == run));
+            }
+            WorkerToScheduler::Missing { key, .. } => {
+                self.missing.insert(key);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn key(n: u8) -> Key {
+    Key::from_u128(u128::from(n) << 96)
+}
+
+fn peer(n: u8) -> WorkerId {
+    WorkerId(Incarnation(10 + u64::from(n)))
+}
+
+/// The peers whose bits are set; the bit above them is this worker itself.
+fn workers(bits: u8) -> impl Iterator<Item = WorkerId> {
+    let peers = (0..PEERS).filter(move |n| bits & (1 << n) != 0).map(peer);
+    peers.chain((bits & (1 << PEERS) != 0).then_some(ME))
+}
+
+fn pick<T: Clone>(things: &[T], index: Index) -> Option<T> {
+    (!things.is_empty()).then(|| index.get(things).clone())
+}

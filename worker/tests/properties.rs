@@ -1,0 +1,50 @@
+//! The worker's machine under anything that can happen to it: first everything at once, copies and stale messages
+//! included, then only what an honest world does, under which all that was assigned must end.
+
+mod model;
+
+use model::{Model, Op};
+use proptest::prelude::*;
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    proptest::collection::vec(model::op(), 0..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    /// Whatever happens, in whatever order: the invariants hold, each run ends once, nothing is kept that the scheduler
+    /// does not know of, and when the world is honest again all work ends and nothing is left.
+    #[test]
+    fn nothing_goes_wrong_and_everything_ends(threads in 1u32..4, limit in prop_oneof![Just(0u64), 50u64..400], ops in ops()) {
+        let mut model = Model::new(threads, limit);
+        for op in ops {
+            model.apply(op);
+        }
+        model.converge();
+        model.clear();
+    }
+
+    /// What was dealt with once is not dealt with again: a copy of any message right behind it changes nothing that can be
+    /// seen, but for the counters and the answer to a question.
+    #[test]
+    fn messages_that_come_twice_act_once(threads in 1u32..4, ops in ops()) {
+        let mut model = Model::new(threads, 0);
+        model.twice = true;
+        for op in ops {
+            model.apply(op);
+        }
+        model.converge();
+    }
+
+    /// The same events give the same actions.
+    #[test]
+    fn the_machine_is_a_function(threads in 1u32..4, limit in prop_oneof![Just(0u64), 50u64..400], ops in ops()) {
+        let run = || {
+            let mut model = Model::new(threads, limit);
+            ops.iter().for_each(|op| model.apply(op.clone()));
+            model.trace
+        };
+        prop_assert_eq!(run(), run());
+    }
+}
