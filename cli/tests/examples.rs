@@ -1,0 +1,129 @@
+//! The examples, run as a newcomer runs them: in process, and against `brisk local` over QUIC.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// No example takes this long; one that does has hung.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs an example in process, and over QUIC with two workers. Both outputs.
+fn on_both_transports(name: &str, arguments: &[&str]) -> [String; 2] {
+    let example = example(name);
+    let mut alone = Command::new(&example);
+    alone.args(arguments);
+    let mut local = Command::new(env!("CARGO_BIN_EXE_brisk"));
+    local.args(["local", "--workers", "2", "--threads", "1", "--"]).arg(&example).args(arguments);
+    [alone, local].map(|command| {
+        let output = run(command);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{name} failed: {}\n{stdout}\n{stderr}", output.status);
+        stdout
+    })
+}
+
+/// Where Cargo puts examples: beside the binaries.
+fn example(name: &str) -> PathBuf {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_brisk")).parent().expect("a binary lies in a directory");
+    let path = binaries.join("examples").join(name);
+    assert!(path.exists(), "{} is not built: run the tests of the whole workspace", path.display());
+    path
+}
+
+fn run(mut command: Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env_remove("BRISK_SCHEDULER").env_remove("BRISK_CREDENTIALS");
+    let mut child = command.spawn().expect("a built program starts");
+    let drain = |mut pipe: Box<dyn Read + Send>| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            pipe.read_to_end(&mut bytes).map(|_| bytes).unwrap_or_default()
+        })
+    };
+    let stdout = drain(Box::new(child.stdout.take().expect("piped")));
+    let stderr = drain(Box::new(child.stderr.take().expect("piped")));
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("our own child") {
+            break status;
+        }
+        if start.elapsed() > LIMIT {
+            child.kill().expect("our own child");
+            let stderr = stderr.join().expect("reading does not panic");
+            panic!("{command:?} has not ended after {LIMIT:?}:\n{}", text(&stderr));
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("reading does not panic"));
+    Output { status, stdout, stderr }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn futures() {
+    for stdout in on_both_transports("futures", &[]) {
+        let lines: Vec<&str> = stdout.lines().collect();
+        assert!(lines[0].starts_with("<Future slowly-") && lines[0].ends_with(" i64 pending>"), "{stdout}");
+        assert!(lines[1].starts_with("<Future slowly-") && lines[1].ends_with(" i64 finished>"), "{stdout}");
+        assert!(stdout.contains("inc(1) + dec(2) = 3\n"), "{stdout}");
+        assert!(stdout.contains("gathered 1000 values\n"), "{stdout}");
+        assert!(stdout.contains("their total, and ten each: 510500\n"), "{stdout}");
+    }
+}
+
+#[test]
+fn delayed() {
+    for stdout in on_both_transports("delayed", &[]) {
+        assert!(stdout.contains("submitted as a graph:  3283.5\n"), "{stdout}");
+        assert!(stdout.contains("submitted call by call: 3283.5\n"), "{stdout}");
+        assert!(stdout.contains("one key: true\n"), "{stdout}");
+    }
+}
+
+#[test]
+fn rosenbrock() {
+    for stdout in on_both_transports("rosenbrock", &[]) {
+        let best = stdout.lines().last().expect("it prints its best");
+        let score: f64 = best.rsplit(' ').next().and_then(|score| score.parse().ok()).expect("a score");
+        assert!(score < 1.0, "the search has found no good point: {best}");
+        assert!(stdout.contains("new best after"), "{stdout}");
+        assert!(stdout.contains('*') && stdout.contains('o'), "the points are drawn: {stdout}");
+    }
+}
+
+#[test]
+fn flights() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/tests/data/flights");
+    let [alone, local] = on_both_transports("flights", &["--data", data.to_str().expect("text")]);
+    let table = |stdout: &str| stdout.lines().take_while(|line| !line.starts_with("files read")).map(String::from).collect();
+    let (alone, local): (Vec<String>, Vec<String>) = (table(&alone), table(&local));
+    assert!(alone.iter().any(|line| line.starts_with("UA")), "{alone:?}");
+    assert_eq!(alone, local, "both transports print the same table");
+}
+
+#[test]
+fn flights_without_data_says_what_to_do() {
+    let mut command = Command::new(example("flights"));
+    command.args(["--data", "/nowhere"]);
+    let output = run(command);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("cargo xtask data flights"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_command_that_fails_is_told_by_its_exit_code() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
+    command.args(["local", "--workers", "1", "--", "sh", "-c", "exit 7"]);
+    assert_eq!(run(command).status.code(), Some(7));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
+    command.args(["local", "--workers", "1", "--", "/nowhere/program"]);
+    let output = run(command);
+    assert!(text(&output.stderr).contains("`/nowhere/program` can't be started"), "{}", text(&output.stderr));
+}

@@ -1,0 +1,87 @@
+//! What the end-to-end tests share: clusters of each kind, and waiting for a state without sleeping blindly.
+
+use std::time::{Duration, Instant};
+
+use brisk_client::{LocalBuilder, LocalCluster, Snapshot};
+
+/// The kinds of clusters that every end-to-end program must work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Threads of this process; values move by pointer.
+    Threads,
+    /// Threads of this process; everything is encoded and decoded.
+    Encoded,
+    /// Processes, over QUIC.
+    Processes,
+}
+
+/// Starts a cluster of two workers of one thread each.
+pub async fn cluster(kind: Kind) -> LocalCluster {
+    start(kind, LocalBuilder::default().workers(2).threads(1)).await
+}
+
+/// Starts a cluster of a kind.
+pub async fn start(kind: Kind, builder: LocalBuilder) -> LocalCluster {
+    let builder = match kind {
+        Kind::Threads => builder,
+        Kind::Encoded => builder.encoding(),
+        Kind::Processes => builder.processes(),
+    };
+    builder.start().await.expect("a local cluster starts")
+}
+
+/// The bytes of all values that workers hold.
+#[allow(dead_code, reason = "not every test binary counts bytes")]
+pub fn bytes(snapshot: &Snapshot) -> u64 {
+    snapshot.workers.iter().map(|worker| worker.bytes).sum()
+}
+
+/// Waits until `holds`, and fails if it does not within `limit`.
+#[allow(dead_code, reason = "not every test binary waits")]
+pub async fn eventually(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "after {limit:?} it still does not hold that {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Runs a test on every kind of cluster.
+#[macro_export]
+macro_rules! on_every_cluster {
+    ($($(#[$meta:meta])* async fn $name:ident($cluster:ident: LocalCluster) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn run($cluster: brisk_client::LocalCluster) $body
+
+            fn on(kind: $crate::support::Kind) {
+                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+                runtime.block_on(async move {
+                    let limit = std::time::Duration::from_secs(60);
+                    let test = async move { run($crate::support::cluster(kind).await).await };
+                    tokio::time::timeout(limit, test).await.expect("nothing hangs");
+                });
+            }
+
+            $(#[$meta])*
+            #[test]
+            fn threads() {
+                on($crate::support::Kind::Threads);
+            }
+
+            $(#[$meta])*
+            #[test]
+            fn encoded() {
+                on($crate::support::Kind::Encoded);
+            }
+
+            $(#[$meta])*
+            #[test]
+            fn processes() {
+                on($crate::support::Kind::Processes);
+            }
+        }
+    )*};
+}
