@@ -1,82 +1,235 @@
 //! The scheduler as a function of its events.
+//!
+//! It knows tasks, workers, clients and supervisors, and of values only their lengths and holders. What it decides is in
+//! small modules, each with one job; what happens to one task is always one of the transitions in `transition`.
+//!
+//! It deliberately has no clock, no threads and no entropy, sends nothing itself, and looks into no payload.
 
+// In reading order.
 mod action;
 mod config;
 mod event;
 mod record;
 mod snapshot;
 
-use std::fmt;
+mod class;
+mod functions;
+mod peers;
+mod slab;
+mod task;
+mod timers;
+mod work;
 
-use brisk_core::{function::FunctionInfo, id::Epoch, time::Moment};
+mod clients;
+mod dispatch;
+mod errors;
+mod no_worker;
+mod placement;
+mod recovery;
+mod release;
+mod reports;
+mod submit;
+mod supervisors;
+mod transition;
+
+mod invariants;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use brisk_core::{
+    function::FunctionInfo,
+    id::{EnvironmentId, Epoch, SupervisorId},
+    message::{SchedulerToClient, SchedulerToWorker},
+    time::Moment,
+};
 
 pub use action::Action;
 pub use config::Config;
 pub use event::Event;
+pub use invariants::Violation;
 pub use record::{FunctionIndex, Record, What};
 pub use snapshot::{ClientSnapshot, Counters, Snapshot, SupervisorSnapshot, WorkerSnapshot};
 
-/// The machine.
+use class::Classes;
+use functions::Functions;
+use peers::{Clients, Peers, Supervisor, Workers};
+use placement::{Budget, BytesHere};
+use recovery::Obituaries;
+use slab::{ClientIndex, WorkerIndex};
+use supervisors::Program;
+use task::Tasks;
+use timers::{Timer, Timers};
+use work::Work;
+
+/// The scheduler.
+///
+/// To drive it: [`handle`](Scheduler::handle) one event; then carry out every action that
+/// [`poll_action`](Scheduler::poll_action) gives, until it gives none; then the next event. When nothing happens until
+/// [`next_deadline`](Scheduler::next_deadline), that moment is an event too: [`Event::Tick`]. Time must not go back; if it
+/// does the machine does not notice. The same settings and events give the same actions, in every process.
 #[derive(Debug)]
 pub struct Scheduler {
-    #[allow(dead_code)]
     config: Config,
-    #[allow(dead_code)]
     epoch: Epoch,
+    now: Moment,
+    budget: Budget,
+    tasks: Tasks,
+    functions: Functions,
+    classes: Classes,
+    workers: Workers,
+    clients: Clients,
+    supervisors: BTreeMap<SupervisorId, Supervisor>,
+    /// All and only the programs that have clients, or had some a moment ago.
+    programs: BTreeMap<EnvironmentId, Program>,
+    timers: Timers,
+    obituaries: Obituaries,
+    /// The latest run and submission. Both only grow: a run is never used again, even for a key that was forgotten.
+    next_run: u64,
+    next_generation: u64,
+    counters: Counters,
+    /// Empty between events.
+    work: Work,
+    scratch: BytesHere,
+    out: VecDeque<Action>,
 }
-
-/// An invariant does not hold: a bug of the scheduler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Which invariant.
-    pub invariant: &'static str,
-    /// What was found.
-    pub found: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.invariant, self.found)
-    }
-}
-
-impl std::error::Error for Violation {}
 
 impl Scheduler {
-    /// A scheduler without peers or tasks.
+    /// A scheduler without peers or tasks. `epoch` is its life: what peers say to another life is dropped.
     pub fn new(config: Config, epoch: Epoch) -> Self {
-        Scheduler { config, epoch }
+        Scheduler {
+            budget: Budget::new(&config),
+            config,
+            epoch,
+            now: Moment::ORIGIN,
+            tasks: Tasks::new(),
+            functions: Functions::new(),
+            classes: Classes::new(),
+            workers: Peers::new(),
+            clients: Peers::new(),
+            supervisors: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            timers: Timers::default(),
+            obituaries: Obituaries::default(),
+            next_run: 0,
+            next_generation: 0,
+            counters: Counters::default(),
+            work: Work::default(),
+            scratch: BytesHere::default(),
+            out: VecDeque::new(),
+        }
     }
 
-    /// Takes one event.
-    pub fn handle(&mut self, _now: Moment, _event: Event) {}
+    /// Takes one event. Whatever it holds, this does not panic: what peers say is checked.
+    ///
+    /// # Panics
+    /// If the scheduler has a bug: a transition that the table of legal transitions does not have.
+    pub fn handle(&mut self, now: Moment, event: Event) {
+        self.now = self.now.max(now);
+        self.dispatch_event(event);
+        self.settle();
+        while let Some(timer) = self.timers.pop(self.now) {
+            match timer {
+                Timer::Expire(t) => self.expire(t),
+                Timer::Notice(class) => self.give_notice(class),
+                Timer::Stop(environment) => self.stop_program(environment),
+            }
+            self.settle();
+        }
+        self.flush_frees();
+        self.dispatch();
+    }
 
     /// The next thing to do.
     #[must_use]
     pub fn poll_action(&mut self) -> Option<Action> {
-        None
+        self.out.pop_front()
     }
 
-    /// When the machine wants to be woken.
+    /// When the machine wants a [`Tick`](Event::Tick), if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Moment> {
-        None
-    }
-
-    /// Checks every invariant.
-    ///
-    /// # Errors
-    /// The first that does not hold.
-    pub fn check_invariants(&self) -> Result<(), Violation> {
-        Ok(())
-    }
-
-    /// What the scheduler looks like now.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::default()
+        self.timers.next()
     }
 
     /// The function that records call `index`.
-    pub fn function(&self, _index: FunctionIndex) -> Option<&FunctionInfo> {
-        None
+    pub fn function(&self, index: FunctionIndex) -> Option<&FunctionInfo> {
+        self.functions.get(index)
+    }
+
+    /// What was dropped so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The whole state as text, without counters and the time: what a stale event must leave as it was.
+    pub fn describe(&self) -> String {
+        format!(
+            "{:#?}",
+            (
+                &self.tasks,
+                &self.functions,
+                &self.classes,
+                &self.workers,
+                &self.clients,
+                &self.supervisors,
+                &self.programs
+            )
+        ) + &format!("{:#?}", (&self.timers, &self.obituaries, self.next_run, self.next_generation, &self.work))
+    }
+
+    fn dispatch_event(&mut self, event: Event) {
+        match event {
+            Event::ClientJoined { client, name, environment, program } => {
+                self.client_joined(client, name, environment, program);
+            }
+            Event::ClientLeft { client, .. } => self.client_left(client),
+            Event::WorkerJoined { worker, name, environment, info } => {
+                self.worker_joined(worker, name, environment, info);
+            }
+            Event::WorkerLeft { worker, cause, intended } => self.worker_left(worker, cause, intended),
+            Event::SupervisorJoined { supervisor, host, workers } => self.supervisor_joined(supervisor, host, workers),
+            Event::SupervisorLeft { supervisor, .. } => self.supervisor_left(supervisor),
+            Event::FromClient { client, epoch, message } => match self.clients.find(client) {
+                Some(c) if self.is_current(epoch) => self.hear_client(c, message),
+                Some(_) => {}
+                None => self.counters.unknown_peers += 1,
+            },
+            Event::FromWorker { worker, epoch, message } => match self.workers.find(worker) {
+                Some(w) if self.is_current(epoch) => self.hear_worker(w, message),
+                Some(_) => {}
+                None => self.counters.unknown_peers += 1,
+            },
+            Event::FromSupervisor { supervisor, epoch, message } => {
+                if self.is_current(epoch) {
+                    self.hear_supervisor(supervisor, message);
+                }
+            }
+            Event::Tick => {}
+        }
+    }
+
+    /// Whether a message is for this life. If not, it is counted.
+    fn is_current(&mut self, epoch: Epoch) -> bool {
+        self.counters.stale_epochs += u64::from(epoch != self.epoch);
+        epoch == self.epoch
+    }
+
+    fn act(&mut self, action: Action) {
+        self.out.push_back(action);
+    }
+
+    fn tell_client(&mut self, c: ClientIndex, message: SchedulerToClient) {
+        let client = self.clients[c].id;
+        self.out.push_back(Action::ToClient { client, message });
+    }
+
+    fn tell_worker(&mut self, w: WorkerIndex, message: SchedulerToWorker) {
+        let worker = self.workers[w].id;
+        self.out.push_back(Action::ToWorker { worker, message });
+    }
+
+    fn record(&mut self, what: What) {
+        if self.config.records {
+            self.out.push_back(Action::Record(Record { at: self.now, what }));
+        }
     }
 }

@@ -9,10 +9,12 @@ use brisk_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Scheduler;
+
 /// The scheduler at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// How many tasks there are in each state that has any.
+    /// How many tasks there are in each state that has any, in the order of a life.
     pub tasks: Vec<(TaskState, u64)>,
     /// The workers, in the order in which they joined.
     pub workers: Vec<WorkerSnapshot>,
@@ -59,6 +61,8 @@ pub struct WorkerSnapshot {
     pub values: u64,
     /// Their length together, in bytes.
     pub bytes: u64,
+    /// What it last said that its values take, in bytes.
+    pub reported_bytes: u64,
     /// How many bytes of values it may hold; 0 for no limit.
     pub memory_limit: u64,
     /// Whether it takes no work for want of memory.
@@ -109,4 +113,47 @@ pub struct Counters {
     pub unasked_answers: u64,
     /// Replicas offered of values that are not the ones known, or of unknown keys.
     pub strange_replicas: u64,
+}
+
+impl Scheduler {
+    /// What the scheduler looks like now. Looks at every task.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut counts = std::collections::BTreeMap::<TaskState, u64>::new();
+        for (_, task) in self.tasks.slab.iter() {
+            *counts.entry(task.state.name()).or_default() += 1;
+        }
+        let workers = self.workers.in_order().map(|(_, worker)| WorkerSnapshot {
+            worker: worker.id,
+            name: worker.name.clone(),
+            address: worker.info.address.clone(),
+            host: worker.info.host.clone(),
+            environment: self.classes.environments[worker.environment].id,
+            threads: worker.info.threads,
+            assigned: worker.processing.len() as u32,
+            started: worker.started,
+            values: worker.replicas.len() as u64,
+            bytes: worker.bytes,
+            reported_bytes: worker.reported_bytes,
+            memory_limit: worker.info.memory_limit,
+            paused: worker.paused,
+        });
+        let clients = self.clients.in_order().map(|(_, client)| ClientSnapshot {
+            client: client.id,
+            name: client.name.clone(),
+            environment: self.classes.environments[client.environment].id,
+            wants: client.wants.len() as u64,
+        });
+        let supervisors = self.supervisors.values().map(|supervisor| SupervisorSnapshot {
+            supervisor: supervisor.id,
+            host: supervisor.host.clone(),
+            workers: supervisor.workers,
+        });
+        Snapshot {
+            tasks: counts.into_iter().collect(),
+            workers: workers.collect(),
+            clients: clients.collect(),
+            supervisors: supervisors.collect(),
+            counters: self.counters,
+        }
+    }
 }

@@ -1,0 +1,125 @@
+//! Handing out tasks: the ready ones, in the order of their priorities, as long as there is room.
+
+use brisk_core::{
+    id::WorkerId,
+    message::{Assignment, DependencyInfo, SchedulerToClient, SchedulerToWorker},
+};
+use smallvec::SmallVec;
+
+use super::{
+    Scheduler,
+    slab::{ClassIndex, ClientIndex, TaskIndex, WorkerIndex},
+    task::State,
+};
+
+/// How many holders of a value a message names at most. More would not help who asks, and a value that many workers hold
+/// would make every message about it long.
+const HOLDERS: usize = 4;
+
+impl Scheduler {
+    /// Assigns what can be assigned: what became ready in this event, and what waited for room.
+    pub(super) fn dispatch(&mut self) {
+        let mut ready = std::mem::take(&mut self.work.ready);
+        ready.sort_unstable();
+        ready.dedup();
+        // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
+        let direct = self.classes.active.is_empty();
+        let mut queued = false;
+        for (_, t) in ready.drain(..) {
+            let Some(task) = self.tasks.get(t) else { continue };
+            if !matches!(task.state, State::Waiting { missing: 0 }) {
+                continue;
+            }
+            let class = task.class;
+            let first = direct && self.classes.slab[class].queue.is_empty();
+            if let Some(w) = first.then(|| self.place(t)).flatten() {
+                self.assign(t, w);
+            } else if self.classes.eligible(class).is_empty() {
+                self.enter_no_worker(t);
+            } else {
+                self.enter_queued(t);
+                queued = true;
+            }
+        }
+        self.work.ready = ready;
+        let room = std::mem::take(&mut self.work.room);
+        if !direct && (room || queued) {
+            self.drain_queues();
+        }
+    }
+
+    /// Assigns queued tasks, the first by priority of all classes first, until no class can go on.
+    fn drain_queues(&mut self) {
+        let mut stuck: SmallVec<[ClassIndex; 8]> = SmallVec::new();
+        loop {
+            let heads = self.classes.active.iter().filter(|class| !stuck.contains(class));
+            let first = heads.filter_map(|&class| {
+                let (&priority, &t) = self.classes.slab[class].queue.first_key_value()?;
+                Some((priority, t, class))
+            });
+            let Some((_, t, class)) = first.min() else { break };
+            match self.place(t) {
+                Some(w) => self.assign(t, w),
+                None => stuck.push(class),
+            }
+        }
+    }
+
+    /// Gives a task to a worker.
+    fn assign(&mut self, t: TaskIndex, w: WorkerIndex) {
+        let run = self.enter_processing(t, w);
+        let mut dependencies = Vec::with_capacity(self.tasks[t].dependencies.len());
+        for i in 0..self.tasks[t].dependencies.len() {
+            let d = self.tasks[t].dependencies[i].task;
+            let holders = self.holders_for_worker(d, w, run.0);
+            let dependency = &self.tasks[d];
+            dependencies.push(DependencyInfo { key: dependency.key, nbytes: dependency.nbytes(), holders });
+        }
+        let task = &self.tasks[t];
+        let assignment = Assignment {
+            task: self.name(t),
+            run,
+            attempt: task.attempt,
+            priority: task.priority,
+            spec: task.spec.clone(),
+            dependencies,
+            resources: self.classes.slab[task.class].demand.resources.clone(),
+            wanted: !task.wants.is_empty(),
+        };
+        self.tell_worker(w, SchedulerToWorker::Run(Box::new(assignment)));
+    }
+
+    /// Some of the workers that hold a value, as a worker is told of them: first that worker itself, if it does.
+    pub(super) fn holders_for_worker(&mut self, t: TaskIndex, w: WorkerIndex, turn: u64) -> SmallVec<[WorkerId; 1]> {
+        let holders = self.some_holders(t, Some(w), turn);
+        for &holder in holders.iter().filter(|&&holder| holder != w) {
+            if self.workers[w].knows.insert(holder) {
+                let (worker, address) = (self.workers[holder].id, self.workers[holder].info.address.clone());
+                self.tell_worker(w, SchedulerToWorker::Worker { worker, address });
+            }
+        }
+        holders.into_iter().map(|holder| self.workers[holder].id).collect()
+    }
+
+    /// Some of the workers that hold a value, as a client is told of them.
+    pub(super) fn holders_for_client(&mut self, t: TaskIndex, c: ClientIndex, turn: u64) -> SmallVec<[WorkerId; 1]> {
+        let holders = self.some_holders(t, None, turn);
+        for &holder in &holders {
+            if self.clients[c].knows.insert(holder) {
+                let (worker, address) = (self.workers[holder].id, self.workers[holder].info.address.clone());
+                self.tell_client(c, SchedulerToClient::Worker { worker, address });
+            }
+        }
+        holders.into_iter().map(|holder| self.workers[holder].id).collect()
+    }
+
+    /// Some of the holders of a value: first the one that asks, then others in turn, so that not all who ask go to the
+    /// same.
+    fn some_holders(&self, t: TaskIndex, asker: Option<WorkerIndex>, turn: u64) -> SmallVec<[WorkerIndex; 4]> {
+        let all = self.tasks[t].holders();
+        let here = asker.filter(|&w| self.tasks[t].is_held_by(w));
+        let start = (turn % all.len().max(1) as u64) as usize;
+        let turned = all[start..].iter().chain(&all[..start]).map(|holder| holder.worker);
+        here.into_iter().chain(turned.filter(|&w| Some(w) != here)).take(HOLDERS).collect()
+    }
+}

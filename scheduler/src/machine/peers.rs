@@ -1,0 +1,252 @@
+//! Peers: what the scheduler knows of each worker, client and supervisor.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use brisk_core::{
+    hello::WorkerInfo,
+    id::{ClientId, RequestId, SupervisorId, WorkerId},
+    key::Key,
+    message::ProgramSpec,
+    options::Quantity,
+};
+
+use super::slab::{ClientIndex, EnvironmentIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex};
+
+/// Peers of one kind, by session and under dense indices.
+#[derive(Debug)]
+pub(super) struct Peers<Id, I: Index, T> {
+    pub(super) slab: Slab<I, T>,
+    /// All and only the slab's peers, in the order in which they joined.
+    by_id: BTreeMap<Id, I>,
+}
+
+pub(super) type Workers = Peers<WorkerId, WorkerIndex, Worker>;
+pub(super) type Clients = Peers<ClientId, ClientIndex, Client>;
+
+/// A live worker.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) id: WorkerId,
+    pub(super) name: Arc<str>,
+    pub(super) environment: EnvironmentIndex,
+    pub(super) info: WorkerInfo,
+    /// All and only the tasks assigned to it, in no particular order.
+    pub(super) processing: Vec<TaskIndex>,
+    /// How many of those have started.
+    pub(super) started: u32,
+    /// The sum of their estimates, in nanoseconds.
+    pub(super) occupancy_ns: u64,
+    /// All and only the values it is known to hold, in no particular order.
+    pub(super) replicas: Vec<TaskIndex>,
+    /// Their length together.
+    pub(super) bytes: u64,
+    /// What it says all values take, in bytes; it counts what the scheduler has not heard of yet.
+    pub(super) reported_bytes: u64,
+    /// What is left of its declared resources.
+    pub(super) available: Vec<(Arc<str>, Quantity)>,
+    pub(super) paused: bool,
+    /// The load under which its pool's order lists it, if it does.
+    pub(super) listed: Option<u64>,
+    /// The workers it was told of.
+    pub(super) knows: IndexSet,
+    /// Values to drop, sent as one message at the end of the event.
+    pub(super) frees: Vec<Key>,
+}
+
+/// A live client.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) id: ClientId,
+    pub(super) name: Arc<str>,
+    pub(super) environment: EnvironmentIndex,
+    pub(super) program: Option<ProgramSpec>,
+    /// All and only the tasks it wants, in no particular order.
+    pub(super) wants: Vec<TaskIndex>,
+    /// Submissions whose last chunk has not come.
+    pub(super) open: BTreeMap<RequestId, OpenSubmission>,
+    /// Submissions that were seen, to know a chunk that comes twice.
+    pub(super) seen: Seen,
+    /// How many workers it waits for, by request.
+    pub(super) awaited_workers: BTreeMap<RequestId, u32>,
+    /// The workers it was told of.
+    pub(super) knows: IndexSet,
+}
+
+/// A submission some of whose chunks have come.
+#[derive(Debug)]
+pub(super) struct OpenSubmission {
+    pub(super) generation: u64,
+    /// The number of the chunk that must come next.
+    pub(super) next_chunk: u32,
+    /// The place of the next task in the submission's order.
+    pub(super) next_order: u64,
+    /// The tasks that it holds, each as often as it named it.
+    pub(super) held: Vec<TaskIndex>,
+    pub(super) refused: bool,
+}
+
+/// A live supervisor.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    pub(super) id: SupervisorId,
+    pub(super) host: Arc<str>,
+    pub(super) workers: u32,
+}
+
+/// The numbers of one client's latest submissions. A number that was not seen and is higher than all is new; one below
+/// everything that is remembered is old.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    latest: VecDeque<RequestId>,
+    highest: Option<RequestId>,
+    floor: Option<RequestId>,
+}
+
+/// How many submissions are remembered by number: clients number them in order and send them nearly so.
+const SEEN: usize = 64;
+
+impl Seen {
+    /// Whether this submission was never seen. It is now.
+    pub(super) fn is_new(&mut self, submission: RequestId) -> bool {
+        if self.highest.is_some_and(|highest| submission <= highest)
+            && (self.floor.is_some_and(|floor| submission <= floor) || self.latest.contains(&submission))
+        {
+            return false;
+        }
+        self.highest = self.highest.max(Some(submission));
+        self.latest.push_back(submission);
+        if self.latest.len() > SEEN {
+            self.floor = self.floor.max(self.latest.pop_front());
+        }
+        true
+    }
+}
+
+impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
+    pub(super) fn new() -> Self {
+        Peers { slab: Slab::new(), by_id: BTreeMap::new() }
+    }
+
+    pub(super) fn find(&self, id: Id) -> Option<I> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(super) fn insert(&mut self, id: Id, peer: T) -> I {
+        let index = self.slab.insert(peer);
+        self.by_id.insert(id, index);
+        index
+    }
+
+    pub(super) fn remove(&mut self, id: Id) -> Option<(I, T)> {
+        let index = self.by_id.remove(&id)?;
+        Some((index, self.slab.remove(index)))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// In the order in which they joined.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (I, &T)> {
+        self.by_id.values().map(|&index| (index, &self.slab[index]))
+    }
+}
+
+impl<Id, I: Index, T> std::ops::Index<I> for Peers<Id, I, T> {
+    type Output = T;
+
+    fn index(&self, index: I) -> &T {
+        &self.slab[index]
+    }
+}
+
+impl<Id, I: Index, T> std::ops::IndexMut<I> for Peers<Id, I, T> {
+    fn index_mut(&mut self, index: I) -> &mut T {
+        &mut self.slab[index]
+    }
+}
+
+impl Worker {
+    pub(super) fn threads(&self) -> usize {
+        self.info.threads.max(1) as usize
+    }
+
+    /// Until when its threads are taken, presumably, in nanoseconds from now.
+    pub(super) fn backlog_ns(&self) -> u64 {
+        if self.processing.len() < self.threads() { 0 } else { self.occupancy_ns / self.threads() as u64 }
+    }
+
+    /// What workers are ordered by: those with a free thread first, by the part of their threads that is taken; then by
+    /// backlog.
+    pub(super) fn load(&self) -> u64 {
+        const FULL: u64 = 1 << 20;
+        if self.processing.len() < self.threads() {
+            self.processing.len() as u64 * FULL / self.threads() as u64
+        } else {
+            FULL.saturating_add(self.backlog_ns())
+        }
+    }
+
+    /// Whether so much of its resources is left.
+    pub(super) fn has_left(&self, resources: &[(Arc<str>, Quantity)]) -> bool {
+        resources.iter().all(|(name, amount)| covers(&self.available, name, *amount))
+    }
+
+    /// Whether it declared so much.
+    pub(super) fn declares(&self, resources: &[(Arc<str>, Quantity)]) -> bool {
+        resources.iter().all(|(name, amount)| {
+            let declared = self.info.resources.iter().filter(|(n, _)| n == name).map(|(_, q)| q.0);
+            declared.fold(0, u64::saturating_add) >= amount.0
+        })
+    }
+
+    pub(super) fn take(&mut self, resources: &[(Arc<str>, Quantity)]) {
+        self.change(resources, u64::checked_sub);
+    }
+
+    pub(super) fn give_back(&mut self, resources: &[(Arc<str>, Quantity)]) {
+        self.change(resources, u64::checked_add);
+    }
+
+    fn change(&mut self, resources: &[(Arc<str>, Quantity)], by: fn(u64, u64) -> Option<u64>) {
+        for (name, amount) in resources {
+            let left = self.available.iter_mut().find(|(n, _)| n == name);
+            let (_, left) = left.expect("only workers that declare a resource are given tasks that take it");
+            left.0 = by(left.0, amount.0).expect("a resource is taken when it is there, and given back once");
+        }
+    }
+
+    /// Whether `name` means this worker: its name, its address, or its host.
+    pub(super) fn answers_to(&self, name: &str) -> bool {
+        *self.name == *name || self.info.address.as_str() == name || *self.info.host == *name
+    }
+
+    /// What errors call it.
+    pub(super) fn label(&self) -> Arc<str> {
+        self.info.address.as_str().into()
+    }
+}
+
+fn covers(available: &[(Arc<str>, Quantity)], name: &str, amount: Quantity) -> bool {
+    available.iter().any(|(n, left)| **n == *name && *left >= amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submission_is_new_once_even_if_two_change_places() {
+        let mut seen = Seen::default();
+        assert!(seen.is_new(RequestId(2)) && seen.is_new(RequestId(1)) && seen.is_new(RequestId(9)));
+        assert!(!seen.is_new(RequestId(1)) && !seen.is_new(RequestId(2)) && !seen.is_new(RequestId(9)));
+        for number in 10..10 + 2 * SEEN as u64 {
+            assert!(seen.is_new(RequestId(number)) && !seen.is_new(RequestId(number)));
+        }
+        assert!(!seen.is_new(RequestId(1)));
+        assert!(seen.latest.len() <= SEEN);
+    }
+}

@@ -1,0 +1,167 @@
+//! Which worker gets a task: the one where it can presumably start first.
+//!
+//! A start waits for two things: a free thread, and the inputs that are not there yet. Candidates are the workers that
+//! hold inputs, and the open worker with the least to do: all others have as many bytes to fetch as that one, and more
+//! to do. A worker that holds inputs may be given the task even if it has enough to do already, if moving the inputs
+//! would take longer than its backlog; Dask weighs the same sum, but never looks at workers that hold nothing.
+
+use super::{
+    Scheduler,
+    config::Config,
+    peers::Worker,
+    slab::{TaskIndex, WorkerIndex},
+};
+
+/// How far ahead of its threads a worker is fed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    time_ns: u64,
+    one_ns: u64,
+    tasks: usize,
+}
+
+impl Budget {
+    pub(super) fn new(config: &Config) -> Self {
+        Budget {
+            time_ns: config.prefetch_time.as_nanos() as u64,
+            one_ns: config.prefetch_one_time.as_nanos() as u64,
+            tasks: config.prefetch_tasks as usize,
+        }
+    }
+
+    /// Whether a worker should be given more: it has a thread to spare, or less work ahead than the budget says.
+    pub(super) fn is_open(&self, worker: &Worker) -> bool {
+        let (assigned, threads) = (worker.processing.len(), worker.threads());
+        if worker.paused || assigned < threads {
+            return !worker.paused;
+        }
+        let ahead = assigned - threads;
+        let wait_ns = worker.occupancy_ns / threads as u64;
+        (ahead == 0 && self.tasks > 0 && wait_ns < self.one_ns) || (ahead < self.tasks && wait_ns < self.time_ns)
+    }
+
+    /// Whether a worker may be given more, if there is a reason.
+    pub(super) fn has_room(&self, worker: &Worker) -> bool {
+        !worker.paused && worker.processing.len() < worker.threads() + self.tasks
+    }
+
+    /// The most tasks that a worker may have.
+    pub(super) fn cap(&self, worker: &Worker) -> usize {
+        worker.threads() + self.tasks
+    }
+}
+
+/// What a candidate would mean, the better the lower: when the task could start, in nanoseconds from now; how much would
+/// have to be moved; how much the worker has to do.
+type Cost = (u64, u64, u64);
+
+impl Scheduler {
+    /// The worker for a task that has all its dependencies; `None` if none of those that may run it has room.
+    pub(super) fn place(&mut self, t: TaskIndex) -> Option<WorkerIndex> {
+        let open = self.least_loaded(t)?;
+        if self.tasks[t].dependencies.is_empty() {
+            return Some(open);
+        }
+        let mut here = std::mem::take(&mut self.scratch);
+        let total = self.bytes_here(t, &mut here);
+        let mut best = (self.cost(open, total - here.of(open)), open);
+        for &w in &here.touched {
+            if w != open && self.may_take(t, w) {
+                best = best.min((self.cost(w, total - here.of(w)), w));
+            }
+        }
+        here.clear();
+        self.scratch = here;
+        Some(best.1)
+    }
+
+    fn cost(&self, w: WorkerIndex, missing: u64) -> Cost {
+        let worker = &self.workers[w];
+        let mut start = worker.backlog_ns();
+        if missing > 0 {
+            let moving =
+                u128::from(missing) * 1_000_000_000 / u128::from(self.config.bandwidth_bytes_per_second.max(1));
+            let latency = self.config.latency.as_nanos() as u64;
+            start = start.saturating_add(latency).saturating_add(u64::try_from(moving).unwrap_or(u64::MAX));
+        }
+        (start, missing, worker.load())
+    }
+
+    /// The open worker with the least to do, of those that may run a task.
+    fn least_loaded(&self, t: TaskIndex) -> Option<WorkerIndex> {
+        let class = &self.classes.slab[self.tasks[t].class];
+        if class.is_plain() {
+            let pool = &self.classes.environments[class.environment].pool;
+            return pool.least_loaded(&self.workers, self.budget);
+        }
+        let eligible = self.classes.eligible(self.tasks[t].class).iter().copied();
+        let open = eligible.filter(|&w| {
+            let worker = &self.workers[w];
+            self.budget.is_open(worker) && worker.has_left(&class.demand.resources)
+        });
+        open.min_by_key(|&w| self.workers[w].load())
+    }
+
+    /// Whether a worker that holds inputs may be given the task.
+    fn may_take(&self, t: TaskIndex, w: WorkerIndex) -> bool {
+        let class = &self.classes.slab[self.tasks[t].class];
+        let worker = &self.workers[w];
+        self.budget.has_room(worker)
+            && worker.has_left(&class.demand.resources)
+            && if class.is_plain() {
+                worker.environment == class.environment
+            } else {
+                self.classes.eligible(self.tasks[t].class).contains(&w)
+            }
+    }
+
+    /// Counts how many bytes of a task's inputs each worker holds; returns the length of all.
+    fn bytes_here(&self, t: TaskIndex, here: &mut BytesHere) -> u64 {
+        let mut total = 0u64;
+        for edge in &self.tasks[t].dependencies {
+            let dependency = &self.tasks[edge.task];
+            let nbytes = dependency.nbytes();
+            total = total.saturating_add(nbytes);
+            for holder in dependency.holders() {
+                here.add(holder.worker, nbytes);
+            }
+        }
+        total
+    }
+}
+
+/// Bytes by worker. Kept from call to call, so that counting takes no memory.
+#[derive(Debug, Default)]
+pub(super) struct BytesHere {
+    by_worker: Vec<Option<u64>>,
+    touched: Vec<WorkerIndex>,
+}
+
+impl BytesHere {
+    fn add(&mut self, w: WorkerIndex, nbytes: u64) {
+        use super::slab::Index;
+        let at = w.as_u32() as usize;
+        if at >= self.by_worker.len() {
+            self.by_worker.resize(at + 1, None);
+        }
+        match &mut self.by_worker[at] {
+            Some(bytes) => *bytes = bytes.saturating_add(nbytes),
+            none => {
+                *none = Some(nbytes);
+                self.touched.push(w);
+            }
+        }
+    }
+
+    fn of(&self, w: WorkerIndex) -> u64 {
+        use super::slab::Index;
+        self.by_worker.get(w.as_u32() as usize).copied().flatten().unwrap_or(0)
+    }
+
+    fn clear(&mut self) {
+        use super::slab::Index;
+        for w in self.touched.drain(..) {
+            self.by_worker[w.as_u32() as usize] = None;
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Loss: of workers, with what they ran and held, and of single replicas.
+//!
+//! Recomputing is what submitting is: a value that is needed and held by nobody waits for its dependencies like a new
+//! task, and needs those of them that are gone too. Shared ancestors are thereby computed once.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use brisk_core::{
+    hello::WorkerInfo,
+    id::{EnvironmentId, RunId, WorkerId},
+    message::{Exit, KeyNews, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker},
+};
+
+use super::{
+    Action, Scheduler,
+    class::summed,
+    peers::Worker,
+    record::What,
+    slab::{IndexSet, TaskIndex, WorkerIndex},
+    task::{Death, State},
+};
+
+/// Workers whose connections ended before anybody said why, until a supervisor does.
+#[derive(Debug, Default)]
+pub(super) struct Obituaries(VecDeque<Loss>);
+
+/// One of them, with the runs that were blamed.
+#[derive(Debug)]
+pub(super) struct Loss {
+    name: Arc<str>,
+    environment: EnvironmentId,
+    blamed: Vec<(brisk_core::key::Key, RunId)>,
+}
+
+/// How many are remembered.
+const OBITUARIES: usize = 64;
+
+impl Scheduler {
+    pub(super) fn worker_joined(&mut self, id: WorkerId, name: Arc<str>, environment: EnvironmentId, info: WorkerInfo) {
+        if self.workers.find(id).is_some() {
+            self.counters.unknown_peers += 1;
+            return;
+        }
+        let environment = self.classes.enter(environment);
+        let worker = Worker {
+            id,
+            name,
+            environment,
+            processing: Vec::new(),
+            started: 0,
+            occupancy_ns: 0,
+            replicas: Vec::new(),
+            bytes: 0,
+            reported_bytes: 0,
+            available: summed(&info.resources),
+            info,
+            paused: false,
+            listed: None,
+            knows: IndexSet::default(),
+            frees: Vec::new(),
+        };
+        let w = self.workers.insert(id, worker);
+        self.record(What::WorkerJoined { worker: id });
+        let pool = &mut self.classes.environments[environment].pool;
+        pool.change(w, true, &mut self.workers, self.budget);
+        self.classes.environments[environment].obstacles.clear();
+        self.reconsider_classes(environment);
+        self.work.room = true;
+        for c in self.clients.slab.indices().collect::<Vec<_>>() {
+            if self.clients[c].environment == environment {
+                self.answer_waiting(c);
+            }
+        }
+    }
+
+    /// A worker's connection has ended.
+    pub(super) fn worker_left(&mut self, id: WorkerId, cause: Arc<str>, intended: bool) {
+        let Some(w) = self.workers.find(id) else {
+            self.counters.unknown_peers += 1;
+            return;
+        };
+        let loss = self.lose_worker(w, &cause, intended);
+        if !intended {
+            self.obituaries.note(loss);
+            self.tell_supervisors(&SchedulerToSupervisor::End(id.0));
+        }
+    }
+
+    /// A worker is gone, and with it what it ran and held.
+    pub(super) fn lose_worker(&mut self, w: WorkerIndex, cause: &Arc<str>, intended: bool) -> Loss {
+        let (id, environment) = (self.workers[w].id, self.workers[w].environment);
+        self.record(What::WorkerLeft { worker: id, intended });
+        let pool = &mut self.classes.environments[environment].pool;
+        pool.change(w, false, &mut self.workers, self.budget);
+        self.reconsider_classes(environment);
+        let blamed = if intended { Vec::new() } else { self.running(w) };
+        let loss = Loss {
+            name: self.workers[w].name.clone(),
+            environment: self.classes.environments[environment].id,
+            blamed: blamed.iter().map(|&(t, run)| (self.tasks[t].key, run)).collect(),
+        };
+        for &(t, run) in &blamed {
+            self.blame(t, w, run, cause);
+        }
+        for t in self.workers[w].processing.clone() {
+            self.enter_waiting(t);
+        }
+        for t in self.workers[w].replicas.clone() {
+            self.drop_replica(t, w);
+        }
+        self.workers.remove(id);
+        self.classes.leave(environment);
+        self.tell_worker_gone(id, w);
+        loss
+    }
+
+    /// The runs that a dying worker was presumably in: those that it said it had started; and, as long as they are fewer
+    /// than its threads, the next in its queue, since the report of a start may die with the worker.
+    fn running(&self, w: WorkerIndex) -> Vec<(TaskIndex, RunId)> {
+        let worker = &self.workers[w];
+        let mut runs: Vec<_> = worker
+            .processing
+            .iter()
+            .filter_map(|&t| self.tasks[t].run().map(|run| (!run.started, self.tasks[t].priority, t, run.id)))
+            .collect();
+        runs.sort_unstable();
+        let presumed = worker.threads().max(worker.started as usize);
+        runs.into_iter().take(presumed).map(|(_, _, t, run)| (t, run)).collect()
+    }
+
+    /// A worker died under a task: the task fails if that was one too many.
+    fn blame(&mut self, t: TaskIndex, w: WorkerIndex, run: RunId, cause: &Arc<str>) {
+        let worker = self.workers[w].label();
+        let history = self.tasks[t].history();
+        history.deaths.push(Death { run, worker, cause: cause.clone() });
+        let deaths = history.deaths.len() as u32;
+        let (key, function) = (self.tasks[t].key, self.tasks[t].function);
+        self.record(What::Suspected { key, function, worker: self.workers[w].id, run, deaths });
+        if deaths > self.config.allowed_failures {
+            let error = self.worker_died(t);
+            self.enter_erred(t, error, None);
+        }
+    }
+
+    fn tell_worker_gone(&mut self, id: WorkerId, w: WorkerIndex) {
+        for c in self.clients.slab.indices().collect::<Vec<_>>() {
+            if self.clients[c].knows.remove(w) {
+                self.tell_client(c, SchedulerToClient::WorkerGone(id));
+            }
+        }
+        for other in self.workers.slab.indices().collect::<Vec<_>>() {
+            if self.workers[other].knows.remove(w) {
+                self.tell_worker(other, SchedulerToWorker::WorkerGone(id));
+            }
+        }
+    }
+
+    /// A worker holds a value no more.
+    pub(super) fn drop_replica(&mut self, t: TaskIndex, w: WorkerIndex) {
+        if self.tasks[t].is_held_by(w) {
+            self.remove_replica(t, w);
+            if self.tasks[t].holders().is_empty() {
+                self.lost(t);
+            }
+        }
+    }
+
+    /// The last replica of a value is gone.
+    fn lost(&mut self, t: TaskIndex) {
+        if !self.tasks[t].is_needed() {
+            return self.work.unneeded.push(t);
+        }
+        let (key, function) = (self.tasks[t].key, self.tasks[t].function);
+        self.record(What::Recompute { key, function });
+        self.enter_waiting(t);
+        for i in 0..self.tasks[t].dependents.len() {
+            let dependent = self.tasks[t].dependents[i].task;
+            match &mut self.tasks[dependent].state {
+                State::Waiting { missing } => *missing += 1,
+                // A run that has started has its inputs.
+                State::Processing(run) if run.started => {}
+                State::Queued | State::NoWorker { .. } | State::Processing(_) => {
+                    self.cancel_run(dependent);
+                    self.enter_waiting(dependent);
+                }
+                State::Released | State::Memory { .. } | State::Erred { .. } => {}
+            }
+        }
+        for i in 0..self.tasks[t].wants.len() {
+            let want = self.tasks[t].wants[i];
+            self.tell_news(want.client, t, want.id, KeyNews::Pending);
+        }
+    }
+
+    /// Somebody could not get a value from these holders: they are believed to have it no longer, and told to drop it.
+    /// Whoever loses a value too often this way fails: it might go on for ever.
+    pub(super) fn disbelieve(&mut self, t: TaskIndex, holders: &[WorkerId], why: &str) {
+        let key = self.tasks[t].key;
+        let suspects: Vec<_> = holders.iter().filter_map(|&id| self.workers.find(id)).collect();
+        for w in suspects.into_iter().filter(|&w| self.tasks[t].is_held_by(w)).collect::<Vec<_>>() {
+            if self.tasks[t].is_held_by(w) {
+                self.free(w, key);
+                if self.tasks[t].holders().len() == 1 && self.counts_as_lost_too_often(t) {
+                    let error = self.lost_too_often(t, why);
+                    return self.enter_erred(t, error, None);
+                }
+                self.drop_replica(t, w);
+            }
+        }
+    }
+
+    /// Counts a loss. Whether there were too many.
+    pub(super) fn counts_as_lost_too_often(&mut self, t: TaskIndex) -> bool {
+        let history = self.tasks[t].history();
+        history.losses += 1;
+        history.losses > self.config.allowed_losses
+    }
+
+    /// A supervisor says how a worker process ended, before or after its connection has.
+    pub(super) fn worker_exited(&mut self, exit: Exit) {
+        if let Some(loss) = self.obituaries.take(&exit) {
+            let cause = words(&exit);
+            for (key, run) in loss.blamed {
+                let Some(t) = self.tasks.find(key) else { continue };
+                let Some(history) = &mut self.tasks[t].history else { continue };
+                if let Some(at) = history.deaths.iter().position(|death| death.run == run) {
+                    history.deaths[at].cause = cause.clone();
+                    if exit.intended {
+                        history.deaths.remove(at);
+                    }
+                }
+            }
+            return;
+        }
+        let same = |worker: &Worker| {
+            worker.name == exit.name && self.classes.environments[worker.environment].id == exit.environment
+        };
+        let oldest = self.workers.in_order().find(|(_, worker)| same(worker)).map(|(w, _)| w);
+        if oldest.is_none()
+            && !exit.intended
+            && let Some(environment) = self.classes.find(exit.environment)
+        {
+            let obstacle = format!("worker `{}` ended at once: {}", exit.name, words(&exit));
+            self.note_obstacle(environment, exit.name.clone(), obstacle.into());
+        }
+        if let Some(w) = oldest {
+            // The supervisor knows before the connection times out.
+            let (worker, reason) = (self.workers[w].id, words(&exit));
+            self.lose_worker(w, &reason, exit.intended);
+            self.act(Action::CloseWorker { worker, reason });
+        }
+    }
+}
+
+/// An exit in words, with the last of what the process wrote.
+fn words(exit: &Exit) -> Arc<str> {
+    /// Enough for a panic's message.
+    const OUTPUT: usize = 400;
+    let output = exit.output.trim_end();
+    let from = output.ceil_char_boundary(output.len().saturating_sub(OUTPUT));
+    if output.is_empty() {
+        exit.cause.clone()
+    } else {
+        format!("{}; it last wrote: {}", exit.cause, &output[from..]).into()
+    }
+}
+
+impl Obituaries {
+    fn note(&mut self, loss: Loss) {
+        self.0.push_back(loss);
+        if self.0.len() > OBITUARIES {
+            self.0.pop_front();
+        }
+    }
+
+    fn take(&mut self, exit: &Exit) -> Option<Loss> {
+        let same = |loss: &Loss| loss.name == exit.name && loss.environment == exit.environment;
+        let at = self.0.iter().position(same)?;
+        self.0.remove(at)
+    }
+}

@@ -1,0 +1,197 @@
+//! What workers report: runs that start and end, and values that come and go.
+//!
+//! A report names its run. One that is not about the current run of its task on that worker is dropped; the value that it
+//! may tell of is freed.
+
+use std::{sync::Arc, time::Duration};
+
+use brisk_core::{
+    error::Failure,
+    id::{RunId, WorkerId},
+    key::Key,
+    message::{SchedulerToWorker, WorkerToScheduler},
+    payload::Payload,
+};
+
+use super::{
+    Scheduler,
+    errors::returned,
+    record::What,
+    slab::{TaskIndex, WorkerIndex},
+    task::State,
+};
+
+impl Scheduler {
+    pub(super) fn hear_worker(&mut self, w: WorkerIndex, message: WorkerToScheduler) {
+        match message {
+            WorkerToScheduler::Started { key, run } => self.started(w, key, run),
+            WorkerToScheduler::Finished { key, run, nbytes, took, value } => {
+                self.finished(w, key, run, (nbytes, value), took);
+            }
+            WorkerToScheduler::Failed { key, run, failure, took } => self.failed(w, key, run, *failure, took),
+            WorkerToScheduler::Returned { key, run, reason } => self.returned(w, key, run, &reason),
+            WorkerToScheduler::Added(values) => values.into_iter().for_each(|(key, nbytes)| self.added(w, key, nbytes)),
+            WorkerToScheduler::Dropped(keys) => {
+                for t in keys.into_iter().filter_map(|key| self.tasks.find(key)).collect::<Vec<_>>() {
+                    self.drop_replica(t, w);
+                }
+            }
+            WorkerToScheduler::Missing { key, holders } => self.worker_misses(w, key, &holders),
+            // Nothing is asked to be stolen yet, so whatever is answered was not asked for.
+            WorkerToScheduler::Stolen { .. } => self.counters.unasked_answers += 1,
+            WorkerToScheduler::Paused(paused) => self.paused(w, paused),
+            WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
+            WorkerToScheduler::Goodbye(reason) => self.dismiss_worker(w, reason, true),
+            // A newer worker than this scheduler: the handshake's protocol version makes this impossible.
+            _ => self.dismiss_worker(w, "it sent a message that this scheduler does not know".into(), false),
+        }
+    }
+
+    /// The task whose current run this is.
+    fn current(&mut self, w: WorkerIndex, key: Key, run: RunId) -> Option<TaskIndex> {
+        let is_current = |t: &TaskIndex| self.tasks[*t].run().is_some_and(|r| r.id == run && r.worker == w);
+        let found = self.tasks.find(key).filter(is_current);
+        self.counters.stale_runs += u64::from(found.is_none());
+        found
+    }
+
+    fn started(&mut self, w: WorkerIndex, key: Key, run: RunId) {
+        let Some(t) = self.current(w, key, run) else { return };
+        if let State::Processing(current) = &mut self.tasks[t].state
+            && !current.started
+        {
+            current.started = true;
+            self.workers[w].started += 1;
+            let (function, worker) = (self.tasks[t].function, self.workers[w].id);
+            self.record(What::Started { key, function, worker, run });
+        }
+    }
+
+    fn finished(
+        &mut self,
+        w: WorkerIndex,
+        key: Key,
+        run: RunId,
+        (nbytes, value): (u64, Option<Payload>),
+        took: Duration,
+    ) {
+        let Some(t) = self.current(w, key, run) else {
+            return self.free_stray(w, key);
+        };
+        self.functions.measure(self.tasks[t].function, took);
+        self.enter_memory(t, nbytes, w);
+        self.tell_all_of_memory(t, value);
+    }
+
+    /// Frees what a stale run has left on a worker; not what the worker holds by right, or is making anew: that run's
+    /// value would be freed with it.
+    fn free_stray(&mut self, w: WorkerIndex, key: Key) {
+        let by_right = |t: TaskIndex| {
+            let task = &self.tasks[t];
+            task.is_held_by(w) || task.run().is_some_and(|run| run.worker == w)
+        };
+        if !self.tasks.find(key).is_some_and(by_right) {
+            self.free(w, key);
+        }
+    }
+
+    /// A run failed by its own doing: it is tried again if retries are left.
+    fn failed(&mut self, w: WorkerIndex, key: Key, run: RunId, failure: Failure, took: Duration) {
+        let Some(t) = self.current(w, key, run) else { return };
+        self.functions.measure(self.tasks[t].function, took);
+        if self.tasks[t].retries() > 0 {
+            self.tasks[t].history().failures += 1;
+            if self.tasks[t].history().failures <= self.tasks[t].retries() {
+                return self.enter_waiting(t);
+            }
+        }
+        let error = self.run_error(t, w, failure);
+        self.enter_erred(t, error, None);
+    }
+
+    /// A run was handed back, by nobody's doing in particular.
+    fn returned(&mut self, w: WorkerIndex, key: Key, run: RunId, reason: &str) {
+        let Some(t) = self.current(w, key, run) else { return };
+        if self.counts_as_lost_too_often(t) {
+            let error = self.lost_too_often(t, &returned(run, &self.workers[w].label(), reason));
+            return self.enter_erred(t, error, None);
+        }
+        self.enter_waiting(t);
+    }
+
+    /// A worker has fetched a copy. A copy of a pure value is the value, whoever made it, so it may end a computation that
+    /// was begun because all known copies were lost; the copy of a value under a chosen name may be another's.
+    fn added(&mut self, w: WorkerIndex, key: Key, nbytes: u64) {
+        let task = self.tasks.find(key);
+        match task.map(|t| (t, &self.tasks[t])) {
+            Some((_, task)) if task.is_held_by(w) => {}
+            Some((t, task)) if matches!(task.state, State::Memory { nbytes: known, .. } if known == nbytes) => {
+                self.add_replica(t, w);
+            }
+            Some((t, task))
+                if task.state.is_unfinished() && !task.is_named() && task.run().is_none_or(|run| run.worker != w) =>
+            {
+                self.cancel_run(t);
+                self.enter_memory(t, nbytes, w);
+                self.tell_all_of_memory(t, None);
+            }
+            _ => {
+                self.counters.strange_replicas += 1;
+                self.free_stray(w, key);
+            }
+        }
+    }
+
+    /// A worker can't get an input of one of its runs.
+    fn worker_misses(&mut self, w: WorkerIndex, key: Key, holders: &[WorkerId]) {
+        let Some(t) = self.tasks.find(key).filter(|&t| self.awaits(w, t)) else {
+            self.counters.stale_runs += 1;
+            return;
+        };
+        if !matches!(self.tasks[t].state, State::Memory { .. }) {
+            return;
+        }
+        let here = [self.workers[w].id];
+        let suspects: Vec<_> = holders.iter().chain(&here).copied().collect();
+        self.disbelieve(t, &suspects, "a worker could not fetch it");
+        if matches!(self.tasks[t].state, State::Memory { .. }) {
+            let holders = self.holders_for_worker(t, w, self.next_run);
+            self.tell_worker(w, SchedulerToWorker::Holders { key, holders });
+        }
+    }
+
+    /// Whether a run on this worker needs this value.
+    fn awaits(&self, w: WorkerIndex, t: TaskIndex) -> bool {
+        let mut dependents = self.tasks[t].dependents.iter();
+        dependents.any(|edge| self.tasks[edge.task].run().is_some_and(|run| run.worker == w))
+    }
+
+    /// A worker has too little memory to start anything, or enough again. What it has not started goes elsewhere, if
+    /// there is an elsewhere.
+    fn paused(&mut self, w: WorkerIndex, paused: bool) {
+        if self.workers[w].paused == paused {
+            return;
+        }
+        self.workers[w].paused = paused;
+        self.load_changed(w);
+        self.work.room |= !paused;
+        if !paused {
+            return;
+        }
+        for t in self.workers[w].processing.clone() {
+            let waits = self.tasks[t].run().is_some_and(|run| !run.started);
+            let class = self.tasks[t].class;
+            if waits && self.classes.eligible(class).iter().any(|&other| !self.workers[other].paused) {
+                self.cancel_run(t);
+                self.enter_waiting(t);
+            }
+        }
+    }
+
+    /// A worker leaves by its own will, or is sent away.
+    pub(super) fn dismiss_worker(&mut self, w: WorkerIndex, reason: Arc<str>, intended: bool) {
+        let worker = self.workers[w].id;
+        self.lose_worker(w, &reason, intended);
+        self.act(super::Action::CloseWorker { worker, reason });
+    }
+}

@@ -1,0 +1,286 @@
+//! Submissions: graphs that arrive in chunks.
+//!
+//! A chunk is atomic: its tasks are put into the table one by one, and taken out again if one of them can't be.
+
+use brisk_core::{
+    error::{ErrorKind, TaskError},
+    function::FunctionInfo,
+    id::{RequestId, WantId},
+    key::Key,
+    limits::{CHUNK_TASKS, MAX_DEPENDENCIES, MAX_NAME_BYTES},
+    message::{Priority, SchedulerToClient, SubmittedTask},
+    options::TaskOptions,
+};
+use smallvec::SmallVec;
+
+use super::{
+    Scheduler,
+    peers::OpenSubmission,
+    record::FunctionIndex,
+    slab::{ClientIndex, TaskIndex},
+    task::{State, Task},
+};
+
+/// The tasks that a task depends on, in the order in which it names them.
+type Dependencies = SmallVec<[TaskIndex; 4]>;
+
+/// Where a chunk stands in its submission.
+pub(super) struct Place {
+    pub(super) submission: RequestId,
+    pub(super) chunk: u32,
+    pub(super) last: bool,
+}
+
+impl Scheduler {
+    /// A client introduces functions.
+    pub(super) fn introduce(&mut self, c: ClientIndex, functions: Vec<FunctionInfo>) {
+        for info in functions {
+            let long = [&info.name, &info.module, &info.place].into_iter().any(|text| text.len() > MAX_NAME_BYTES);
+            let full = self.functions.len() >= self.config.max_functions as usize;
+            if long || (full && self.functions.find(info.id).is_none()) {
+                let why = if long { "a function's name is too long" } else { "it knows too many functions already" };
+                return self.expel_client(c, &format!("the scheduler takes no more functions: {why}"));
+            }
+            self.functions.introduce(info);
+        }
+    }
+
+    /// A chunk of a submission has come.
+    pub(super) fn submit(&mut self, c: ClientIndex, place: Place, tasks: Vec<SubmittedTask>, wants: &[(Key, WantId)]) {
+        let Place { submission, chunk, last } = place;
+        if !self.clients[c].open.contains_key(&submission) && !self.open_submission(c, submission) {
+            return;
+        }
+        let open = &self.clients[c].open[&submission];
+        if open.refused || chunk < open.next_chunk {
+            self.counters.ignored_chunks += 1;
+            if open.refused && last {
+                self.clients[c].open.remove(&submission);
+            }
+            return;
+        }
+        let (next_chunk, first) = (open.next_chunk, (open.generation, open.next_order));
+        let added = tasks.len() as u64;
+        let named = if chunk == next_chunk {
+            self.insert_chunk(c, first, tasks, wants)
+        } else {
+            Err(refused(format!("chunk {next_chunk} of the submission is missing: chunk {chunk} came instead")))
+        };
+        match named {
+            Ok(named) => self.commit(c, &place, added, named, wants),
+            Err(error) => self.refuse(c, submission, last, error),
+        }
+    }
+
+    /// Begins a submission that was not seen before. Whether there is one now.
+    fn open_submission(&mut self, c: ClientIndex, submission: RequestId) -> bool {
+        if !self.clients[c].seen.is_new(submission) {
+            self.counters.ignored_chunks += 1;
+            return false;
+        }
+        if self.clients[c].open.len() >= self.config.max_open_submissions as usize {
+            self.expel_client(c, "it has too many submissions open at once");
+            return false;
+        }
+        self.next_generation += 1;
+        let generation = self.next_generation;
+        let open = OpenSubmission { generation, next_chunk: 0, next_order: 0, held: Vec::new(), refused: false };
+        self.clients[c].open.insert(submission, open);
+        true
+    }
+
+    /// Puts a chunk's tasks into the table; all of them, or none. Returns one index for each.
+    fn insert_chunk(
+        &mut self,
+        c: ClientIndex,
+        (generation, first): (u64, u64),
+        tasks: Vec<SubmittedTask>,
+        wants: &[(Key, WantId)],
+    ) -> Result<Vec<TaskIndex>, TaskError> {
+        if tasks.len() > CHUNK_TASKS {
+            return Err(refused(format!("a chunk of {} tasks is longer than the {CHUNK_TASKS} allowed", tasks.len())));
+        }
+        let (mut named, mut new) = (Vec::with_capacity(tasks.len()), Vec::new());
+        let mut outcome = Ok(());
+        for (order, task) in (first..).zip(tasks) {
+            match self.insert_task(c, Priority { user: 0, generation, order }, task) {
+                Ok((t, is_new)) => {
+                    named.push(t);
+                    new.extend(is_new.then_some(t));
+                }
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        if outcome.is_ok()
+            && let Some((key, _)) = wants.iter().find(|(key, _)| self.tasks.find(*key).is_none())
+        {
+            outcome = Err(refused(format!("the key {key} is wanted, but there is no task of that key")));
+        }
+        if let Err(error) = outcome {
+            for t in new.into_iter().rev() {
+                let task = self.tasks.remove(t);
+                self.classes.part(task.class);
+            }
+            return Err(error);
+        }
+        Ok(named)
+    }
+
+    /// Puts a task into the table, or finds that it is there. Whether it is new.
+    fn insert_task(
+        &mut self,
+        c: ClientIndex,
+        priority: Priority,
+        task: SubmittedTask,
+    ) -> Result<(TaskIndex, bool), TaskError> {
+        let SubmittedTask { key, function: id, spec, dependencies, options } = task;
+        let Some(function) = self.functions.find(id) else {
+            return Err(refused(format!("the task {key} is a call of a function that was not introduced")));
+        };
+        let dependencies = self.resolve(key, function, &dependencies)?;
+        if let Some(known) = self.tasks.find(key) {
+            return match self.is_same(c, known, function, &dependencies, options.as_deref()) {
+                true => Ok((known, false)),
+                false => Err(self.key_conflict(known, function)),
+            };
+        }
+        if self.tasks.len() >= self.config.max_tasks as usize {
+            return Err(refused(format!("the scheduler is full: it has {} tasks", self.tasks.len())));
+        }
+        let user = options.as_ref().map_or(0, |options| options.priority.saturating_neg());
+        let class = self.classes.join(self.clients[c].environment, options.as_deref(), &self.workers);
+        let task = Task {
+            key,
+            function,
+            class,
+            spec,
+            options,
+            priority: Priority { user, ..priority },
+            dependencies: SmallVec::new(),
+            dependents: SmallVec::new(),
+            wants: SmallVec::new(),
+            waiters: 0,
+            holds: 0,
+            attempt: 0,
+            detached: false,
+            history: None,
+            state: State::Released,
+        };
+        Ok((self.tasks.insert(task, &dependencies), true))
+    }
+
+    /// Finds a task's dependencies. Each must be known, so no task can depend on itself or on a later one.
+    fn resolve(&self, key: Key, function: FunctionIndex, keys: &[Key]) -> Result<Dependencies, TaskError> {
+        let info = self.functions.info(function);
+        if keys.len() > MAX_DEPENDENCIES {
+            let count = keys.len();
+            return Err(refused(format!(
+                "{}-{key} depends on {count} tasks; at most {MAX_DEPENDENCIES} are allowed: combine them in a tree",
+                info.name
+            )));
+        }
+        let found = keys.iter().map(|&dependency| {
+            self.tasks.find(dependency).ok_or_else(|| {
+                let what =
+                    if dependency == key { "itself".to_owned() } else { format!("{dependency}, which is not known") };
+                refused(format!("{}-{key} (at {}) depends on {what}", info.name, info.place))
+            })
+        });
+        let found: Dependencies = found.collect::<Result<_, _>>()?;
+        let mut sorted = found.clone();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(refused(format!("{}-{key} names a dependency twice", info.name)));
+        }
+        Ok(found)
+    }
+
+    /// Whether a known task is the one that is submitted: by fingerprint if its key was chosen by name, else by function
+    /// and dependencies.
+    fn is_same(
+        &self,
+        c: ClientIndex,
+        known: TaskIndex,
+        function: FunctionIndex,
+        dependencies: &[TaskIndex],
+        options: Option<&TaskOptions>,
+    ) -> bool {
+        let known = &self.tasks[known];
+        let fingerprints = [known.options.as_deref(), options].map(|options| options.and_then(|o| o.fingerprint));
+        match fingerprints {
+            [Some(a), Some(b)] => a == b,
+            [None, None] => {
+                known.function == function
+                    && self.classes.slab[known.class].environment == self.clients[c].environment
+                    && known.dependencies.iter().map(|edge| &edge.task).eq(dependencies)
+            }
+            _ => false,
+        }
+    }
+
+    fn key_conflict(&self, known: TaskIndex, function: FunctionIndex) -> TaskError {
+        let (first, second) = (self.functions.info(self.tasks[known].function), self.functions.info(function));
+        let message = format!(
+            "two different tasks have one key: a call of `{}` at {} is known by it, and a call of `{}` at {} was submitted \
+             under it. Give them different names, or drop every handle of the first before the second is submitted",
+            first.name, first.place, second.name, second.place
+        );
+        TaskError::new(ErrorKind::KeyConflict, message).with(|report| {
+            report.task = Some(self.name(known));
+            report.place = Some(second.place.clone());
+        })
+    }
+
+    /// A chunk is in the table: its tasks are held until the submission's last chunk, and the wants begin.
+    fn commit(&mut self, c: ClientIndex, place: &Place, added: u64, named: Vec<TaskIndex>, wants: &[(Key, WantId)]) {
+        if place.last {
+            let open = self.clients[c].open.remove(&place.submission);
+            let held = open.map_or_else(Vec::new, |open| open.held);
+            self.want_all(c, wants);
+            self.unhold(&held);
+            self.work.unneeded.extend(named);
+        } else {
+            for &t in &named {
+                self.tasks[t].holds += 1;
+                if matches!(self.tasks[t].state, State::Released) {
+                    self.work.needed.push(t);
+                }
+            }
+            if let Some(open) = self.clients[c].open.get_mut(&place.submission) {
+                open.next_chunk += 1;
+                open.next_order += added;
+                open.held.extend(named);
+            }
+            self.want_all(c, wants);
+        }
+        self.arm_notices_of(c);
+    }
+
+    fn want_all(&mut self, c: ClientIndex, wants: &[(Key, WantId)]) {
+        for &(key, want) in wants {
+            if let Some(t) = self.tasks.find(key) {
+                self.add_want(c, t, want);
+            }
+        }
+    }
+
+    /// Refuses a submission from this chunk on. What came before is kept for as long as it is wanted.
+    fn refuse(&mut self, c: ClientIndex, submission: RequestId, last: bool, error: TaskError) {
+        self.counters.refused_submissions += 1;
+        self.tell_client(c, SchedulerToClient::Refused { submission, error });
+        let Some(open) = self.clients[c].open.get_mut(&submission) else { return };
+        open.refused = true;
+        let held = std::mem::take(&mut open.held);
+        if last {
+            self.clients[c].open.remove(&submission);
+        }
+        self.unhold(&held);
+    }
+}
+
+fn refused(message: String) -> TaskError {
+    TaskError::new(ErrorKind::Refused, message)
+}

@@ -1,0 +1,273 @@
+//! Tasks: what the scheduler knows of each, and the table they live in.
+
+use std::sync::Arc;
+
+use brisk_core::{
+    error::TaskError,
+    id::{RunId, WantId},
+    key::Key,
+    message::Priority,
+    options::TaskOptions,
+    payload::Payload,
+    state::TaskState,
+    task::TaskName,
+    time::Moment,
+};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::{
+    record::FunctionIndex,
+    slab::{ClassIndex, ClientIndex, Slab, TaskIndex, WorkerIndex},
+};
+
+/// All tasks, under dense indices and by key.
+#[derive(Debug)]
+pub(super) struct Tasks {
+    pub(super) slab: Slab<TaskIndex, Task>,
+    /// All and only the keys of the slab's tasks. A hash map since every message is looked up here; never iterated.
+    by_key: FxHashMap<Key, TaskIndex>,
+}
+
+/// One task. What is needed again and again is here; what only some tasks have is boxed.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) key: Key,
+    pub(super) function: FunctionIndex,
+    /// Who may run it. The class's environment is the task's.
+    pub(super) class: ClassIndex,
+    pub(super) spec: Payload,
+    pub(super) options: Option<Box<TaskOptions>>,
+    pub(super) priority: Priority,
+    pub(super) dependencies: SmallVec<[Edge; 2]>,
+    pub(super) dependents: SmallVec<[Edge; 2]>,
+    /// At most one per client.
+    pub(super) wants: SmallVec<[Want; 1]>,
+    /// How many of the dependents are unfinished: they will need the value.
+    pub(super) waiters: u32,
+    /// How many times open submissions name it.
+    pub(super) holds: u32,
+    /// How often it was assigned.
+    pub(super) attempt: u32,
+    /// Whether it is to run to its end even if nobody wants it. Never of a finished or failed task.
+    pub(super) detached: bool,
+    pub(super) history: Option<Box<History>>,
+    pub(super) state: State,
+}
+
+/// One end of a dependency: the other task, and where in its list the opposite end stands. So that an edge is removed in
+/// constant time, however many dependents a task has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Edge {
+    pub(super) task: TaskIndex,
+    pub(super) slot: u32,
+}
+
+/// That a client wants a key, and where in the client's list this stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Want {
+    pub(super) client: ClientIndex,
+    pub(super) slot: u32,
+    pub(super) id: WantId,
+}
+
+/// That a worker holds a value, and where in the worker's list this stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) worker: WorkerIndex,
+    pub(super) slot: u32,
+}
+
+/// What went wrong with a task so far. Most tasks have none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    /// The workers that died under it.
+    pub(super) deaths: Vec<Death>,
+    /// How often it failed by its own doing.
+    pub(super) failures: u32,
+    /// How often its value could not be fetched, or it was handed back.
+    pub(super) losses: u32,
+}
+
+/// A worker died under a task.
+#[derive(Clone, Debug)]
+pub(super) struct Death {
+    pub(super) run: RunId,
+    pub(super) worker: Arc<str>,
+    pub(super) cause: Arc<str>,
+}
+
+/// A task's state, with exactly its data. See [`TaskState`] for their meaning; a forgotten task is not in the table.
+#[derive(Debug)]
+pub(super) enum State {
+    Released,
+    /// `missing`: how many of its dependencies are not in memory.
+    Waiting {
+        missing: u32,
+    },
+    /// `since`: when it became ready, or its last worker left.
+    NoWorker {
+        since: Moment,
+    },
+    Queued,
+    Processing(Run),
+    Memory {
+        nbytes: u64,
+        holders: SmallVec<[Holder; 2]>,
+    },
+    /// `path`: the tasks between the failed one, which the error names, and this one, not counting either.
+    Erred {
+        error: TaskError,
+        path: Option<Arc<[TaskName]>>,
+    },
+}
+
+/// A task's current run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) id: RunId,
+    pub(super) worker: WorkerIndex,
+    /// Where in the worker's list this task stands.
+    pub(super) slot: u32,
+    /// What the worker's occupancy was charged, in nanoseconds.
+    pub(super) estimate_ns: u64,
+    pub(super) started: bool,
+}
+
+const _: () = assert!(size_of::<Task>() <= 256);
+
+impl State {
+    pub(super) fn name(&self) -> TaskState {
+        match self {
+            State::Released => TaskState::Released,
+            State::Waiting { .. } => TaskState::Waiting,
+            State::NoWorker { .. } => TaskState::NoWorker,
+            State::Queued => TaskState::Queued,
+            State::Processing(_) => TaskState::Processing,
+            State::Memory { .. } => TaskState::Memory,
+            State::Erred { .. } => TaskState::Erred,
+        }
+    }
+
+    /// Whether the task is on its way to a value: it needs those of its dependencies.
+    pub(super) fn is_unfinished(&self) -> bool {
+        matches!(self, State::Waiting { .. } | State::NoWorker { .. } | State::Queued | State::Processing(_))
+    }
+}
+
+impl Task {
+    /// Whether somebody needs the value, now or once it exists.
+    pub(super) fn is_needed(&self) -> bool {
+        !self.wants.is_empty() || self.waiters > 0 || self.holds > 0 || self.detached
+    }
+
+    /// Whether the task must be remembered, if only to be computed again.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.wants.is_empty() || !self.dependents.is_empty() || self.holds > 0 || self.detached
+    }
+
+    pub(super) fn want_of(&self, client: ClientIndex) -> Option<WantId> {
+        self.wants.iter().find(|want| want.client == client).map(|want| want.id)
+    }
+
+    pub(super) fn run(&self) -> Option<&Run> {
+        match &self.state {
+            State::Processing(run) => Some(run),
+            _ => None,
+        }
+    }
+
+    pub(super) fn holders(&self) -> &[Holder] {
+        match &self.state {
+            State::Memory { holders, .. } => holders,
+            _ => &[],
+        }
+    }
+
+    /// The value's length; 0 while there is none.
+    pub(super) fn nbytes(&self) -> u64 {
+        match self.state {
+            State::Memory { nbytes, .. } => nbytes,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn is_held_by(&self, worker: WorkerIndex) -> bool {
+        self.holders().iter().any(|holder| holder.worker == worker)
+    }
+
+    pub(super) fn history(&mut self) -> &mut History {
+        self.history.get_or_insert_default()
+    }
+
+    pub(super) fn retries(&self) -> u32 {
+        self.options.as_ref().map_or(0, |options| options.retries)
+    }
+
+    /// Whether the key was chosen by a user, so that it says nothing of what is computed.
+    pub(super) fn is_named(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.name.is_some())
+    }
+}
+
+impl Tasks {
+    pub(super) fn new() -> Self {
+        Tasks { slab: Slab::new(), by_key: FxHashMap::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(super) fn find(&self, key: Key) -> Option<TaskIndex> {
+        self.by_key.get(&key).copied()
+    }
+
+    pub(super) fn get(&self, task: TaskIndex) -> Option<&Task> {
+        self.slab.get(task)
+    }
+
+    /// Adds a task whose key is new, and the edges to its dependencies.
+    pub(super) fn insert(&mut self, task: Task, dependencies: &[TaskIndex]) -> TaskIndex {
+        let key = task.key;
+        let index = self.slab.insert(task);
+        self.by_key.insert(key, index);
+        for (i, &dependency) in dependencies.iter().enumerate() {
+            let dependents = &mut self.slab[dependency].dependents;
+            dependents.push(Edge { task: index, slot: i as u32 });
+            let slot = dependents.len() as u32 - 1;
+            self.slab[index].dependencies.push(Edge { task: dependency, slot });
+        }
+        index
+    }
+
+    /// Takes a task without dependents out, and the edges to its dependencies.
+    pub(super) fn remove(&mut self, index: TaskIndex) -> Task {
+        let task = self.slab.remove(index);
+        debug_assert!(task.dependents.is_empty());
+        self.by_key.remove(&task.key);
+        // In reverse, so that what was just inserted is undone exactly.
+        for edge in task.dependencies.iter().rev() {
+            let dependents = &mut self.slab[edge.task].dependents;
+            dependents.swap_remove(edge.slot as usize);
+            if let Some(moved) = dependents.get(edge.slot as usize).copied() {
+                self.slab[moved.task].dependencies[moved.slot as usize].slot = edge.slot;
+            }
+        }
+        task
+    }
+}
+
+impl std::ops::Index<TaskIndex> for Tasks {
+    type Output = Task;
+
+    fn index(&self, index: TaskIndex) -> &Task {
+        &self.slab[index]
+    }
+}
+
+impl std::ops::IndexMut<TaskIndex> for Tasks {
+    fn index_mut(&mut self, index: TaskIndex) -> &mut Task {
+        &mut self.slab[index]
+    }
+}

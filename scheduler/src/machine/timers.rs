@@ -1,0 +1,50 @@
+//! What is to happen when nothing else does.
+
+use std::collections::BTreeSet;
+
+use brisk_core::{id::EnvironmentId, time::Moment};
+
+use super::slab::{ClassIndex, TaskIndex};
+
+/// One kind of deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// This task has waited too long for a worker.
+    Expire(TaskIndex),
+    /// Clients should hear why no task of this class runs.
+    Notice(ClassIndex),
+    /// This build has had no client for so long that its workers should end.
+    Stop(EnvironmentId),
+}
+
+/// All deadlines, in order of time; those of one moment in the order of their kinds.
+#[derive(Debug, Default)]
+pub(super) struct Timers(BTreeSet<(Moment, Timer)>);
+
+impl Timers {
+    pub(super) fn insert(&mut self, at: Moment, timer: Timer) {
+        self.0.insert((at, timer));
+    }
+
+    pub(super) fn remove(&mut self, at: Moment, timer: Timer) {
+        self.0.remove(&(at, timer));
+    }
+
+    pub(super) fn next(&self) -> Option<Moment> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the first deadline that has passed.
+    pub(super) fn pop(&mut self, now: Moment) -> Option<Timer> {
+        let (at, timer) = *self.0.first()?;
+        if at > now {
+            return None;
+        }
+        self.0.pop_first();
+        Some(timer)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Moment, Timer)> {
+        self.0.iter().copied()
+    }
+}

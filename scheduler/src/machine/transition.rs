@@ -1,0 +1,293 @@
+//! Transitions: one function for each state that a task may enter.
+//!
+//! A transition takes the task out of the containers of its former state, puts it into those of the new one, and keeps
+//! the counts of its neighbours right. What follows from it for other tasks is put on the lists of [`Work`], not done
+//! here: a graph may be a hundred thousand tasks deep.
+
+use std::sync::Arc;
+
+use brisk_core::{
+    error::TaskError,
+    id::{RunId, WorkerId},
+    state::TaskState,
+    task::TaskName,
+};
+use smallvec::smallvec;
+
+use super::{
+    Scheduler,
+    record::What,
+    slab::{TaskIndex, WorkerIndex},
+    task::{Holder, Run, State},
+    timers::Timer,
+    work::Work,
+};
+
+impl Scheduler {
+    /// Needed: the task waits for its dependencies, and is ready if it has them all.
+    pub(super) fn enter_waiting(&mut self, t: TaskIndex) {
+        self.leave(t);
+        if !self.tasks[t].state.is_unfinished() {
+            self.begin_to_wait(t);
+        }
+        let (mut missing, mut poisoned) = (0, false);
+        for edge in &self.tasks[t].dependencies {
+            match self.tasks[edge.task].state {
+                State::Memory { .. } => {}
+                State::Erred { .. } => (missing, poisoned) = (missing + 1, true),
+                _ => missing += 1,
+            }
+        }
+        self.replace(t, State::Waiting { missing });
+        if poisoned {
+            self.work.poisoned.push(t);
+        } else if missing == 0 {
+            self.work.ready.push((self.tasks[t].priority, t));
+        }
+    }
+
+    /// Ready, but nobody has room.
+    pub(super) fn enter_queued(&mut self, t: TaskIndex) {
+        self.leave(t);
+        self.replace(t, State::Queued);
+        let task = &self.tasks[t];
+        self.classes.slab[task.class].queue.insert(task.priority, t);
+        self.classes.active.insert(task.class);
+    }
+
+    /// Ready, but no worker may run it.
+    pub(super) fn enter_no_worker(&mut self, t: TaskIndex) {
+        self.leave(t);
+        self.replace(t, State::NoWorker { since: self.now });
+        let task = &self.tasks[t];
+        self.classes.slab[task.class].queue.insert(task.priority, t);
+        self.timers.insert(self.now + self.config.no_worker_timeout, Timer::Expire(t));
+        self.arm_notice(task.class);
+    }
+
+    /// Assigned: the task belongs to a worker, under a new run.
+    pub(super) fn enter_processing(&mut self, t: TaskIndex, w: WorkerIndex) -> RunId {
+        self.leave(t);
+        self.next_run += 1;
+        let id = RunId(self.next_run);
+        let task = &self.tasks[t];
+        let estimate_ns = self.functions.estimate_ns(task.function, self.config.unknown_duration);
+        let worker = &mut self.workers[w];
+        let slot = worker.processing.len() as u32;
+        worker.processing.push(t);
+        worker.occupancy_ns += estimate_ns;
+        worker.take(&self.classes.slab[task.class].demand.resources);
+        self.replace(t, State::Processing(Run { id, worker: w, slot, estimate_ns, started: false }));
+        self.tasks[t].attempt += 1;
+        self.load_changed(w);
+        id
+    }
+
+    /// The value exists, on this worker.
+    pub(super) fn enter_memory(&mut self, t: TaskIndex, nbytes: u64, w: WorkerIndex) {
+        self.leave(t);
+        self.end_to_wait(t);
+        let slot = self.workers[w].replicas.len() as u32;
+        self.replace(t, State::Memory { nbytes, holders: smallvec![Holder { worker: w, slot }] });
+        self.workers[w].replicas.push(t);
+        self.workers[w].bytes = self.workers[w].bytes.saturating_add(nbytes);
+        self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });
+        self.tasks[t].detached = false;
+        for i in 0..self.tasks[t].dependents.len() {
+            let dependent = self.tasks[t].dependents[i].task;
+            if let State::Waiting { missing } = &mut self.tasks[dependent].state {
+                *missing -= 1;
+                if *missing == 0 {
+                    self.work.ready.push((self.tasks[dependent].priority, dependent));
+                }
+            }
+        }
+        if !self.tasks[t].is_needed() {
+            self.work.unneeded.push(t);
+        }
+    }
+
+    /// Failed, by itself or for a dependency; `path` leads from the task that failed to this one.
+    pub(super) fn enter_erred(&mut self, t: TaskIndex, error: TaskError, path: Option<Arc<[TaskName]>>) {
+        self.leave(t);
+        if self.tasks[t].state.is_unfinished() {
+            self.end_to_wait(t);
+        }
+        self.replace(t, State::Erred { error, path });
+        self.tasks[t].detached = false;
+        let unfinished = self.tasks[t].dependents.iter().map(|edge| edge.task);
+        self.work.poisoned.extend(unfinished.filter(|&d| self.tasks[d].state.is_unfinished()));
+        self.tell_of_error(t);
+        if !self.tasks[t].is_alive() {
+            self.work.unneeded.push(t);
+        }
+    }
+
+    /// Not needed now, but perhaps again: known for its lineage.
+    pub(super) fn enter_released(&mut self, t: TaskIndex) {
+        self.leave(t);
+        if self.tasks[t].state.is_unfinished() {
+            self.end_to_wait(t);
+        }
+        self.replace(t, State::Released);
+    }
+
+    /// Nobody will ever ask for it again.
+    pub(super) fn forget(&mut self, t: TaskIndex) {
+        self.leave(t);
+        if self.tasks[t].state.is_unfinished() {
+            self.end_to_wait(t);
+        }
+        let (from, run) = (self.tasks[t].state.name(), self.run_of(&self.tasks[t].state));
+        self.note_transition(t, from, TaskState::Forgotten, run);
+        let task = self.tasks.remove(t);
+        let dead = task.dependencies.iter().map(|edge| edge.task);
+        self.work.unneeded.extend(dead.filter(|&d| !self.tasks[d].is_alive()));
+        self.classes.part(task.class);
+    }
+
+    /// Sets the state, which the table of transitions must allow.
+    fn replace(&mut self, t: TaskIndex, state: State) {
+        let (from, to) = (self.tasks[t].state.name(), state.name());
+        assert!(from.may_become(to), "{} can't go from {from:?} to {to:?}", self.name(t));
+        let run = self.run_of(&state).or_else(|| self.run_of(&self.tasks[t].state));
+        self.tasks[t].state = state;
+        self.note_transition(t, from, to, run);
+    }
+
+    /// Takes the task out of the containers of its state.
+    fn leave(&mut self, t: TaskIndex) {
+        match &self.tasks[t].state {
+            State::Released | State::Waiting { .. } | State::Erred { .. } => {}
+            State::Queued => self.leave_queue(t),
+            State::NoWorker { since } => {
+                self.timers.remove(*since + self.config.no_worker_timeout, Timer::Expire(t));
+                self.leave_queue(t);
+            }
+            State::Processing(run) => {
+                let run = *run;
+                self.leave_worker(t, run);
+            }
+            State::Memory { .. } => {
+                while let Some(holder) = self.tasks[t].holders().last() {
+                    let worker = holder.worker;
+                    self.remove_replica(t, worker);
+                }
+            }
+        }
+    }
+
+    fn leave_queue(&mut self, t: TaskIndex) {
+        let (class, priority) = (self.tasks[t].class, self.tasks[t].priority);
+        self.classes.slab[class].queue.remove(&priority);
+        if self.classes.slab[class].queue.is_empty() {
+            self.classes.active.remove(&class);
+            self.disarm_notice(class);
+        }
+    }
+
+    fn leave_worker(&mut self, t: TaskIndex, run: Run) {
+        let worker = &mut self.workers[run.worker];
+        worker.processing.swap_remove(run.slot as usize);
+        worker.started -= u32::from(run.started);
+        worker.occupancy_ns -= run.estimate_ns;
+        worker.give_back(&self.classes.slab[self.tasks[t].class].demand.resources);
+        if let Some(&moved) = worker.processing.get(run.slot as usize)
+            && let State::Processing(other) = &mut self.tasks[moved].state
+        {
+            other.slot = run.slot;
+        }
+        self.load_changed(run.worker);
+        self.work.room = true;
+    }
+
+    /// Takes a worker from the holders of a value. The caller sees to it that a value without holders is no more.
+    pub(super) fn remove_replica(&mut self, t: TaskIndex, w: WorkerIndex) {
+        let State::Memory { nbytes, holders } = &mut self.tasks[t].state else { return };
+        let Some(position) = holders.iter().position(|holder| holder.worker == w) else { return };
+        let slot = holders.swap_remove(position).slot;
+        let (nbytes, left) = (*nbytes, holders.len() as u32);
+        let worker = &mut self.workers[w];
+        worker.bytes = worker.bytes.saturating_sub(nbytes);
+        worker.replicas.swap_remove(slot as usize);
+        if let Some(&moved) = worker.replicas.get(slot as usize)
+            && let State::Memory { holders, .. } = &mut self.tasks[moved].state
+            && let Some(holder) = holders.iter_mut().find(|holder| holder.worker == w)
+        {
+            holder.slot = slot;
+        }
+        self.record(What::ReplicaLost { key: self.tasks[t].key, worker: self.workers[w].id, holders: left });
+    }
+
+    /// Adds a worker to the holders of a value.
+    pub(super) fn add_replica(&mut self, t: TaskIndex, w: WorkerIndex) {
+        let State::Memory { nbytes, holders } = &mut self.tasks[t].state else { return };
+        let worker = &mut self.workers[w];
+        holders.push(Holder { worker: w, slot: worker.replicas.len() as u32 });
+        worker.replicas.push(t);
+        worker.bytes = worker.bytes.saturating_add(*nbytes);
+        let holders = holders.len() as u32;
+        self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders });
+    }
+
+    /// The task becomes unfinished: it waits for its dependencies, which are needed from now on.
+    fn begin_to_wait(&mut self, t: TaskIndex) {
+        for i in 0..self.tasks[t].dependencies.len() {
+            let d = self.tasks[t].dependencies[i].task;
+            self.tasks[d].waiters += 1;
+            if matches!(self.tasks[d].state, State::Released) {
+                self.work.needed.push(d);
+            }
+        }
+    }
+
+    /// The task is unfinished no longer.
+    fn end_to_wait(&mut self, t: TaskIndex) {
+        for i in 0..self.tasks[t].dependencies.len() {
+            let d = self.tasks[t].dependencies[i].task;
+            self.tasks[d].waiters -= 1;
+            if !self.tasks[d].is_needed() {
+                self.work.unneeded.push(d);
+            }
+        }
+    }
+
+    /// A worker has more or less to do, or may be given more or less.
+    pub(super) fn load_changed(&mut self, w: WorkerIndex) {
+        let pool = &mut self.classes.environments[self.workers[w].environment].pool;
+        pool.update(w, &mut self.workers[w], self.budget);
+    }
+
+    fn run_of(&self, state: &State) -> Option<(WorkerId, RunId)> {
+        match state {
+            State::Processing(run) => Some((self.workers[run.worker].id, run.id)),
+            _ => None,
+        }
+    }
+
+    fn note_transition(&mut self, t: TaskIndex, from: TaskState, to: TaskState, run: Option<(WorkerId, RunId)>) {
+        let (key, function) = (self.tasks[t].key, self.tasks[t].function);
+        self.record(What::Transition { key, function, from, to, run });
+    }
+}
+
+/// What follows from the transitions so far, until nothing does.
+impl Scheduler {
+    pub(super) fn settle(&mut self) {
+        loop {
+            if let Some(t) = self.work.poisoned.pop() {
+                self.poison(t);
+            } else if let Some(t) = self.work.needed.pop() {
+                if matches!(self.tasks.get(t), Some(task) if task.is_needed() && matches!(task.state, State::Released))
+                {
+                    self.enter_waiting(t);
+                }
+            } else if let Some(t) = self.work.unneeded.pop() {
+                self.drop_unneeded(t);
+            } else {
+                break;
+            }
+        }
+        debug_assert!(Work::is_settled(&self.work));
+    }
+}

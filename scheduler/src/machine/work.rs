@@ -1,0 +1,30 @@
+//! Lists of what follows from an event, which are worked off before it ends. They take the place of recursion.
+
+use brisk_core::message::Priority;
+
+use super::slab::{TaskIndex, WorkerIndex};
+
+/// All empty between two events. A task may stand in a list more than once, or be gone, or have changed since: whoever
+/// takes it off looks first.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Tasks with a dependency that failed.
+    pub(super) poisoned: Vec<TaskIndex>,
+    /// Released tasks that somebody needs.
+    pub(super) needed: Vec<TaskIndex>,
+    /// Tasks that perhaps nobody needs any more.
+    pub(super) unneeded: Vec<TaskIndex>,
+    /// Tasks that have all their dependencies.
+    pub(super) ready: Vec<(Priority, TaskIndex)>,
+    /// Workers that are to drop values.
+    pub(super) freeing: Vec<WorkerIndex>,
+    /// Whether some worker may have room for a queued task.
+    pub(super) room: bool,
+}
+
+impl Work {
+    /// Whether nothing follows any more but messages and assignments.
+    pub(super) fn is_settled(&self) -> bool {
+        self.poisoned.is_empty() && self.needed.is_empty() && self.unneeded.is_empty()
+    }
+}
