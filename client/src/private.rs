@@ -22,12 +22,11 @@ use brisk_core::{error::ErrorValue, value::Datum};
 mod inferred;
 
 pub use crate::{
+    __identity as identity,
     entry::{run_blocking_main, run_main, run_test},
     process::TestHook,
 };
-
-pub use crate::{__identity as identity, process::TestHook};
-pub use inferred::{Tag, TagResult, TagValue, any, boxed, caught, tag, tag_of, tag_of_future};
+pub use inferred::{Tag, TagErrorValue, TagText, TagValue, any, boxed, caught, tag, tag_of, tag_of_future};
 
 // The results that the macro does not register once more for each task.
 crate::register_types!((), bool, char, f32, f64, i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize);
@@ -191,27 +190,6 @@ impl<T> AnyShape for Shape<T> {}
 pub trait Instance<T> {
     /// Its definition.
     const DEF: &'static TaskDef;
-}
-
-/// An async `main` at the root of `module`.
-pub fn run_main<F, T>(module: &str, setup: Option<fn()>, main: impl FnOnce() -> F) -> T
-where
-    F: Future<Output = T>,
-{
-    crate::entry::run_main(module, setup, main)
-}
-
-/// A `main` that is not async.
-pub fn run_blocking_main<T>(module: &str, setup: Option<fn()>, main: impl FnOnce() -> T) -> T {
-    crate::entry::run_blocking_main(module, setup, main)
-}
-
-/// A test with a cluster of its own.
-pub fn run_test<F, T>(test: impl FnOnce(crate::Client) -> F) -> T
-where
-    F: Future<Output = T>,
-{
-    crate::entry::run_test(test)
 }
 
 /// Where a function stands: `identity!(name, signature)`. Its place is that of the macro that was called first.

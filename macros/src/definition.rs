@@ -3,6 +3,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use crate::{options::Private, output::Output, param::Param};
 
@@ -51,15 +52,17 @@ pub(crate) fn trampoline(
     let arguments = arguments(private, params, &inputs);
     let value = &output.value;
     if is_async {
+        let pending = private.at(span);
         let outcome = output.outcome(private, &quote!(#callee(#(#arguments),*).await));
         // At the function's name, so that a future that is not Send is reported there.
-        quote_spanned! {span=> |mut #inputs| #private::pending::<#value>(async move {
+        quote_spanned! {span=> |mut #inputs| #pending::pending::<#value>(async move {
             let #inputs = &mut #inputs;
             #outcome
         })}
     } else {
         let outcome = output.outcome(private, &quote!(#callee(#(#arguments),*)));
-        quote!(|#inputs| #private::ready::<#value>(#inputs, |#inputs| #outcome))
+        let ready = private.at(value.span());
+        quote!(|#inputs| #ready::ready::<#value>(#inputs, |#inputs| #outcome))
     }
 }
 

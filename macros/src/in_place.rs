@@ -8,7 +8,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Error, ExprClosure, Ident, Pat, PatType, Result, ReturnType, Token, Type, bracketed,
+    Error, Expr, ExprClosure, Ident, Pat, PatType, Result, ReturnType, Token, Type, bracketed,
     parse::{Parse, ParseStream},
     parse2,
     punctuated::Punctuated,
@@ -131,6 +131,10 @@ impl InPlace {
         let ExprClosure { asyncness, output, body, .. } = &self.closure;
         let declared = Output::new(output, private, self.span())?;
         let inputs = self.inputs();
+        let body = match &**body {
+            Expr::Block(block) if block.label.is_none() && block.attrs.is_empty() => quote!(#block),
+            other => quote!({ #other }),
+        };
         let callee = mixed("__brisk_call");
         let trampoline =
             trampoline(private, self.span(), &quote!(#callee), params, &declared, self.closure.asyncness.is_some());
@@ -138,7 +142,7 @@ impl InPlace {
         let value = &declared.value;
         Ok(Call {
             items: quote! {
-                #asyncness fn #callee(#(#inputs),*) #output { #body }
+                #asyncness fn #callee(#(#inputs),*) #output #body
                 #check
                 #register
             },
@@ -171,7 +175,7 @@ impl InPlace {
                     let #function = #closure;
                     #private::Caught::Ok(#function(#(#arguments),*).await)
                 }.await;
-                (&#private::tag(&#outcome)).finish(#outcome)
+                (&&#private::tag(&#outcome)).finish(#outcome)
             })};
             (run, quote!(#private::tag_of_future(|| { let #function = #closure; #function(#(#anything),*) })))
         } else {
@@ -180,20 +184,20 @@ impl InPlace {
                     let #function = #closure;
                     ::core::result::Result::Ok(#function(#(#arguments),*))
                 });
-                #private::Ran::Done((&#private::tag(&#outcome)).finish(#outcome))
+                #private::Ran::Done((&&#private::tag(&#outcome)).finish(#outcome))
             };
             (run, quote!(#private::tag_of(|| { let #function = #closure; #function(#(#anything),*) })))
         };
         Ok(Call {
             items: quote! {
                 #[allow(unused_imports)]
-                use #private::{TagResult as _, TagValue as _};
+                use #private::{TagErrorValue as _, TagText as _, TagValue as _};
                 fn #callee(mut #given: #private::Inputs) -> #private::Ran { #run }
             },
             trampoline: quote!(#callee),
             // The first copy of the body has its warnings already.
             result: quote!(#[allow(unused, clippy::all, clippy::pedantic)] let #tag = #of;),
-            make: quote!((&#tag).call),
+            make: quote!((&&#tag).call),
         })
     }
 

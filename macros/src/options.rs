@@ -45,6 +45,15 @@ impl ToTokens for Private {
 }
 
 impl Private {
+    /// The path as if it stood at `span`: what the compiler has to say of its use is said there.
+    pub(crate) fn at(&self, span: Span) -> TokenStream {
+        let respanned = self.to_token_stream().into_iter().map(|mut token| {
+            token.set_span(token.span().located_at(span));
+            token
+        });
+        respanned.collect()
+    }
+
     /// Parses `= path`, after `crate`.
     pub(crate) fn parse(input: ParseStream<'_>) -> Result<Self> {
         input.parse::<Token![=]>()?;

@@ -20,6 +20,9 @@ pub(crate) struct Output {
     pub(crate) value: Type,
     /// Whether it is a `Result`. Aliases count if they are called `Result`, as those of `std::io` and `anyhow` are.
     fallible: bool,
+    /// Whether the error is a `&'static str`, say: no value, which the probe for values would not see, since the compiler
+    /// looks for methods before it looks at lifetimes.
+    borrowed_error: bool,
 }
 
 impl Output {
@@ -32,26 +35,32 @@ impl Output {
         if let Type::Never(never) = &declared {
             return Err(Error::new(never.span(), "a task that never returns has no result: return a value, or `()`"));
         }
-        let (value, fallible) = match result_arguments(&declared) {
+        let result = result_arguments(&declared);
+        let fallible = result.is_some();
+        let (value, borrowed_error) = match result.as_deref() {
             None => (declared.clone(), false),
-            Some(Some(value)) => (value.clone(), true),
-            Some(None) => (parse_quote!(<#declared as #private::Fallible>::Value), true),
+            Some([]) => (parse_quote!(<#declared as #private::Fallible>::Value), false),
+            Some([value, rest @ ..]) => {
+                ((*value).clone(), rest.iter().any(|error| refuse_borrows(error, Place::Result).is_err()))
+            }
         };
         refuse_borrows(&value, Place::Result)?;
-        Ok(Output { declared, value, fallible })
+        Ok(Output { declared, value, fallible, borrowed_error })
     }
 
     /// Turns `outcome`, an expression of the declared type, into a `Result` of the value and a failure.
     pub(crate) fn outcome(&self, private: &Private, outcome: &TokenStream) -> TokenStream {
         let declared = &self.declared;
-        if self.fallible {
-            quote_spanned! {declared.span()=> #private::fallible(
-                #outcome,
-                (&#private::Probe::<<#declared as #private::Fallible>::Error>::NEW).error_value_fn(),
-            )}
-        } else {
-            quote!(::core::result::Result::Ok(#outcome))
+        let private = private.at(declared.span());
+        if !self.fallible {
+            return quote!(::core::result::Result::Ok(#outcome));
         }
+        let keep = if self.borrowed_error {
+            quote!(::core::option::Option::None)
+        } else {
+            quote!((&#private::Probe::<<#declared as #private::Fallible>::Error>::NEW).error_value_fn())
+        };
+        quote_spanned!(declared.span()=> #private::fallible(#outcome, #keep))
     }
 
     /// Statements that the compiler checks once: a `Result` by another name would be taken for a value.
@@ -80,8 +89,8 @@ impl Output {
     }
 }
 
-/// For a path that ends in `Result`: its first type argument, if it has one.
-fn result_arguments(declared: &Type) -> Option<Option<&Type>> {
+/// For a path that ends in `Result`: its type arguments.
+fn result_arguments(declared: &Type) -> Option<Vec<&Type>> {
     let declared = match declared {
         Type::Group(group) => &*group.elem,
         Type::Paren(paren) => &*paren.elem,
@@ -89,11 +98,12 @@ fn result_arguments(declared: &Type) -> Option<Option<&Type>> {
     };
     let Type::Path(TypePath { qself: None, path, .. }) = declared else { return None };
     let last = path.segments.last().filter(|last| last.ident == "Result")?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Some(None) };
-    Some(arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(value) => Some(value),
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Some(Vec::new()) };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(argument) => Some(argument),
         _ => None,
-    }))
+    });
+    Some(types.collect())
 }
 
 /// Types by names that nobody gives to anything else. `brisk-client` registers them for all programs.

@@ -21,6 +21,8 @@ pub(crate) struct Param {
     /// The type that is held and travels.
     pub(crate) stored: Type,
     access: Access,
+    /// Where its type stands.
+    span: Span,
 }
 
 /// How a held value becomes an argument.
@@ -31,6 +33,8 @@ enum Access {
     Shared,
     /// `&T`, `&[T]`, `&str`.
     Borrowed,
+    /// `&Arc<T>`.
+    BorrowedShared,
     /// `Vec<Arc<T>>`, of which only the `Vec` is made anew.
     Shares(Type),
     /// `&[Arc<T>]`.
@@ -60,17 +64,19 @@ impl Param {
             _ => format_ident!("arg{index}", span = Span::mixed_site()),
         };
         let label = name.map_or_else(|| "_".to_owned(), |name| name.unraw().to_string());
-        Ok(Param { label, ident, stored, access })
+        Ok(Param { label, ident, stored, access, span: declared.span() })
     }
 
     /// The argument, taken from `inputs`, which is a `&mut Inputs`.
     pub(crate) fn argument(&self, private: &Private, inputs: &Ident, index: usize) -> TokenStream {
         let stored = &self.stored;
-        let span = stored.span();
+        let span = self.span;
+        let private = private.at(span);
         match &self.access {
             Access::Owned => quote_spanned!(span=> #private::Param::<#stored>::owned(#inputs, #index)?),
             Access::Shared => quote_spanned!(span=> #private::Param::<#stored>::shared(#inputs, #index)?),
             Access::Borrowed => quote_spanned!(span=> &*#private::Param::<#stored>::shared(#inputs, #index)?),
+            Access::BorrowedShared => quote_spanned!(span=> &#private::Param::<#stored>::shared(#inputs, #index)?),
             Access::Shares(item) => quote_spanned!(span=> #private::Param::<#item>::shares(#inputs, #index)?),
             Access::BorrowedShares(item) => quote_spanned!(span=> &*#private::Param::<#item>::shares(#inputs, #index)?),
         }
@@ -115,6 +121,11 @@ fn hold_reference(reference: &TypeReference) -> Result<(Type, Access)> {
                 }
                 _ => (parse_quote_spanned!(item.span()=> ::std::vec::Vec<#item>), Access::Borrowed),
             }
+        }
+        Type::Path(inner)
+            if let Some(("Arc", shared)) = one_argument(&inner.path).filter(|(_, item)| is_sized(item)) =>
+        {
+            (shared.clone(), Access::BorrowedShared)
         }
         Type::Path(path) if path.path.is_ident("str") => (parse_quote!(::std::string::String), Access::Borrowed),
         Type::TraitObject(object) => {
@@ -271,6 +282,7 @@ mod tests {
             Access::Owned => "owned",
             Access::Shared => "shared",
             Access::Borrowed => "borrowed",
+            Access::BorrowedShared => "borrowed shared",
             Access::Shares(_) => "shares",
             Access::BorrowedShares(_) => "borrowed shares",
         };
@@ -288,6 +300,7 @@ mod tests {
             (parse_quote!(&str), "String", "borrowed"),
             (parse_quote!(Arc<Table>), "Table", "shared"),
             (parse_quote!(std::sync::Arc<Table>), "Table", "shared"),
+            (parse_quote!(&Arc<Table>), "Table", "borrowed shared"),
             (parse_quote!(Arc<str>), "Arc<str>", "owned"),
             (parse_quote!(Vec<Arc<Table>>), "Vec<Table>", "shares"),
             (parse_quote!(&[Arc<Table>]), "Vec<Table>", "borrowed shares"),

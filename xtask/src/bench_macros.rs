@@ -179,8 +179,9 @@ fn source(kind: Kind) -> String {
     for index in 0..FUNCTIONS {
         let (head, rest, plain, task) = SHAPES[index % SHAPES.len()];
         let arguments = if kind == Kind::Tasks { task } else { plain };
-        writeln!(text, "{attribute}pub {head} f{index}{rest}").expect("a string takes what is written to it");
-        writeln!(calls, "    let _ = black_box(f{index}({arguments}));").expect("a string takes what is written to it");
+        writeln!(text, "{attribute}pub {head} number_{index}{rest}").expect("a string takes what is written to it");
+        writeln!(calls, "    let _ = black_box(number_{index}({arguments}));")
+            .expect("a string takes what is written to it");
     }
     writeln!(text, "\npub fn all(record: &Record) {{\n{calls}}}").expect("a string takes what is written to it");
     text
@@ -196,6 +197,6 @@ mod tests {
         assert_eq!(tasks.matches("#[brisk_client::task]").count(), FUNCTIONS);
         assert_eq!(plain.matches("brisk_client").count(), 0);
         assert_eq!(tasks.lines().count(), plain.lines().count());
-        assert_eq!(plain.matches("black_box(f").count(), FUNCTIONS);
+        assert_eq!(plain.matches("black_box(number_").count(), FUNCTIONS);
     }
 }

@@ -1,8 +1,8 @@
 //! The results of `task_fn!` whose type is only inferred: nobody can name it, so methods are chosen by it.
 //!
-//! [`Tag<R>`] stands for the type `R` that a body returns. Of its methods of one name, those of `Tag<Result<_, _>>` whose
-//! error is a value are found first, then those of any other `Result`, then those of any value. As with
-//! [`Probe`](brisk_core::typedef::Probe), a tag must be called with exactly one `&`.
+//! [`Tag<R>`] stands for the type `R` that a body returns. Its methods of one name are looked for in the order of this
+//! file: those of a `Result` by what its error is, then those of any value. Method resolution does so by the number of
+//! references to the tag, as with [`Probe`]; a tag must be called with exactly two `&`.
 
 use std::marker::PhantomData;
 
@@ -54,24 +54,32 @@ pub fn any<T>() -> T {
     unreachable!("a body that is compiled for its type was run")
 }
 
-impl<T: Value, E: TaskFailure + Value> Tag<Result<T, E>> {
-    /// Turns what the body returned into the value or the failure, which keeps the error.
+/// Bodies whose error is a string that stands in the program. The compiler would take it for a value, since it looks for
+/// methods before it looks at lifetimes.
+pub trait TagText<T> {
+    /// Turns what the body returned into the value or the failure.
     ///
     /// # Errors
     /// The body's.
-    pub fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum> {
-        fallible(outcome?, Probe::<E>::NEW.error_value_fn()).map(Datum::new)
-    }
+    fn finish(&self, outcome: Caught<Result<T, &str>>) -> Caught<Datum>;
 
     /// A call of the body.
-    pub fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
+    fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T>;
+}
+
+impl<T: Value> TagText<T> for &Tag<Result<T, &str>> {
+    fn finish(&self, outcome: Caught<Result<T, &str>>) -> Caught<Datum> {
+        fallible(outcome?, None).map(Datum::new)
+    }
+
+    fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
         Delayed::call(def, slots)
     }
 }
 
-/// Bodies that return a `Result` whose error is no value.
-pub trait TagResult<T, E> {
-    /// Turns what the body returned into the value or the failure.
+/// Bodies whose error is a value.
+pub trait TagErrorValue<T, E> {
+    /// Turns what the body returned into the value or the failure, which keeps the error.
     ///
     /// # Errors
     /// The body's.
@@ -81,12 +89,27 @@ pub trait TagResult<T, E> {
     fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T>;
 }
 
-impl<T: Value, E: TaskFailure> TagResult<T, E> for Tag<Result<T, E>> {
+impl<T: Value, E: TaskFailure + Value> TagErrorValue<T, E> for &&Tag<Result<T, E>> {
     fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum> {
-        fallible(outcome?, None).map(Datum::new)
+        fallible(outcome?, Probe::<E>::NEW.error_value_fn()).map(Datum::new)
     }
 
     fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
+        Delayed::call(def, slots)
+    }
+}
+
+impl<T: Value, E: TaskFailure> Tag<Result<T, E>> {
+    /// Turns what the body returned into the value or the failure.
+    ///
+    /// # Errors
+    /// The body's.
+    pub fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum> {
+        fallible(outcome?, None).map(Datum::new)
+    }
+
+    /// A call of the body.
+    pub fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
         Delayed::call(def, slots)
     }
 }
@@ -113,4 +136,4 @@ pub trait TagValue<T> {
     }
 }
 
-impl<T> TagValue<T> for &Tag<T> {}
+impl<T> TagValue<T> for Tag<T> {}
