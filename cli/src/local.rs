@@ -11,7 +11,7 @@ use anyhow::Context;
 use brisk_client::supervisor::{Supervisor, SupervisorConfig};
 use brisk_core::{address::Address, hello::Role, id::Epoch};
 use brisk_scheduler::server::{Config, Server};
-use brisk_transport_quic::{Credentials, QuicTransport};
+use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 use clap::Args;
 use tokio::process::{Child, Command};
 
@@ -35,7 +35,7 @@ async fn local(options: Options) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Handle::current();
     let file = PrivateFile::new()?;
     let credentials = Credentials::create(&file.0).context("the cluster's credentials were not made")?;
-    let transport = QuicTransport::new(credentials.clone(), runtime.clone())?;
+    let transport = QuicTransport::new(credentials.clone(), runtime.clone(), QuicConfig::default())?;
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let listener = transport.listen(SocketAddr::new(loopback, 0), Role::Scheduler)?;
     let address = listener.address();

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context;
 use brisk_core::{hello::Role, id::Epoch};
 use brisk_scheduler::server::{Config, Server};
-use brisk_transport_quic::{Credentials, QuicTransport};
+use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 use clap::Args;
 
 use crate::{network, signals};
@@ -35,7 +35,7 @@ async fn serve(options: Options) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Handle::current();
     let credentials = Credentials::load(&options.credentials)
         .with_context(|| format!("the credentials in {} can't be used", options.credentials.display()))?;
-    let transport = QuicTransport::new(credentials, runtime.clone())?;
+    let transport = QuicTransport::new(credentials, runtime.clone(), QuicConfig::default())?;
     let bind = network::bind_address(options.host.as_deref(), options.port)?;
     let listener =
         transport.listen(bind, Role::Scheduler).with_context(|| format!("the scheduler can't listen at {bind}"))?;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use brisk_client::supervisor::{Supervisor, SupervisorConfig};
 use brisk_core::address::Address;
-use brisk_transport_quic::{Credentials, QuicTransport};
+use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 use clap::Args;
 
 use crate::{network, signals};
@@ -65,7 +65,7 @@ async fn supervise(options: Options) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Handle::current();
     let credentials = Credentials::load(&options.credentials)
         .with_context(|| format!("the credentials in {} can't be used", options.credentials.display()))?;
-    let transport = QuicTransport::new(credentials.clone(), runtime.clone())?;
+    let transport = QuicTransport::new(credentials.clone(), runtime.clone(), QuicConfig::default())?;
     let (workers, threads) = options.workers.size()?;
     let host = network::host_name();
     let config = SupervisorConfig {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is left of a file once it has been read, or of several together.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Summary {
+pub struct Summary {
     /// By carrier and airport.
     departures: BTreeMap<(String, String), Departures>,
     bad_rows: u64,
@@ -28,7 +28,7 @@ struct Summary {
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Departures {
+pub struct Departures {
     flights: u64,
     /// Of these, how many have no departure delay: most never left.
     without_delay: u64,
@@ -124,9 +124,16 @@ async fn main() -> anyhow::Result<()> {
     let count = files.len();
     let client = Client::from_env().await?;
     let start = Instant::now();
+    let summary = summarise_all(&client, files).await?;
+    print!("{}", table(&summary));
+    println!("\nfiles read: {count}, in {:.2} s", start.elapsed().as_secs_f64());
+    client.close().await;
+    Ok(())
+}
 
-    // One task a file, then pairs of summaries, pairs of pairs, … until one is left. All is submitted at once; nothing
-    // waits, and no summary comes here but the last.
+/// One task a file, then pairs of summaries, pairs of pairs, … until one is left. All is submitted at once; nothing waits,
+/// and no summary comes here but the last.
+pub async fn summarise_all(client: &Client, files: Vec<String>) -> anyhow::Result<Summary> {
     let mut level = client.map(files, summarise);
     while level.len() > 1 {
         let mut next: Vec<_> = level.chunks_exact(2).map(|pair| client.submit(combine(&pair[0], &pair[1]))).collect();
@@ -135,12 +142,7 @@ async fn main() -> anyhow::Result<()> {
         }
         level = next;
     }
-    let summary = level[0].result().await?;
-
-    print(&summary);
-    println!("\nfiles read: {count}, in {:.2} s", start.elapsed().as_secs_f64());
-    client.close().await;
-    Ok(())
+    Ok(level[0].result().await?)
 }
 
 fn data_directory() -> anyhow::Result<PathBuf> {
@@ -153,7 +155,7 @@ fn data_directory() -> anyhow::Result<PathBuf> {
 }
 
 /// The tables in a directory, by absolute paths: workers may have been started elsewhere.
-fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
+pub fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
     let missing = || format!("there are no flights in {}: run `cargo xtask data flights` first", directory.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(missing)? {
@@ -167,19 +169,21 @@ fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
     Ok(files)
 }
 
-fn print(summary: &Summary) {
-    println!("carrier  origin   flights  without delay  mean delay");
+/// The summary as people read it.
+pub fn table(summary: &Summary) -> String {
+    let mut text = "carrier  origin   flights  without delay  mean delay\n".to_owned();
     for ((carrier, origin), departures) in &summary.departures {
-        print_line(carrier, origin, departures);
+        text.push_str(&line(carrier, origin, departures));
     }
-    println!("{}", "-".repeat(52));
-    print_line("all", "", &summary.total());
+    text.push_str(&format!("{}\n", "-".repeat(52)));
+    text.push_str(&line("all", "", &summary.total()));
     if let Some(first) = &summary.first_bad_row {
-        println!("\n{} rows are no flights and were left out; the first: {first}", summary.bad_rows);
+        text.push_str(&format!("\n{} rows are no flights and were left out; the first: {first}\n", summary.bad_rows));
     }
+    text
 }
 
-fn print_line(carrier: &str, origin: &str, departures: &Departures) {
+fn line(carrier: &str, origin: &str, departures: &Departures) -> String {
     let mean = departures.mean_delay_minutes().map_or("-".to_owned(), |minutes| format!("{minutes:.2} min"));
-    println!("{carrier:<7}  {origin:<6}  {:>8}  {:>13}  {mean:>10}", departures.flights, departures.without_delay);
+    format!("{carrier:<7}  {origin:<6}  {:>8}  {:>13}  {mean:>10}\n", departures.flights, departures.without_delay)
 }

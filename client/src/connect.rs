@@ -111,7 +111,7 @@ pub(crate) async fn connect(address: Address, credentials: &Path) -> Result<Clie
     let transport = crate::quic::transport_from_file(&io, credentials)?;
     let environment = crate::process::Image::of_this_process()?;
     let ground = Ground {
-        connector: transport.connector(Role::Client),
+        connector: transport.connector(Role::Client).map_err(crate::quic::error)?,
         environment: environment.id,
         program: Some(ProgramSpec { environment: environment.id, path: environment.path.to_string_lossy().into() }),
         keep: Box::new(transport),

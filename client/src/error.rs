@@ -41,6 +41,9 @@ pub enum ClientError {
         /// What needs it.
         what: &'static str,
     },
+    /// The transport between processes can't be had: credentials that have expired, an address that is taken.
+    #[error(transparent)]
+    Transport(Box<dyn std::error::Error + Send + Sync>),
     /// Worker processes were asked for, and the program would not become one.
     #[error(
         "worker processes run this program again, and it does not yet know how to be a worker: put #[brisk_client::main] \

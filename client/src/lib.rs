@@ -81,3 +81,8 @@ pub mod private;
 
 #[doc(hidden)]
 pub use private as __private;
+
+/// The tour's programs, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tour.md")]
+pub struct Tour;

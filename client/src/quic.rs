@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use brisk_transport_quic::{Credentials, QuicError, QuicTransport};
+use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 
 use crate::{connect::Keep, error::ClientError, runtime::Io};
 
@@ -16,12 +16,12 @@ pub(crate) fn transport_from_file(io: &Io, path: &Path) -> Result<Arc<QuicTransp
 
 /// A transport with these credentials.
 pub(crate) fn transport(io: &Io, credentials: Credentials) -> Result<Arc<QuicTransport>, ClientError> {
-    QuicTransport::new(credentials, io.handle()).map(Arc::new).map_err(error)
+    QuicTransport::new(credentials, io.handle(), QuicConfig::default()).map(Arc::new).map_err(error)
 }
 
-/// A transport's error as a client's.
-pub(crate) fn error(error: QuicError) -> ClientError {
-    ClientError::Io { what: "no connection between processes", source: std::io::Error::other(error) }
+/// What a transport says as a client's error.
+pub(crate) fn error(error: impl std::error::Error + Send + Sync + 'static) -> ClientError {
+    ClientError::Transport(Box::new(error))
 }
 
 #[async_trait]

@@ -36,7 +36,6 @@ enum Command {
     #[command(subcommand)]
     Data(data::Options),
     /// Runs benchmarks
-    #[command(subcommand)]
     Bench(bench::Options),
     /// Simulates whole clusters, with faults, from a seed
     Sim(sim::Options),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use brisk_core::{hello::Role, id::EnvironmentId};
+use brisk_core::{comm::Connector, hello::Role, id::EnvironmentId};
 use brisk_scheduler::server::Server;
 use brisk_transport_quic::{Credentials, QuicTransport};
 
@@ -24,6 +24,8 @@ use crate::{
 
 struct Processes {
     transport: Arc<QuicTransport>,
+    /// For clients.
+    connector: Arc<dyn Connector>,
     supervisor: Arc<Supervisor>,
     environment: EnvironmentId,
 }
@@ -52,9 +54,10 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
         host: "localhost".to_owned(),
         name: "worker".to_owned(),
     };
+    let connector = transport.connector(Role::Client).map_err(quic::error)?;
     let supervisor = Supervisor::connect(config, &transport, io.handle()).await?;
     supervisor.run(Program { environment: image.id, path: image.path, entry });
-    let workers = Box::new(Processes { transport, supervisor, environment: image.id });
+    let workers = Box::new(Processes { transport, connector, supervisor, environment: image.id });
     Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers, io })))
 }
 
@@ -62,7 +65,7 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
 impl Workers for Processes {
     fn ground(&self, cluster: &LocalCluster) -> Ground {
         Ground {
-            connector: self.transport.connector(Role::Client),
+            connector: self.connector.clone(),
             environment: self.environment,
             program: None,
             keep: Box::new(cluster.share()),

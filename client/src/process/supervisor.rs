@@ -12,7 +12,7 @@ use std::{
 
 use brisk_core::{
     address::Address,
-    comm::{CloseReason, Comm, ConnectError, Inbox, PeerId, Permit},
+    comm::{CloseReason, Comm, Inbox, PeerId, Permit},
     hello::{Hello, Purpose, Role, Welcome},
     id::EnvironmentId,
     message::{Batch, Exit, Messages, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler},
@@ -25,6 +25,8 @@ use super::{
     config::{Entry, WorkerConfig},
     image::Image,
 };
+
+use crate::{error::ClientError, quic};
 
 mod slot;
 
@@ -64,6 +66,7 @@ pub(crate) struct Program {
 /// A running supervisor. When it is dropped its workers end.
 pub struct Supervisor {
     config: SupervisorConfig,
+    worker_credentials: Credentials,
     runtime: runtime::Handle,
     slots: Mutex<HashMap<EnvironmentId, Vec<Arc<Slot>>>>,
     link: Mutex<Option<(Arc<dyn Comm>, Welcome)>>,
@@ -90,8 +93,9 @@ impl Supervisor {
         config: SupervisorConfig,
         transport: &QuicTransport,
         runtime: runtime::Handle,
-    ) -> Result<Arc<Supervisor>, ConnectError> {
+    ) -> Result<Arc<Supervisor>, ClientError> {
         let supervisor = Arc::new(Supervisor {
+            worker_credentials: config.credentials.for_role(Role::Worker).map_err(quic::error)?,
             runtime,
             slots: Mutex::default(),
             link: Mutex::default(),
@@ -103,9 +107,10 @@ impl Supervisor {
             Purpose::Supervisor { host: supervisor.config.host.as_str().into(), workers: supervisor.config.workers };
         let hello = Hello::new(purpose, supervisor.config.name.as_str(), EnvironmentId::IN_PROCESS);
         let inbox = Arc::new(SupervisorInbox(Arc::downgrade(&supervisor)));
-        let connector = transport.connector(Role::Supervisor);
+        let connector = transport.connector(Role::Supervisor).map_err(quic::error)?;
         let link = connector.connect(&supervisor.config.scheduler, hello, PeerId(0), inbox).await?;
         *supervisor.link.lock() = Some(link);
+        supervisor.pump();
         Ok(supervisor)
     }
 
@@ -157,7 +162,7 @@ impl Supervisor {
         let config = &self.config;
         WorkerConfig {
             scheduler: config.scheduler.clone(),
-            credentials: config.credentials.for_role(Role::Worker),
+            credentials: self.worker_credentials.clone(),
             environment: program.environment,
             name: format!("{}-{number}", config.name),
             host: config.host.clone(),

@@ -3,7 +3,6 @@
 use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread};
 
 use brisk_core::{hello::Role, options::Quantity, registry::Registry};
-use brisk_transport_quic::QuicTransport;
 use brisk_worker::server::{Ended, Worker, WorkerConfig as ServerConfig};
 
 use super::config::{WorkerConfig, path_for_this_process};
@@ -42,7 +41,7 @@ async fn work(config: WorkerConfig, registry: Arc<Registry>, io: &Io) -> Result<
         environment: config.environment,
         registry,
     };
-    let connector = transport.connector(Role::Worker);
+    let connector = transport.connector(Role::Worker).map_err(crate::quic::error)?;
     let worker = Worker::start(server, config.scheduler, connector, listener, io.handle()).await;
     let worker = worker.map_err(|error| ClientError::Worker(error.to_string()))?;
     let ended = worker.ended().await;

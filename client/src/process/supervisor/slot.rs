@@ -106,7 +106,7 @@ impl Slot {
         let mut stop = self.stop.subscribe();
         let status = tokio::select! {
             status = child.wait() => status,
-            _ = stop.wait_for(|stop| *stop) => {
+            () = async { drop(stop.wait_for(|stop| *stop).await) } => {
                 drop(starter);
                 let _ = child.start_kill();
                 child.wait().await
