@@ -115,11 +115,27 @@ fn lines(file: &File) -> Vec<Problem> {
         }
     }
     if file.path.ends_with(".rs") {
-        for (number, line) in (1..).zip(code_only(&file.text).lines()) {
-            if line.trim_start().starts_with("#[ignore") {
+        problems.extend(ignored_tests(file));
+    }
+    problems
+}
+
+/// Tests with an `ignore` among their attributes.
+fn ignored_tests(file: &File) -> Vec<Problem> {
+    let code = code_only(&file.text);
+    let mut problems = Vec::new();
+    let mut ignored = None;
+    let mut is_test = false;
+    for (number, line) in (1..).zip(code.lines().map(str::trim)) {
+        if line.starts_with("#[") {
+            ignored = ignored.or(line.starts_with("#[ignore").then_some(number));
+            is_test |= line.ends_with("test]");
+        } else if !line.is_empty() {
+            if let Some(number) = ignored.take().filter(|_| is_test) {
                 let message = "a test that is ignored proves nothing: mend it, or delete it";
                 problems.push(Problem::at_line(&file.path, number, message));
             }
+            is_test = false;
         }
     }
     problems
@@ -176,6 +192,11 @@ mod tests {
         let found = found("a/src/b.rs", "//! It.\n#[test]\n#[ignore = \"slow\"]\nfn t() {}\n// #[ignore]\n");
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with("a/src/b.rs:3: "), "{found:?}");
+    }
+
+    #[test]
+    fn what_a_macro_is_given_is_no_test() {
+        assert!(found("a/src/b.rs", "//! It.\nquote!(\n#[ignore]\nfn t() {})\n#[test]\nfn u() {}\n").is_empty());
     }
 
     #[test]
