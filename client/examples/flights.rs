@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo xtask data flights
-//! cargo run --release --package brisk-client --example flights
+//! cargo run --release --example flights
 //! ```
 //!
 //! In this process, on all its cores; on a cluster where `BRISK_SCHEDULER` names one. Nothing else changes.
