@@ -26,7 +26,7 @@ pub use crate::{
     entry::{run_blocking_main, run_main, run_test},
     process::TestHook,
 };
-pub use inferred::{Tag, TagErrorValue, TagText, TagValue, any, boxed, caught, tag, tag_of, tag_of_future};
+pub use inferred::{Known, Tag, TagErrorValue, TagText, TagValue, any, boxed, caught, tag, tag_of, tag_of_future};
 
 // The results that the macro does not register once more for each task.
 crate::register_types!((), bool, char, f32, f64, i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize);
@@ -181,11 +181,11 @@ pub trait AnyShape {
 
 impl<T> AnyShape for Shape<T> {}
 
-/// An instance of a generic task: the types `T` that its attribute lists.
+/// An instance of a generic task, for the type `T` that its attribute lists, or for the tuple of them.
 #[diagnostic::on_unimplemented(
     message = "the task `{Self}` has no instance for `{T}`",
     label = "workers do not know `{Self}` for `{T}`",
-    note = "add the type to the task's attribute: `#[task(instances(…, {T}))]`, without the tuple's parentheses if it has one parameter"
+    note = "add it to the task's attribute: `#[task(instances(…, {T}))]`"
 )]
 pub trait Instance<T> {
     /// Its definition.

@@ -413,9 +413,10 @@ mod generics {
     }
 
     #[task(instances((String, u8), (i64, Vec<i64>)), retries = 1)]
-    fn pair<A: Clone, B: Default>(a: A, b: &B) -> Result<(A, bool), String>
+    fn pair<A, B>(a: A, b: &B) -> Result<(A, bool), String>
     where
-        B: PartialEq,
+        A: Clone,
+        B: Default + PartialEq,
     {
         if *b == B::default() { Err("default".to_owned()) } else { Ok((a, true)) }
     }

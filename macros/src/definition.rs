@@ -5,7 +5,11 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use crate::{options::Private, output::Output, param::Param};
+use crate::{
+    options::{Private, located},
+    output::Output,
+    param::Param,
+};
 
 /// What a definition is made of.
 pub(crate) struct Definition<'a> {
@@ -55,14 +59,14 @@ pub(crate) fn trampoline(
         let pending = private.at(span);
         let outcome = output.outcome(private, &quote!(#callee(#(#arguments),*).await));
         // At the function's name, so that a future that is not Send is reported there.
-        quote_spanned! {span=> |mut #inputs| #pending::pending::<#value>(async move {
+        quote_spanned! {located(span)=> |mut #inputs| #pending::pending::<#value>(async move {
             let #inputs = &mut #inputs;
             #outcome
         })}
     } else {
         let outcome = output.outcome(private, &quote!(#callee(#(#arguments),*)));
         let ready = private.at(value.span());
-        quote!(|#inputs| #ready::ready::<#value>(#inputs, |#inputs| #outcome))
+        quote_spanned!(located(value.span())=> |#inputs| #ready::ready::<#value>(#inputs, |#inputs| #outcome))
     }
 }
 

@@ -17,7 +17,7 @@ use syn::{
 
 use crate::{
     definition::{self, Definition, trampoline},
-    options::Private,
+    options::{Private, located},
     output::Output,
     param::{Errors, Param},
     text::text,
@@ -161,37 +161,42 @@ impl InPlace {
                 "a task within a task: the outer one needs its type of result written, as in `|x: i64| -> i64 { … }`";
             return Err(Error::new(nested, text));
         }
-        let inputs = self.inputs();
+        let inputs: Vec<_> = self.inputs().collect();
         let (function, outcome, tag) = (mixed("__function"), mixed("__outcome"), mixed("__tag"));
         let given = definition::inputs();
         let arguments = definition::arguments(private, params, &given);
-        let anything = params.iter().map(|_| quote!(#private::any()));
+        let anything: Vec<_> = params.iter().map(|_| quote!(#private::any())).collect();
         let callee = mixed("__brisk_call");
-        let closure = quote!(#asyncness |#(#inputs),*| #body);
+        // The method is one of every type, but to call it the compiler must know the type: if it does not, it says so at
+        // the body.
+        let returned = Ident::new("__returned", Span::mixed_site().located_at(body.span()));
+        let dot_await = asyncness.map(|_| quote!(.await));
+        let body = |arguments: &[TokenStream]| {
+            quote! {
+                let #function = #asyncness |#(#inputs),*| #body;
+                let #returned = #function(#(#arguments),*) #dot_await;
+                (&#returned).__brisk_type_is_known();
+            }
+        };
+        let (run, never) = (body(&arguments), body(&anything));
         let (run, of) = if asyncness.is_some() {
-            let run = quote_spanned! {self.span()=> #private::boxed(async move {
+            let run = quote_spanned! {located(self.span())=> #private::boxed(async move {
                 let #given = &mut #given;
-                let #outcome = async {
-                    let #function = #closure;
-                    #private::Caught::Ok(#function(#(#arguments),*).await)
-                }.await;
+                let #outcome = async { #run #private::Caught::Ok(#returned) }.await;
                 (&&#private::tag(&#outcome)).finish(#outcome)
             })};
-            (run, quote!(#private::tag_of_future(|| { let #function = #closure; #function(#(#anything),*) })))
+            (run, quote!(#private::tag_of_future(|| async { #never #returned })))
         } else {
             let run = quote! {
-                let #outcome = #private::caught(&mut #given, |#given| {
-                    let #function = #closure;
-                    ::core::result::Result::Ok(#function(#(#arguments),*))
-                });
+                let #outcome = #private::caught(&mut #given, |#given| { #run ::core::result::Result::Ok(#returned) });
                 #private::Ran::Done((&&#private::tag(&#outcome)).finish(#outcome))
             };
-            (run, quote!(#private::tag_of(|| { let #function = #closure; #function(#(#anything),*) })))
+            (run, quote!(#private::tag_of(|| { #never #returned })))
         };
         Ok(Call {
             items: quote! {
                 #[allow(unused_imports)]
-                use #private::{TagErrorValue as _, TagText as _, TagValue as _};
+                use #private::{Known as _, TagErrorValue as _, TagText as _, TagValue as _};
                 fn #callee(mut #given: #private::Inputs) -> #private::Ran { #run }
             },
             trampoline: quote!(#callee),
@@ -301,7 +306,7 @@ mod tests {
     use super::*;
 
     fn error(input: TokenStream) -> String {
-        expand(input).err().expect("it was refused").to_string()
+        expand(input).expect_err("it was refused").to_string()
     }
 
     #[test]
@@ -313,7 +318,7 @@ mod tests {
             quote!(async |(a, b): (i64, i64)| a + b),
             quote!(crate = a::b; async |x: &str| -> usize { x.len() }),
         ] {
-            parse2::<syn::Expr>(expand(input).unwrap()).unwrap();
+            parse2::<Expr>(expand(input).unwrap()).unwrap();
         }
     }
 

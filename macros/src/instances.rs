@@ -1,7 +1,7 @@
 //! Generic tasks: one definition for each list of types that the attribute names.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Error, Generics, Ident, Result, Signature, Token, Type,
     parse::{ParseStream, Parser},
@@ -11,7 +11,7 @@ use syn::{
 };
 
 use crate::{
-    options::{Private, TaskOptions},
+    options::{Private, TaskOptions, located},
     task::Task,
     text::text,
 };
@@ -60,10 +60,20 @@ impl Instances {
         value: &Type,
     ) -> (TokenStream, TokenStream) {
         let params = &self.params;
-        let bound = quote!(#name: #private::Instance<(#(#params,)*)>);
+        let list = list(params);
+        let private = private.at(name.span());
+        let bound = quote_spanned!(located(name.span())=> #name: #private::Instance<#list>);
         let result = mentions(value, params).then(|| quote!(#value: #private::Value,));
         let clauses = generics.where_clause.iter().flat_map(|clause| clause.predicates.iter());
-        (quote!(where #bound, #result #(#clauses),*), quote!(<#name as #private::Instance<(#(#params,)*)>>::DEF))
+        (quote!(where #bound, #result #(#clauses),*), quote!(<#name as #private::Instance<#list>>::DEF))
+    }
+}
+
+/// How the attribute lists the types of one instance: as it is if it is one, else in parentheses.
+fn list<T: ToTokens>(types: &[T]) -> TokenStream {
+    match types {
+        [one] => quote!(#one),
+        several => quote!((#(#several),*)),
     }
 }
 
@@ -73,13 +83,15 @@ fn one(input: ParseStream<'_>, params: &[Ident]) -> Result<Vec<Type>> {
         vec![input.parse()?]
     } else {
         let content;
-        syn::parenthesized!(content in input);
-        content.call(Punctuated::<Type, Token![,]>::parse_terminated)?.into_iter().collect()
+        let parentheses = syn::parenthesized!(content in input);
+        let types = content.call(Punctuated::<Type, Token![,]>::parse_terminated)?;
+        if types.len() != params.len() {
+            let wanted = params.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let text = format!("each instance has a type for each of ({wanted})");
+            return Err(Error::new(parentheses.span.join(), text));
+        }
+        types.into_iter().collect()
     };
-    if types.len() != params.len() {
-        let wanted = params.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        return Err(input.error(format!("each instance has a type for each of ({wanted})")));
-    }
     if let Some(own) = types.iter().find(|instance| mentions(instance, params)) {
         let text = "this is the function's own type parameter: name the types for which it is to exist";
         return Err(Error::new(own.span(), text));
@@ -108,6 +120,7 @@ pub(crate) fn definitions(task: &Task, instances: &Instances) -> TokenStream {
     let params = &instances.params;
     let each = instances.instances.iter().map(|types| {
         let conditions = task.conditions();
+        let list = list(types);
         let shown: Vec<_> = types.iter().map(|instance| text(instance.to_token_stream())).collect();
         let definition =
             task.define(name, &quote!(#name::call::<#(#types),*>), Some(&format!("<{}>", shown.join(", "))));
@@ -116,7 +129,7 @@ pub(crate) fn definitions(task: &Task, instances: &Instances) -> TokenStream {
         quote! {
             #(#conditions)*
             #[allow(deprecated)]
-            impl #private::Instance<(#(#types,)*)> for #name {
+            impl #private::Instance<#list> for #name {
                 const DEF: &'static #private::TaskDef = {
                     // The signature's types are used as written: its parameters stand for this instance's types.
                     #(#[allow(dead_code, non_camel_case_types)] type #params = #types;)*
@@ -161,7 +174,7 @@ mod tests {
         let two: ItemFn = parse_quote!(
             fn f<A, B>(x: A, y: B) {}
         );
-        let text = |options| parse(options, &two).err().expect("it was refused").to_string();
+        let text = |options| parse(options, &two).map(drop).expect_err("it was refused").to_string();
         assert!(text(quote!(instances((f32, u8, u8)))).contains("a type for each of (A, B)"));
         assert!(text(quote!(instances())).contains("at least one instance"));
         assert!(text(quote!(instances((A, u8)))).contains("own type parameter"));

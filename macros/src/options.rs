@@ -45,7 +45,7 @@ impl ToTokens for Private {
 }
 
 impl Private {
-    /// The path as if it stood at `span`: what the compiler has to say of its use is said there.
+    /// The path as if it stood at `span`.
     pub(crate) fn at(&self, span: Span) -> TokenStream {
         let respanned = self.to_token_stream().into_iter().map(|mut token| {
             token.set_span(token.span().located_at(span));
@@ -59,6 +59,12 @@ impl Private {
         input.parse::<Token![=]>()?;
         input.call(Path::parse_mod_style).map(Private)
     }
+}
+
+/// The span of tokens that the macro makes, of which the compiler should speak as if they stood at `span`. Lints know them
+/// for a macro's all the same.
+pub(crate) fn located(span: Span) -> Span {
+    Span::call_site().located_at(span)
 }
 
 impl TaskOptions {
@@ -171,7 +177,7 @@ mod tests {
     use super::*;
 
     fn error(tokens: TokenStream) -> String {
-        TaskOptions::parse(tokens).err().expect("it was refused").to_string()
+        TaskOptions::parse(tokens).map(drop).expect_err("it was refused").to_string()
     }
 
     #[test]
@@ -188,6 +194,6 @@ mod tests {
         assert!(error(quote!(retry = 3)).contains("no option `retry`; there are `retries = 3`"));
         assert!(error(quote!(impure, impure)).contains("given twice"));
         assert!(error(quote!(priority = 3_000_000_000)).contains("32-bit"));
-        TaskOptions::parse(quote!(retries = -1)).err().expect("retries are not negative");
+        TaskOptions::parse(quote!(retries = -1)).map(drop).expect_err("retries are not negative");
     }
 }

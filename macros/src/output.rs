@@ -8,7 +8,7 @@ use syn::{
 };
 
 use crate::{
-    options::Private,
+    options::{Private, located},
     param::{Place, refuse_borrows},
 };
 
@@ -29,7 +29,7 @@ impl Output {
     /// The return type of a function whose name is at `span`.
     pub(crate) fn new(output: &ReturnType, private: &Private, span: Span) -> Result<Self> {
         let declared: Type = match output {
-            ReturnType::Default => parse_quote_spanned!(span=> ()),
+            ReturnType::Default => parse_quote_spanned!(located(span)=> ()),
             ReturnType::Type(_, declared) => (**declared).clone(),
         };
         if let Type::Never(never) = &declared {
@@ -60,7 +60,7 @@ impl Output {
         } else {
             quote!((&#private::Probe::<<#declared as #private::Fallible>::Error>::NEW).error_value_fn())
         };
-        quote_spanned!(declared.span()=> #private::fallible(#outcome, #keep))
+        quote_spanned!(located(declared.span())=> #private::fallible(#outcome, #keep))
     }
 
     /// Statements that the compiler checks once: a `Result` by another name would be taken for a value.
@@ -69,7 +69,7 @@ impl Output {
         if self.fallible || !may_be_alias(declared) {
             return TokenStream::new();
         }
-        quote_spanned! {declared.span()=>
+        quote_spanned! {located(declared.span())=>
             const {
                 ::core::assert!(
                     !#private::Shape::<#declared>::IS_RESULT,
@@ -85,7 +85,10 @@ impl Output {
         if is_builtin(value) {
             return TokenStream::new();
         }
-        quote! { #private::inventory::submit! { #private::TypeEntry(#private::type_def!(#value)) } }
+        let private = private.at(value.span());
+        quote_spanned! {located(value.span())=>
+            #private::inventory::submit! { #private::TypeEntry(#private::type_def!(#value)) }
+        }
     }
 }
 

@@ -5,12 +5,12 @@ use quote::{format_ident, quote_spanned};
 use syn::{
     Error, GenericArgument, Ident, Pat, PatType, Path, PathArguments, Result, Type, TypePath, TypeReference,
     ext::IdentExt,
-    parse_quote, parse_quote_spanned,
+    parse_quote_spanned,
     spanned::Spanned,
     visit_mut::{self, VisitMut},
 };
 
-use crate::options::Private;
+use crate::options::{Private, located};
 
 /// One parameter.
 pub(crate) struct Param {
@@ -21,8 +21,6 @@ pub(crate) struct Param {
     /// The type that is held and travels.
     pub(crate) stored: Type,
     access: Access,
-    /// Where its type stands.
-    span: Span,
 }
 
 /// How a held value becomes an argument.
@@ -64,13 +62,13 @@ impl Param {
             _ => format_ident!("arg{index}", span = Span::mixed_site()),
         };
         let label = name.map_or_else(|| "_".to_owned(), |name| name.unraw().to_string());
-        Ok(Param { label, ident, stored, access, span: declared.span() })
+        Ok(Param { label, ident, stored, access })
     }
 
     /// The argument, taken from `inputs`, which is a `&mut Inputs`.
     pub(crate) fn argument(&self, private: &Private, inputs: &Ident, index: usize) -> TokenStream {
         let stored = &self.stored;
-        let span = self.span;
+        let span = located(stored.span());
         let private = private.at(span);
         match &self.access {
             Access::Owned => quote_spanned!(span=> #private::Param::<#stored>::owned(#inputs, #index)?),
@@ -92,7 +90,7 @@ fn hold(declared: &Type) -> Result<(Type, Access)> {
         Type::Path(TypePath { qself: None, path, .. }) => match one_argument(path) {
             Some(("Arc", item)) if is_sized(item) => (item.clone(), Access::Shared),
             Some(("Vec", Type::Path(inner))) if let Some(("Arc", item)) = one_argument(&inner.path) => {
-                (parse_quote_spanned!(declared.span()=> ::std::vec::Vec<#item>), Access::Shares(item.clone()))
+                (parse_quote_spanned!(located(declared.span())=> ::std::vec::Vec<#item>), Access::Shares(item.clone()))
             }
             _ => (declared.clone(), Access::Owned),
         },
@@ -116,10 +114,11 @@ fn hold_reference(reference: &TypeReference) -> Result<(Type, Access)> {
         Type::Slice(slice) => {
             let item = &slice.elem;
             match &**item {
-                Type::Path(inner) if let Some(("Arc", shared)) = one_argument(&inner.path) => {
-                    (parse_quote!(::std::vec::Vec<#shared>), Access::BorrowedShares(shared.clone()))
-                }
-                _ => (parse_quote_spanned!(item.span()=> ::std::vec::Vec<#item>), Access::Borrowed),
+                Type::Path(inner) if let Some(("Arc", shared)) = one_argument(&inner.path) => (
+                    parse_quote_spanned!(located(inner.span())=> ::std::vec::Vec<#shared>),
+                    Access::BorrowedShares(shared.clone()),
+                ),
+                _ => (parse_quote_spanned!(located(item.span())=> ::std::vec::Vec<#item>), Access::Borrowed),
             }
         }
         Type::Path(inner)
@@ -127,7 +126,9 @@ fn hold_reference(reference: &TypeReference) -> Result<(Type, Access)> {
         {
             (shared.clone(), Access::BorrowedShared)
         }
-        Type::Path(path) if path.path.is_ident("str") => (parse_quote!(::std::string::String), Access::Borrowed),
+        Type::Path(path) if path.path.is_ident("str") => {
+            (parse_quote_spanned!(located(path.span())=> ::std::string::String), Access::Borrowed)
+        }
         Type::TraitObject(object) => {
             let text = "a trait object can't travel: take a reference to a type that implements the trait";
             return Err(Error::new(object.span(), text));
@@ -273,6 +274,7 @@ impl Errors {
 #[cfg(test)]
 mod tests {
     use quote::ToTokens;
+    use syn::parse_quote;
 
     use super::*;
 
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     fn what_can_not_travel_is_refused() {
         let refused = |declared: Type, words: &str| {
-            let text = hold(&declared).err().expect("it was refused").to_string();
+            let text = hold(&declared).map(drop).expect_err("it was refused").to_string();
             assert!(text.contains(words), "{text}");
         };
         refused(parse_quote!(&mut i64), "return the new one");

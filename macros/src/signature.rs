@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn refused(function: ItemFn, words: &str) {
-        let text = check(&function, false).err().expect("it was refused").to_string();
+        let text = check(&function, false).expect_err("it was refused").to_string();
         assert!(text.contains(words), "{text}");
     }
 

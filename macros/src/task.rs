@@ -1,13 +1,13 @@
 //! `#[task]`: a function that describes calls, its twin in the type namespace, and the definition that workers find.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident, ItemFn, Result, parse2, spanned::Spanned};
 
 use crate::{
     definition::{Definition, trampoline},
     instances::{self, Instances},
-    options::{Private, TaskOptions},
+    options::{Private, TaskOptions, located},
     output::Output,
     param::{self, Param},
     signature,
@@ -61,10 +61,15 @@ impl Task {
         let ItemFn { vis, sig, .. } = &self.function;
         let attributes = self.function.attrs.iter().filter(|attribute| is_for_callers(attribute));
         let (name, value) = (&sig.ident, &self.output.value);
-        let parameters =
-            self.params.iter().map(|Param { ident, stored, .. }| quote!(#ident: impl #private::Arg<#stored>));
+        let parameters = self.params.iter().map(|Param { ident, stored, .. }| {
+            let private = private.at(stored.span());
+            quote_spanned!(located(stored.span())=> #ident: impl #private::Arg<#stored>)
+        });
         let slots =
             self.params.iter().map(|Param { ident, stored, .. }| quote!(#private::Arg::<#stored>::slot(#ident)));
+        let delayed = private.at(value.span());
+        let delayed = quote_spanned!(located(value.span())=> #delayed::Delayed);
+        let make = quote_spanned!(located(value.span())=> #delayed::call);
         let generics = &sig.generics;
         let (bounds, def) = match instances {
             None => (quote!(), quote!(<#name as #private::TaskItem>::DEF)),
@@ -72,9 +77,9 @@ impl Task {
         };
         quote! {
             #(#attributes)*
-            #[allow(clippy::too_many_arguments)]
-            #vis fn #name #generics (#(#parameters),*) -> #private::Delayed<#value> #bounds {
-                #private::Delayed::call(#def, [#(#slots),*])
+            #[allow(clippy::too_many_arguments, clippy::multiple_bound_locations)]
+            #vis fn #name #generics (#(#parameters),*) -> #delayed<#value> #bounds {
+                #make(#def, [#(#slots),*])
             }
         }
     }
@@ -176,7 +181,7 @@ mod tests {
     }
 
     fn error(options: TokenStream, item: TokenStream) -> String {
-        expand(options, item).err().expect("it was refused").to_string()
+        expand(options, item).expect_err("it was refused").to_string()
     }
 
     #[test]

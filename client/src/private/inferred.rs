@@ -54,6 +54,14 @@ pub fn any<T>() -> T {
     unreachable!("a body that is compiled for its type was run")
 }
 
+/// A method of every type: calling it makes the compiler find out the type, or say that it can't.
+pub trait Known {
+    /// Does nothing.
+    fn __brisk_type_is_known(&self) {}
+}
+
+impl<T> Known for T {}
+
 /// Bodies whose error is a string that stands in the program. The compiler would take it for a value, since it looks for
 /// methods before it looks at lifetimes.
 pub trait TagText<T> {

@@ -58,7 +58,7 @@ pub mod deeper {
     /// Counts.
     #[brisk::task(crate = brisk, impure)]
     #[must_use]
-    pub fn count(xs: Vec<std::sync::Arc<super::Mute>>) -> usize {
+    pub fn count(xs: &[std::sync::Arc<super::Mute>]) -> usize {
         xs.len()
     }
 
@@ -70,7 +70,6 @@ pub mod deeper {
 }
 
 /// Calls what is private here.
-#[must_use]
 pub fn larger(x: u8, y: u8) -> brisk::Delayed<u8> {
     deeper::inner(x, y)
 }
