@@ -40,21 +40,21 @@ pub enum Action {
     CloseClient {
         /// Whose.
         client: ClientId,
-        /// Why.
+        /// Why; empty if the peer itself has said goodbye.
         reason: Arc<str>,
     },
     /// End a worker's connection. The machine has forgotten the worker already; its end need not be reported.
     CloseWorker {
         /// Whose.
         worker: WorkerId,
-        /// Why.
+        /// Why; empty if the peer itself has said goodbye.
         reason: Arc<str>,
     },
     /// End a supervisor's connection. The machine has forgotten it already; its end need not be reported.
     CloseSupervisor {
         /// Whose.
         supervisor: SupervisorId,
-        /// Why.
+        /// Why; empty if the peer itself has said goodbye.
         reason: Arc<str>,
     },
     /// Note this in the log of events.

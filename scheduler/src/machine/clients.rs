@@ -90,7 +90,7 @@ impl Scheduler {
             ClientToScheduler::Missing { key, want, holders } => self.client_misses(c, key, want, &holders),
             ClientToScheduler::WaitForWorkers { request, count } => self.wait_for_workers(c, request, count),
             ClientToScheduler::Sync(request) => self.tell_client(c, SchedulerToClient::Synced(request)),
-            ClientToScheduler::Goodbye => self.expel_client(c, "goodbye"),
+            ClientToScheduler::Goodbye => self.expel_client(c, ""),
             // A newer client than this scheduler: the handshake's protocol version makes this impossible.
             _ => self.expel_client(c, "it sent a message that this scheduler does not know"),
         }

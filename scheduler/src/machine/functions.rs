@@ -1,6 +1,6 @@
 //! Functions: their words, and how long their calls take.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use brisk_core::function::{FunctionId, FunctionInfo};
 use rustc_hash::FxHashMap;
@@ -8,7 +8,6 @@ use rustc_hash::FxHashMap;
 use super::record::FunctionIndex;
 
 /// Every function that a client ever named. They are few, and records name them, so none is forgotten.
-#[derive(Debug)]
 pub(super) struct Functions {
     list: Vec<Function>,
     /// By identity; keyed look-up only.
@@ -20,6 +19,13 @@ struct Function {
     info: FunctionInfo,
     /// Moving average of what calls took, in nanoseconds.
     average_ns: Option<u64>,
+}
+
+/// Without the index, whose order means nothing.
+impl fmt::Debug for Functions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.list.fmt(f)
+    }
 }
 
 impl Functions {

@@ -155,6 +155,11 @@ impl Scheduler {
         self.functions.get(index)
     }
 
+    /// How many tasks there are.
+    pub fn task_count(&self) -> usize {
+        self.tasks.len()
+    }
+
     /// What was dropped so far.
     pub fn counters(&self) -> Counters {
         self.counters

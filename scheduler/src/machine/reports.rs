@@ -3,7 +3,7 @@
 //! A report names its run. One that is not about the current run of its task on that worker is dropped; the value that it
 //! may tell of is freed.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use brisk_core::{
     error::Failure,
@@ -14,7 +14,7 @@ use brisk_core::{
 };
 
 use super::{
-    Scheduler,
+    Action, Scheduler,
     errors::returned,
     record::What,
     slab::{TaskIndex, WorkerIndex},
@@ -41,9 +41,18 @@ impl Scheduler {
             WorkerToScheduler::Stolen { .. } => self.counters.unasked_answers += 1,
             WorkerToScheduler::Paused(paused) => self.paused(w, paused),
             WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
-            WorkerToScheduler::Goodbye(reason) => self.dismiss_worker(w, reason, true),
+            WorkerToScheduler::Goodbye(reason) => {
+                let worker = self.workers[w].id;
+                self.lose_worker(w, &reason, true);
+                self.act(Action::CloseWorker { worker, reason: "".into() });
+            }
             // A newer worker than this scheduler: the handshake's protocol version makes this impossible.
-            _ => self.dismiss_worker(w, "it sent a message that this scheduler does not know".into(), false),
+            _ => {
+                let (worker, reason) =
+                    (self.workers[w].id, "it sent a message that this scheduler does not know".into());
+                self.lose_worker(w, &reason, true);
+                self.act(Action::CloseWorker { worker, reason });
+            }
         }
     }
 
@@ -186,12 +195,5 @@ impl Scheduler {
                 self.enter_waiting(t);
             }
         }
-    }
-
-    /// A worker leaves by its own will, or is sent away.
-    pub(super) fn dismiss_worker(&mut self, w: WorkerIndex, reason: Arc<str>, intended: bool) {
-        let worker = self.workers[w].id;
-        self.lose_worker(w, &reason, intended);
-        self.act(super::Action::CloseWorker { worker, reason });
     }
 }

@@ -46,7 +46,7 @@ impl Scheduler {
                 self.cannot_start(host, environment, &reason);
             }
             SupervisorToScheduler::Exited(exit) => self.worker_exited(exit),
-            SupervisorToScheduler::Goodbye => self.expel_supervisor(id, "goodbye"),
+            SupervisorToScheduler::Goodbye => self.expel_supervisor(id, ""),
             // Nothing is asked of supervisors that they answer.
             SupervisorToScheduler::Done(_) => self.counters.unasked_answers += 1,
             _ => self.expel_supervisor(id, "it sent a message that this scheduler does not know"),

@@ -1,6 +1,6 @@
 //! Tasks: what the scheduler knows of each, and the table they live in.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use brisk_core::{
     error::TaskError,
@@ -22,7 +22,6 @@ use super::{
 };
 
 /// All tasks, under dense indices and by key.
-#[derive(Debug)]
 pub(super) struct Tasks {
     pub(super) slab: Slab<TaskIndex, Task>,
     /// All and only the keys of the slab's tasks. A hash map since every message is looked up here; never iterated.
@@ -207,6 +206,13 @@ impl Task {
     /// Whether the key was chosen by a user, so that it says nothing of what is computed.
     pub(super) fn is_named(&self) -> bool {
         self.options.as_ref().is_some_and(|options| options.name.is_some())
+    }
+}
+
+/// Without the index, whose order means nothing.
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.slab.fmt(f)
     }
 }
 
