@@ -55,9 +55,10 @@ const RULES: &[Rule] = &[
             "brisk-transport-quic",
             "brisk-worker",
         ],
-        tests: &[],
+        tests: &["brisk-test-tasks"],
         never: NETWORK,
     },
+    Rule { package: "brisk-test-tasks", members: &["brisk-client"], tests: &[], never: RUNTIME },
     Rule { package: "brisk-dashboard", members: &["brisk-core", "brisk-client"], tests: &[], never: NETWORK },
     Rule {
         package: "brisk-collections",
