@@ -69,17 +69,17 @@ impl Task {
             self.params.iter().map(|Param { ident, stored, .. }| quote!(#private::Arg::<#stored>::slot(#ident)));
         let delayed = private.at(value.span());
         let delayed = quote_spanned!(located(value.span())=> #delayed::Delayed);
-        let make = quote_spanned!(located(value.span())=> #delayed::call);
         let generics = &sig.generics;
         let (bounds, def) = match instances {
             None => (quote!(), quote!(<#name as #private::TaskItem>::DEF)),
             Some(instances) => instances.of_call(private, name, generics, value),
         };
+        let call = quote_spanned!(located(value.span())=> #delayed::call(#def, [#(#slots),*]));
         quote! {
             #(#attributes)*
             #[allow(clippy::too_many_arguments, clippy::multiple_bound_locations)]
             #vis fn #name #generics (#(#parameters),*) -> #delayed<#value> #bounds {
-                #make(#def, [#(#slots),*])
+                #call
             }
         }
     }
