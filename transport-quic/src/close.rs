@@ -39,9 +39,9 @@ pub(crate) fn close_reason(error: &ConnectionError) -> CloseReason {
         ConnectionError::ApplicationClosed(close) => CloseReason::Peer(words(&close.reason)),
         ConnectionError::LocallyClosed => CloseReason::Local,
         ConnectionError::TimedOut => CloseReason::Lost("nothing was heard of the peer for too long".to_owned()),
-        ConnectionError::Reset => {
-            CloseReason::Lost("the peer does not know this connection any more: was it started again?".to_owned())
-        }
+        ConnectionError::Reset => CloseReason::Lost(
+            "the peer does not know this connection any more: it ended it, or was started again".to_owned(),
+        ),
         ConnectionError::TransportError(error) => match alert(error.code.into()) {
             Some(alert) => CloseReason::Protocol(untrusted(alert, false).unwrap_or_else(|| error.to_string())),
             None => CloseReason::Protocol(error.to_string()),

@@ -10,23 +10,22 @@ use std::{
 use brisk_core::{limits::MAX_PENDING_HANDSHAKES, wire::LinkKind};
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    congestion::CubicConfig,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::QuicConfig;
 
-/// Streams of one data link that may be open at a time, each way. More batches wait at the sender.
-pub(crate) const MAX_DATA_STREAMS: u32 = 256;
-
 /// What one stream may have under way, in bytes: enough for 10 Gbit/s over 3 ms.
-const STREAM_WINDOW: u32 = 4 << 20;
-
-/// What all streams of a data link may have under way: the most that an honest sender opens at a time (see `link::data`)
-/// while none of them is read.
-const DATA_WINDOW: u32 = 48 << 20;
+pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
 
 /// What a sender holds unacknowledged.
 const SEND_WINDOW: u64 = 16 << 20;
+
+/// What a new connection may have under way before it has learnt more of the path, in bytes. QUIC counts the probes of the
+/// path's MTU too, which are several kilobytes long here, and a farewell that does not fit beside them is never sent: the
+/// default, ten short datagrams, is less than two probes and a farewell.
+const INITIAL_WINDOW: u64 = 64 << 10;
 
 /// What unknown callers may occupy in memory before their handshake, one and all together, in bytes.
 const INCOMING_BYTES: u64 = 64 << 10;
@@ -48,20 +47,18 @@ pub(crate) fn transport_config(config: &QuicConfig, kind: LinkKind) -> Result<Ar
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .send_window(SEND_WINDOW)
         .datagram_receive_buffer_size(None)
-        // The one stream that carries the handshake, and a control link's batches after it.
-        .max_concurrent_bidi_streams(VarInt::from_u32(1));
-    match kind {
-        LinkKind::Control => transport
-            .max_concurrent_uni_streams(VarInt::from_u32(0))
-            .receive_window(VarInt::from_u32(STREAM_WINDOW))
-            // There is one stream, so there is nothing to be fair between.
-            .send_fairness(false),
-        LinkKind::Data => transport
-            .max_concurrent_uni_streams(VarInt::from_u32(MAX_DATA_STREAMS))
-            .receive_window(VarInt::from_u32(DATA_WINDOW)),
-    };
-    // A first probe of the path should not take the length of the default's guess at a slow one.
+        // The one stream that carries the handshake, and a control link's batches after it. A data link is given more once
+        // the peer has been taken (see `link::data`).
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .receive_window(VarInt::from_u32(STREAM_WINDOW))
+        // On a control link there is one stream, and nothing to be fair between.
+        .send_fairness(kind == LinkKind::Data);
+    // A lost first datagram is sent again after a guess at the path's length; the default's guess is a slow path.
     transport.initial_rtt(Duration::from_millis(100));
+    let mut congestion = CubicConfig::default();
+    congestion.initial_window(INITIAL_WINDOW);
+    transport.congestion_controller_factory(Arc::new(congestion));
     Ok(Arc::new(transport))
 }
 

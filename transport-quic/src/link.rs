@@ -72,10 +72,13 @@ pub(crate) fn start(shared: &Shared, parts: Parts, receiver: PendingReceiver) ->
             tokio::spawn(control::read(recv, receiver.clone(), config.frame_timeout)),
             tokio::spawn(control::write(send, queue, outbox.clone(), config.stall_timeout)),
         ),
-        LinkKind::Data => (
-            tokio::spawn(data::read(connection.clone(), recv, receiver.clone(), config.frame_timeout)),
-            tokio::spawn(data::write(connection.clone(), send, queue, outbox.clone(), config.stall_timeout)),
-        ),
+        LinkKind::Data => {
+            data::open(&connection);
+            (
+                tokio::spawn(data::read(connection.clone(), recv, receiver.clone(), config.frame_timeout)),
+                tokio::spawn(data::write(connection.clone(), send, queue, outbox.clone(), config.stall_timeout)),
+            )
+        }
     };
     let tasks = ending::Tasks { reader, writer };
     let link = ending::Link { connection, outbox: outbox.clone(), patience: config.close_timeout };

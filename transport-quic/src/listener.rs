@@ -76,7 +76,10 @@ impl Listener for QuicListener {
         };
         tokio::select! {
             biased;
-            _ = closed.wait_for(|closed| *closed) => None,
+            _ = closed.wait_for(|closed| *closed) => {
+                self.hang_up();
+                None
+            }
             caller = next => caller,
         }
     }
@@ -84,6 +87,19 @@ impl Listener for QuicListener {
     fn close(&self) {
         if !self.closed.send_replace(true) {
             self.shared.retire(&self.endpoint);
+            self.hang_up();
+        }
+    }
+}
+
+impl QuicListener {
+    /// Lets those down who wait to be taken. If somebody else waits for them just now, that one will do it.
+    fn hang_up(&self) {
+        if let Ok(mut passed) = self.passed.try_lock() {
+            passed.close();
+            while let Ok(caller) = passed.try_recv() {
+                close::close(&caller.connection, close::CLOSED, "the listener was closed");
+            }
         }
     }
 }

@@ -20,12 +20,14 @@ use brisk_core::{
     wire::{self, Frame, HEADER_BYTES, Header, LinkKind},
 };
 use bytes::Bytes;
-use quinn::{Connection, ReadExactError, RecvStream, SendStream};
+use quinn::{Connection, ReadExactError, RecvStream, SendStream, VarInt};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::timeout,
 };
+
+use crate::endpoint::STREAM_WINDOW;
 
 use super::{
     Broken, Queue, Receiver,
@@ -42,6 +44,18 @@ const MEDIUM_BYTES: usize = 16 << 20;
 const MEDIUM_WRITERS: usize = 8;
 /// Long batches that are written at a time.
 const LONG_WRITERS: usize = 2;
+
+/// Streams that a peer may have open at a time. Further batches wait at the sender.
+const MAX_STREAMS: u32 = WINDOW_BATCHES as u32;
+
+/// What all streams together may have under way, in bytes.
+const CONNECTION_WINDOW: u32 = 64 << 20;
+
+// All that an honest sender has open at a time, and none of it let in, leaves room for one more stream that is.
+const _: () = assert!(
+    (MEDIUM_WRITERS + LONG_WRITERS + 1) * STREAM_WINDOW as usize + MAX_STREAMS as usize * SHORT_BYTES
+        <= CONNECTION_WINDOW as usize
+);
 
 /// Pieces that are read at once; a piece is about a datagram.
 const READ_PIECES: usize = 32;
@@ -65,6 +79,12 @@ impl Length {
             _ => Length::Long,
         }
     }
+}
+
+/// Allows the peer its streams. Until then it has the handshake's and no other.
+pub(super) fn open(connection: &Connection) {
+    connection.set_receive_window(VarInt::from_u32(CONNECTION_WINDOW));
+    connection.set_max_concurrent_uni_streams(VarInt::from_u32(MAX_STREAMS));
 }
 
 /// Writes what the outbox takes, until it takes no more, and says how many there were.

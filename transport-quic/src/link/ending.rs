@@ -44,7 +44,7 @@ impl Link {
                 Err(broken) => self.broken(broken).await,
             },
             written = &mut tasks.writer => match done(written) {
-                Ok(()) => self.after_our_last_word(tasks).await,
+                Ok(()) => self.last_words(async { done((&mut tasks.reader).await).is_ok() }).await,
                 Err(broken) => self.broken(broken).await,
             },
             error = self.connection.closed() => self.lost(&error),
@@ -57,9 +57,12 @@ impl Link {
         }
     }
 
-    /// The peer has said its last word, and everything of it is delivered. Whatever waits here is written; then the peer
-    /// closes, and says why.
+    /// The peer has said its last word, and everything of it is delivered. Whatever waits here is written. Then whoever
+    /// closed first closes for good: the peer, and it says why; or this side, if the peer's last word answers its own.
     async fn after_their_last_word(&self, tasks: &mut Tasks) -> CloseReason {
+        if self.outbox.closing().is_some() {
+            return self.last_words(async { done((&mut tasks.writer).await).is_ok() }).await;
+        }
         self.outbox.shut();
         let farewell = async {
             let _ = (&mut tasks.writer).await;
@@ -72,11 +75,6 @@ impl Link {
                 CloseReason::Peer("it did not say why".to_owned())
             }
         }
-    }
-
-    /// The writer is through, so this side has closed.
-    async fn after_our_last_word(&self, tasks: &mut Tasks) -> CloseReason {
-        self.last_words(async { done((&mut tasks.reader).await).is_ok() }).await
     }
 
     /// This side has closed. Gives both sides the time to hear each other out, and then closes for good.
