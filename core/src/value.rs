@@ -1,7 +1,7 @@
 //! Values without their types: what the scheduler's shell, stores and transports hold.
 
 use std::{
-    any::{Any, type_name},
+    any::{Any, TypeId, type_name},
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -172,6 +172,15 @@ impl Datum {
         }
     }
 
+    /// The value's type's identity in this process, if it is known here.
+    pub fn concrete_type(&self) -> Option<TypeId> {
+        let of = |value: &Arc<dyn ErasedValue>| (**value).type_id();
+        match &self.0 {
+            Repr::Typed(value) => Some(of(value)),
+            Repr::Encoded(encoded) => encoded.typed.get().map(of),
+        }
+    }
+
     pub(crate) fn hash_into(&self, hasher: &mut KeyHasher) -> Result<(), EncodeError> {
         match &self.0 {
             Repr::Typed(value) => (**value).hash_into(hasher),
@@ -200,6 +209,15 @@ mod tests {
         let there = Datum::from_bytes(datum.encode().unwrap());
         assert_eq!(*there.shared::<Vec<i64>>().unwrap(), [1, 2, 3]);
         assert!(Arc::ptr_eq(&there.shared::<Vec<i64>>().unwrap(), &there.shared::<Vec<i64>>().unwrap()));
+    }
+
+    #[test]
+    fn the_concrete_type_is_known_where_the_value_is() {
+        assert_eq!(Datum::new(1i64).concrete_type(), Some(TypeId::of::<i64>()));
+        let there = Datum::from_bytes(Datum::new(1i64).encode().unwrap());
+        assert_eq!(there.concrete_type(), None);
+        there.shared::<i64>().unwrap();
+        assert_eq!(there.concrete_type(), Some(TypeId::of::<i64>()));
     }
 
     #[test]

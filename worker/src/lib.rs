@@ -4,3 +4,10 @@
 //! and the values themselves. Users meet neither; `brisk-client` starts workers for them.
 
 pub mod machine;
+#[cfg(feature = "server")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the shell drives the machine: it reads clocks, starts threads and does I/O"
+)]
+pub mod server;

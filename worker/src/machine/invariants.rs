@@ -56,11 +56,11 @@ impl Worker {
     }
 
     fn check_entries(&self) -> Result<(), Violation> {
-        for (key, entry) in &self.entries {
+        for (key, entry) in self.sorted_entries() {
             check!("no entry is empty", !entry.is_empty(), "{key}");
             check!("nobody waits for a value that is here", entry.value.is_none() || entry.want.is_none(), "{key}");
             let task = entry.task.map(|place| self.tasks.get(place).map(|task| task.key));
-            check!("an entry's task is that key's", task.is_none_or(|task| task == Some(*key)), "{key}: {task:?}");
+            check!("an entry's task is that key's", task.is_none_or(|task| task == Some(key)), "{key}: {task:?}");
         }
         Ok(())
     }
@@ -124,17 +124,18 @@ impl Worker {
         for (_, task) in self.tasks.iter() {
             task.needs.iter().for_each(|key| *pins.entry(*key).or_default() += 1);
         }
+        #[allow(clippy::disallowed_methods, reason = "they are counted, and sums have no order")]
         for execution in self.executions.values() {
             if let Owner::Nobody(needs) = &execution.owner {
                 needs.iter().for_each(|key| *pins.entry(*key).or_default() += 1);
             }
         }
         let (mut bytes, mut values) = (0u64, 0);
-        for (key, entry) in &self.entries {
+        for (key, entry) in self.sorted_entries() {
             let Some(value) = &entry.value else { continue };
             bytes = bytes.saturating_add(value.nbytes);
             values += 1;
-            let pinned = pins.get(key).copied().unwrap_or(0);
+            let pinned = pins.get(&key).copied().unwrap_or(0);
             check!("pins are the runs that need it", value.pins == pinned, "{key}: {} for {pinned}", value.pins);
             check!("a freed value is only kept for its pins", !value.doomed || value.pins > 0, "{key}");
         }
@@ -146,17 +147,17 @@ impl Worker {
 
     /// I35, I36: each want has waiters, and waits for something that ends.
     fn check_wants(&self) -> Result<(), Violation> {
-        for (key, entry) in &self.entries {
+        for (key, entry) in self.sorted_entries() {
             let Some(want) = &entry.want else { continue };
-            let waiting = self.waiters(*key).len();
+            let waiting = self.waiters(key).len();
             check!("a want has waiters", waiting > 0, "{key}");
             check!("waiters are counted", waiting == want.waiting as usize, "{key}: {waiting}, {}", want.waiting);
             let sound = match want.state {
                 WantState::Loose => false,
-                WantState::Queued => self.peers.values().any(|peer| peer.queue.contains(&(want.rank, *key))),
+                WantState::Queued => self.peers.values().any(|peer| peer.queue.contains(&(want.rank, key))),
                 WantState::Fetching => entry.fetching.is_some(),
                 WantState::Expected => entry.task.is_some(),
-                WantState::Asked(until) | WantState::Resting(until) => self.timers.contains(until, Timer::Want(*key)),
+                WantState::Asked(until) | WantState::Resting(until) => self.timers.contains(until, Timer::Want(key)),
             };
             check!("a want waits for something", sound, "{key}: {:?}", want.state);
             let fetched_once = want.state == WantState::Fetching || entry.fetching.is_none();
@@ -195,7 +196,7 @@ impl Worker {
             check!("a peer knows its request", peer == Some(*id), "{id}: {peer:?}");
             check!("a request has a deadline", self.timers.contains(request.deadline, Timer::Request(*id)), "{id}");
         }
-        let on_their_way = self.entries.values().filter(|entry| entry.fetching.is_some()).count();
+        let on_their_way = self.sorted_entries().iter().filter(|(_, entry)| entry.fetching.is_some()).count();
         check!("what is on its way is of a request", on_their_way == fetching, "{on_their_way}, {fetching}");
         check!("incoming bytes add up", bytes == self.incoming_bytes, "{bytes}, {}", self.incoming_bytes);
         let asked = self.peers.values().filter(|peer| peer.request.is_some()).count();
@@ -206,7 +207,7 @@ impl Worker {
     }
 
     fn check_timers(&self) -> Result<(), Violation> {
-        let wants = self.entries.values().filter_map(|entry| entry.want.as_ref()?.state.until()).count();
+        let wants = self.sorted_entries().iter().filter_map(|(_, entry)| entry.want.as_ref()?.state.until()).count();
         let resting = self.peers.values().filter(|peer| peer.resting.is_some()).count();
         let health = usize::from(self.held.report_due);
         let set = wants + resting + self.requests.len() + health;
@@ -236,6 +237,14 @@ impl Worker {
         let empty = self.entries.is_empty() && self.tasks.len() == 0 && self.timers.len() == 0 && self.peers.is_empty();
         check!("who has left has nothing", self.phase != Phase::Left || empty, "{:?}", self.slots);
         Ok(())
+    }
+
+    /// All entries in the order of their keys, so that the same state gives the same violation.
+    fn sorted_entries(&self) -> Vec<(Key, &Entry)> {
+        #[allow(clippy::disallowed_methods, reason = "they are sorted right below")]
+        let mut entries: Vec<_> = self.entries.iter().map(|(key, entry)| (*key, entry)).collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries
     }
 
     fn is_held(&self, key: Key) -> bool {

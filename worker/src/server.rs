@@ -1,0 +1,178 @@
+//! A worker: threads that run tasks, the values they make, and the links over which both are spoken of.
+//!
+//! [`Worker::start`] joins a scheduler and serves it until one of the two ends the session. The machine decides; what is
+//! here carries out. It is in this order: what arrives is queued ([`driver`](self)), dealt with by whichever thread has
+//! the machine, and leads to tasks for the executor, requests to peers, and one batch to the scheduler. Nothing here
+//! waits for another thread while it holds the machine, so delivering a message never blocks its sender.
+
+use std::{fmt, io, sync::Arc};
+
+use brisk_core::{
+    address::Address,
+    comm::{CloseReason, ConnectError, Connector, Listener},
+    id::{EnvironmentId, WorkerId},
+    options::Quantity,
+    registry::Registry,
+};
+use tokio::runtime::Handle;
+
+mod call;
+mod detached;
+mod driver;
+mod executor;
+mod fetch;
+mod links;
+mod panics;
+mod roundtrip;
+mod serve;
+mod session;
+mod store;
+mod timer;
+
+use self::driver::Shared;
+
+/// What a worker is given to work with.
+#[derive(Clone)]
+pub struct WorkerConfig {
+    /// Its name, for people.
+    pub name: Arc<str>,
+    /// Its host's name.
+    pub host: Arc<str>,
+    /// How many tasks hold a thread at once.
+    pub threads: u32,
+    /// How many bytes of values it may hold; 0 for no limit.
+    pub memory_limit: u64,
+    /// What it declares for tasks to take.
+    pub resources: Vec<(Arc<str>, Quantity)>,
+    /// The build of its program.
+    pub environment: EnvironmentId,
+    /// The functions and types of its program.
+    pub registry: Arc<Registry>,
+}
+
+/// A worker in its session with a scheduler. Dropping it shuts it down without waiting.
+pub struct Worker(Arc<Shared>);
+
+/// How a worker's session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The scheduler sent it away, for this reason.
+    Dismissed(Arc<str>),
+    /// The scheduler is gone, or can't be reached. Another worker may be started when it is back; it begins with nothing.
+    SchedulerLost(CloseReason),
+    /// The scheduler retired it, and it has finished what it ran.
+    Retired,
+    /// [`Worker::shutdown`] was called, or the worker dropped.
+    Shutdown,
+}
+
+/// What a worker has at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Memory of all values held, in bytes.
+    pub bytes: u64,
+    /// Values held.
+    pub values: u64,
+    /// Tasks that run, those that were cancelled meanwhile included.
+    pub running: u32,
+    /// Tasks that were assigned and have not ended.
+    pub assigned: u64,
+    /// Whether nothing new starts for want of memory.
+    pub paused: bool,
+}
+
+/// A worker could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The scheduler does not take it.
+    Connect(ConnectError),
+    /// The system gives no thread.
+    Threads(io::Error),
+    /// It is to have no threads at all, and could run nothing.
+    NoThreads,
+}
+
+impl Worker {
+    /// Joins the scheduler at `scheduler` through `connector`, and serves values on `listener`. Connections, timers and
+    /// asynchronous tasks run on `runtime`, which must have timers; other tasks on threads of their own.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        config: WorkerConfig,
+        scheduler: Address,
+        connector: Arc<dyn Connector>,
+        listener: Arc<dyn Listener>,
+        runtime: Handle,
+    ) -> Result<Arc<Worker>, StartError> {
+        let shared = session::start(config, scheduler, connector, listener, runtime).await?;
+        Ok(Arc::new(Worker(shared)))
+    }
+
+    /// Waits until the session has ended and all is tidied up. Any number of callers get the same answer.
+    pub async fn ended(&self) -> Ended {
+        self.0.ended().await
+    }
+
+    /// Leaves: says goodbye, gives up what runs, and ends the threads. Does not wait; [`ended`](Worker::ended) does, at most
+    /// a few seconds: a thread that is stuck in a task's own code is left behind.
+    pub fn shutdown(&self) {
+        self.0.shut_down();
+    }
+
+    /// What it has now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot()
+    }
+
+    /// Who it is in its session with the scheduler.
+    pub fn id(&self) -> WorkerId {
+        self.0.session().id
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.shut_down();
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Worker({}, {:?})", self.0.name, self.snapshot())
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Dismissed(reason) => write!(f, "the scheduler sent the worker away: {reason}"),
+            Ended::SchedulerLost(reason) => write!(f, "the scheduler is gone: {reason}"),
+            Ended::Retired => f.write_str("the worker was retired"),
+            Ended::Shutdown => f.write_str("the worker was shut down"),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Connect(error) => write!(f, "the worker can't join the scheduler: {error}"),
+            StartError::Threads(error) => write!(f, "the system gives the worker no threads: {error}"),
+            StartError::NoThreads => f.write_str("a worker needs at least one thread"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::Connect(error) => Some(error),
+            StartError::Threads(error) => Some(error),
+            StartError::NoThreads => None,
+        }
+    }
+}

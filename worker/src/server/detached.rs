@@ -1,0 +1,112 @@
+//! Asynchronous tasks: they go on without a thread of the executor.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use brisk_core::{error::Failure, graph::Invocation, id::RunId, value::Datum};
+use parking_lot::Mutex;
+
+use super::{
+    call,
+    driver::{News, Shared},
+    panics,
+};
+
+/// Ends an asynchronous task from outside: its future is dropped where it runs.
+#[derive(Default)]
+pub(super) struct Abort {
+    asked: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Abort {
+    pub(super) fn abort(&self) {
+        self.asked.store(true, Ordering::Release);
+        let waker = self.waker.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = Result<Datum, Box<Failure>>> + Send>>;
+
+/// The future of a run. Reports the end of the run exactly once, however it ends: even if it is dropped with its runtime.
+pub(super) struct AsyncRun {
+    shared: Arc<Shared>,
+    run: RunId,
+    wanted: bool,
+    call: Option<Invocation>,
+    started: Instant,
+    /// `None` once the end was reported.
+    work: Option<Work>,
+    abort: Arc<Abort>,
+}
+
+impl AsyncRun {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        run: RunId,
+        wanted: bool,
+        call: Invocation,
+        started: Instant,
+        work: Work,
+    ) -> Self {
+        let abort = Arc::new(Abort::default());
+        AsyncRun { shared: shared.clone(), run, wanted, call: Some(call), started, work: Some(work), abort }
+    }
+
+    fn report(&mut self, outcome: Result<Datum, Box<Failure>>) {
+        let took = self.started.elapsed();
+        if let Some(work) = self.work.take() {
+            panics::drop_quietly(work);
+        }
+        let Some(call) = self.call.take() else { return };
+        let outcome = call::finish(&self.shared, &call, self.wanted, outcome);
+        panics::drop_quietly(call);
+        self.shared.tell(News::Done { run: self.run, outcome, took });
+    }
+}
+
+/// Gives the thread back, and lets the future go on.
+pub(super) fn go_on(shared: &Arc<Shared>, run: AsyncRun) {
+    // First this, then the future: its end must not be told before its beginning.
+    shared.tell(News::Detached(run.run, run.abort.clone()));
+    shared.runtime.spawn(run);
+}
+
+impl Future for AsyncRun {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        *this.abort.waker.lock() = Some(context.waker().clone());
+        if this.abort.asked.load(Ordering::Acquire) {
+            this.report(Err(call::cancelled()));
+            return Poll::Ready(());
+        }
+        let Some(work) = &mut this.work else { return Poll::Ready(()) };
+        match panics::catch("of the task", || work.as_mut().poll(context)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(outcome)) => this.report(outcome),
+            Err(failure) => this.report(Err(failure)),
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for AsyncRun {
+    fn drop(&mut self) {
+        if self.work.is_some() {
+            self.report(Err(call::cancelled()));
+        }
+    }
+}

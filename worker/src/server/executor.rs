@@ -1,0 +1,143 @@
+//! The threads that run tasks.
+//!
+//! The machine hands out as many tasks as there are threads, the most urgent first, so this queue is short: a task waits
+//! in it only for the moment in which a thread is about to look.
+
+use std::{cell::Cell, collections::VecDeque, io, sync::Arc, thread};
+
+use brisk_core::{id::RunId, payload::Payload, task::TaskName};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+use super::{call, driver::Shared};
+
+thread_local! {
+    /// The executor whose thread this is.
+    static MINE: Cell<*const Executor> = const { Cell::new(std::ptr::null()) };
+}
+
+/// A run to carry out.
+pub(super) struct Job {
+    pub(super) run: RunId,
+    pub(super) spec: Payload,
+    pub(super) task: TaskName,
+    pub(super) wanted: bool,
+}
+
+pub(super) struct Executor {
+    threads: u32,
+    queue: Mutex<Queue>,
+    more: Condvar,
+    /// How many threads there are.
+    alive: watch::Sender<u32>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Threads that sleep.
+    idle: u32,
+    stopped: bool,
+}
+
+impl Executor {
+    pub(super) fn new(threads: u32) -> Self {
+        Executor { threads, queue: Mutex::default(), more: Condvar::new(), alive: watch::Sender::new(0) }
+    }
+
+    /// Takes over jobs, in order. A thread of this executor that submits looks at the queue itself right after, so one
+    /// sleeper less is woken.
+    pub(super) fn submit(&self, jobs: &mut Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let wake = {
+            let mut queue = self.queue.lock();
+            if queue.stopped {
+                return jobs.clear();
+            }
+            queue.jobs.extend(jobs.drain(..));
+            let own = usize::from(MINE.get() == std::ptr::from_ref(self));
+            queue.jobs.len().saturating_sub(own).min(queue.idle as usize)
+        };
+        for _ in 0..wake {
+            self.more.notify_one();
+        }
+    }
+
+    /// Takes a job back that no thread has taken yet.
+    pub(super) fn take_back(&self, run: RunId) -> Option<Job> {
+        let mut queue = self.queue.lock();
+        let place = queue.jobs.iter().position(|job| job.run == run)?;
+        queue.jobs.remove(place)
+    }
+
+    /// Lets all threads go once they have finished what they are at.
+    pub(super) fn stop(&self) {
+        let jobs = {
+            let mut queue = self.queue.lock();
+            queue.stopped = true;
+            std::mem::take(&mut queue.jobs)
+        };
+        self.more.notify_all();
+        drop(jobs);
+    }
+
+    /// Waits until no thread is left.
+    pub(super) async fn joined(&self) {
+        let mut alive = self.alive.subscribe();
+        let _ = alive.wait_for(|alive| *alive == 0).await;
+    }
+
+    /// The next job; sleeps until there is one. `None` once the executor is stopped.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.queue.lock();
+        loop {
+            if queue.stopped {
+                return None;
+            }
+            if let Some(job) = queue.jobs.pop_front() {
+                if !queue.jobs.is_empty() && queue.idle > 0 {
+                    // Whoever submitted counted on this thread for one job. The others are for the others.
+                    self.more.notify_one();
+                }
+                return Some(job);
+            }
+            queue.idle += 1;
+            self.more.wait(&mut queue);
+            queue.idle -= 1;
+        }
+    }
+}
+
+impl Shared {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// If the system gives none. Those that were started go when the executor is stopped.
+    pub(super) fn start_threads(self: &Arc<Self>) -> io::Result<()> {
+        for number in 0..self.executor.threads {
+            let shared = self.clone();
+            self.executor.alive.send_modify(|alive| *alive += 1);
+            let alive = Alive(self.clone());
+            let work = move || {
+                let _alive = alive;
+                MINE.set(std::ptr::from_ref(&shared.executor));
+                while let Some(job) = shared.executor.next() {
+                    call::make(&shared, job);
+                }
+            };
+            thread::Builder::new().name(format!("brisk-worker-{number}")).spawn(work)?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts a thread for as long as it is there, however it ends.
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.executor.alive.send_modify(|alive| *alive -= 1);
+    }
+}
