@@ -27,6 +27,7 @@ pub struct Summary {
     first_bad_row: Option<String>,
 }
 
+/// The departures of one carrier from one airport.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Departures {
     flights: u64,

@@ -31,11 +31,12 @@ impl Environment {
             return Ok(None);
         };
         let scheduler = scheduler.to_string_lossy();
-        let address = scheduler.parse().map_err(|error: brisk_core::address::AddressError| ClientError::Environment {
-            variable: "BRISK_SCHEDULER",
-            value: scheduler.clone().into_owned(),
-            reason: error.to_string(),
-        })?;
+        let address =
+            scheduler.parse().map_err(|error: brisk_core::address::AddressError| ClientError::Environment {
+                variable: "BRISK_SCHEDULER",
+                value: scheduler.clone().into_owned(),
+                reason: error.to_string(),
+            })?;
         let credentials = std::env::var_os("BRISK_CREDENTIALS").ok_or(ClientError::NoCredentials)?;
         Ok(Some(Environment { scheduler: address, credentials: credentials.into() }))
     }
@@ -92,8 +93,7 @@ pub(crate) async fn open(address: Address, ground: Ground) -> Result<Client, Cli
     let hello = Hello::new(purpose, program_name(), ground.environment);
     let inbox = session.inbox();
     let called = address.clone();
-    let connecting =
-        async move { connector.connect(&called, hello, Session::scheduler_peer(), inbox).await };
+    let connecting = async move { connector.connect(&called, hello, Session::scheduler_peer(), inbox).await };
     let (comm, welcome) = runtime.spawn(connecting).await.map_err(|error| ClientError::Io {
         what: "connecting was interrupted",
         source: std::io::Error::other(error),

@@ -12,9 +12,9 @@ pub mod supervisor;
 #[cfg(feature = "quic")]
 mod worker;
 
+pub use config::TestHook;
 #[cfg(feature = "quic")]
 pub(crate) use config::entry;
-pub use config::TestHook;
 pub(crate) use config::main_has_the_hook;
 #[cfg(feature = "quic")]
 pub use image::Image;

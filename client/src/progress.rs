@@ -49,7 +49,11 @@ pub fn progress<'a, T: Value>(futures: impl IntoIterator<Item = &'a TaskFuture<T
     let watched = handles.clone();
     let spawned = thread::Builder::new().name("brisk-progress".to_owned()).spawn(move || {
         let mut watch = Watch::new(&watched);
-        if std::io::stderr().is_terminal() { draw(&mut watch, &stopped) } else { log(&mut watch, &stopped) }
+        if std::io::stderr().is_terminal() {
+            draw(&mut watch, &stopped)
+        } else {
+            log(&mut watch, &stopped)
+        }
         // Nobody may be waiting.
         let _ = drawn.send(());
     });
@@ -147,7 +151,13 @@ fn log(watch: &mut Watch<'_>, wake: &mpsc::Receiver<Wake>) {
         let elapsed = start.elapsed();
         // A run that is over before the first line is due needs none.
         if elapsed >= next || (done && next > LINE) {
-            eprintln!("progress: {}/{} after {:.0} s{}", watch.ended(), watch.total, elapsed.as_secs_f64(), watch.failures());
+            eprintln!(
+                "progress: {}/{} after {:.0} s{}",
+                watch.ended(),
+                watch.total,
+                elapsed.as_secs_f64(),
+                watch.failures()
+            );
             next = elapsed + LINE;
         }
         if done {

@@ -11,7 +11,8 @@ pub(crate) struct Io(Option<Runtime>);
 impl Io {
     /// Starts `threads` threads for connections and timers.
     pub(crate) fn start(threads: usize) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("brisk-io").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(threads).thread_name("brisk-io").enable_all().build()?;
         Ok(Io(Some(runtime)))
     }
 

@@ -85,6 +85,8 @@ struct Wanted {
     fingerprint: Key,
     /// The submission that first named the key, which fails it when it is refused.
     submission: RequestId,
+    /// The scheduler has not taken the submission.
+    refused: bool,
     /// Who holds the value, as far as is known.
     holders: SmallVec<[WorkerId; 1]>,
     /// Holders that were asked in vain since the last news.
@@ -228,7 +230,8 @@ impl Session {
     /// Nothing of a batch beyond the limits reached the scheduler: its futures say so.
     fn fail_unsendable(&self, batch: Batch, reason: &str) {
         let Messages::ClientToScheduler(messages) = batch.messages else { return };
-        let error = TaskError::from(Failure::new(ErrorKind::TooLarge, format!("the submission can't be sent: {reason}")));
+        let error =
+            TaskError::from(Failure::new(ErrorKind::TooLarge, format!("the submission can't be sent: {reason}")));
         for message in messages {
             if let ClientToScheduler::Submit { submission, .. } = message {
                 self.fail_submission(submission, &error);
@@ -332,8 +335,17 @@ impl Owner for Session {
     }
 
     fn retry(&self, handle: &Handle) {
-        handle.set_pending();
-        self.say(ClientToScheduler::Retry(vec![(handle.key(), handle.want())]));
+        let (key, want) = (handle.key(), handle.want());
+        // A call that the scheduler never took can't be tried again there: its error stays.
+        let is_known = {
+            let table = self.table.lock();
+            table.closed.is_none()
+                && table.wanted.get(&key).is_some_and(|wanted| wanted.want == want && !wanted.refused)
+        };
+        if is_known {
+            handle.set_pending();
+            self.say(ClientToScheduler::Retry(vec![(key, want)]));
+        }
     }
 
     fn detach(&self, handle: &Handle) {

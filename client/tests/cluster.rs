@@ -348,7 +348,7 @@ on_every_cluster! {
 fn what_cannot_be_encoded_is_an_error_and_nothing_hangs() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        for kind in [support::Kind::Threads, support::Kind::Encoded, support::Kind::Processes] {
+        for &kind in support::KINDS {
             let cluster = support::cluster(kind).await;
             let client = cluster.client().await.unwrap();
             client.wait_for_workers(2).await.unwrap();
@@ -364,6 +364,7 @@ fn what_cannot_be_encoded_is_an_error_and_nothing_hangs() {
     });
 }
 
+#[cfg(feature = "inproc")]
 #[test]
 fn without_workers_the_client_hears_why_and_the_wait_ends() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -380,6 +381,7 @@ fn without_workers_the_client_hears_why_and_the_wait_ends() {
     });
 }
 
+#[cfg(feature = "inproc")]
 #[test]
 fn a_sleeping_task_does_not_hold_up_the_others() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -1,5 +1,7 @@
 //! A worker process is killed in the middle of `flights`, and the table is the same.
 
+#![cfg(all(feature = "inproc", feature = "quic"))]
+
 #[allow(dead_code, reason = "the example's `main` is not run here")]
 #[path = "../examples/flights.rs"]
 mod flights;
@@ -171,7 +173,8 @@ async fn kill_one() {
     let moment = Moment::of(&records);
     assert_eq!(moment.finished[&value], 2, "the value that only the dead worker held was computed twice");
     assert_eq!(moment.finished[&task], 1, "the task that the dead worker ran was finished by another");
-    let suspected = |r: &Record| matches!(r.what, What::Suspected { key, worker, .. } if key == task && worker == victim);
+    let suspected =
+        |r: &Record| matches!(r.what, What::Suspected { key, worker, .. } if key == task && worker == victim);
     assert!(records.iter().any(suspected), "only what was running is blamed, and it is");
 }
 

@@ -1,5 +1,7 @@
 //! A program that would not become a worker is not started as one: it would start itself again, and again.
 
+#![cfg(all(feature = "inproc", feature = "quic"))]
+
 use brisk_client::{Client, ClientError};
 
 #[test]

@@ -51,7 +51,9 @@ async fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(error) => {
-            eprintln!("{error}\nusage: workloads [--only WORKLOAD] [--transport inproc|quic] [--reps R] [--n N]... [--json]");
+            eprintln!(
+                "{error}\nusage: workloads [--only WORKLOAD] [--transport inproc|quic] [--reps R] [--n N]... [--json]"
+            );
             return ExitCode::FAILURE;
         }
     };

@@ -118,11 +118,8 @@ async fn tree_reduce(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
     let finished = start.elapsed();
     anyhow::ensure!(value == (0..n as i64).sum::<i64>());
     let tasks = 2 * n - 1;
-    let more = [
-        ("tasks", tasks as f64),
-        ("build_s", built.as_secs_f64()),
-        ("submit_s", (submitted - built).as_secs_f64()),
-    ];
+    let more =
+        [("tasks", tasks as f64), ("build_s", built.as_secs_f64()), ("submit_s", (submitted - built).as_secs_f64())];
     bench.report.line("tree-reduce", n, tasks, finished, &more);
     drop(future);
     released(bench).await

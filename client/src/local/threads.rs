@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use brisk_core::{address::Address, comm::ListenError, hello::Role, id::EnvironmentId, options::Quantity, registry::Registry};
+use brisk_core::{
+    address::Address, comm::ListenError, hello::Role, id::EnvironmentId, options::Quantity, registry::Registry,
+};
 use brisk_scheduler::server::Server;
 use brisk_transport_inproc::InprocNetwork;
 use brisk_worker::server::{Worker, WorkerConfig};
 
 use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
-use crate::{
-    connect::Ground,
-    error::ClientError,
-    runtime::Io,
-};
+use crate::{connect::Ground, error::ClientError, runtime::Io};
 
 struct Threads {
     network: InprocNetwork,

@@ -234,9 +234,8 @@ impl Supervisor {
 /// The path of a program whose file has the hash that it should have.
 fn verify(spec: &ProgramSpec) -> Result<PathBuf, String> {
     let path = PathBuf::from(&*spec.path);
-    let image = Image::of_file(&path).map_err(|error| {
-        format!("{}: {error}. The program must lie at the same path on every host", path.display())
-    })?;
+    let image = Image::of_file(&path)
+        .map_err(|error| format!("{}: {error}. The program must lie at the same path on every host", path.display()))?;
     if image.id == spec.environment {
         Ok(path)
     } else {

@@ -57,9 +57,14 @@ impl Session {
     /// The futures of a submission that the scheduler refused, or that could not be sent.
     pub(super) fn fail_submission(&self, submission: RequestId, error: &TaskError) {
         let failed: Vec<Handle> = {
-            let table = self.table.lock();
-            let of_submission = table.wanted.values().filter(|wanted| wanted.submission == submission);
-            of_submission.filter_map(|wanted| wanted.handle.upgrade()).collect()
+            let mut table = self.table.lock();
+            let of_submission = table.wanted.values_mut().filter(|wanted| wanted.submission == submission);
+            of_submission
+                .filter_map(|wanted| {
+                    wanted.refused = true;
+                    wanted.handle.upgrade()
+                })
+                .collect()
         };
         failed.iter().for_each(|handle| handle.set_error(error.clone()));
     }
@@ -70,7 +75,9 @@ impl Session {
             CloseReason::Local => TaskError::new(ErrorKind::Closed, "the client was closed"),
             other => TaskError::new(
                 ErrorKind::SchedulerLost,
-                format!("the connection with the scheduler has ended: {other}. Its work is lost to this client; connect again"),
+                format!(
+                    "the connection with the scheduler has ended: {other}. Its work is lost to this client; connect again"
+                ),
             ),
         };
         self.settle_all(&error);

@@ -135,7 +135,8 @@ impl Table {
         let handle = Handle::new(name, want, owner());
         let fingerprint = root.fingerprint().expect("the root was planned");
         let (holders, tried) = Default::default();
-        let wanted = Wanted { handle: handle.downgrade(), want, fingerprint, submission, holders, tried };
+        let weak = handle.downgrade();
+        let wanted = Wanted { handle: weak, want, fingerprint, submission, refused: false, holders, tried };
         self.wanted.insert(key, wanted);
         (handle, true)
     }

@@ -4,14 +4,28 @@ use std::time::{Duration, Instant};
 
 use brisk_client::{LocalBuilder, LocalCluster, Snapshot};
 
+/// The kinds of clusters that this build knows, for tests that go through them by themselves.
+#[allow(dead_code, reason = "not every test binary does")]
+pub const KINDS: &[Kind] = &[
+    #[cfg(feature = "inproc")]
+    Kind::Threads,
+    #[cfg(feature = "inproc")]
+    Kind::Encoded,
+    #[cfg(feature = "quic")]
+    Kind::Processes,
+];
+
 /// The kinds of clusters that every end-to-end program must work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Threads of this process; values move by pointer.
+    #[cfg(feature = "inproc")]
     Threads,
     /// Threads of this process; everything is encoded and decoded.
+    #[cfg(feature = "inproc")]
     Encoded,
     /// Processes, over QUIC.
+    #[cfg(feature = "quic")]
     Processes,
 }
 
@@ -23,8 +37,11 @@ pub async fn cluster(kind: Kind) -> LocalCluster {
 /// Starts a cluster of a kind.
 pub async fn start(kind: Kind, builder: LocalBuilder) -> LocalCluster {
     let builder = match kind {
+        #[cfg(feature = "inproc")]
         Kind::Threads => builder,
+        #[cfg(feature = "inproc")]
         Kind::Encoded => builder.encoding(),
+        #[cfg(feature = "quic")]
         Kind::Processes => builder.processes(),
     };
     builder.start().await.expect("a local cluster starts")
@@ -66,18 +83,21 @@ macro_rules! on_every_cluster {
             }
 
             $(#[$meta])*
+            #[cfg(feature = "inproc")]
             #[test]
             fn threads() {
                 on($crate::support::Kind::Threads);
             }
 
             $(#[$meta])*
+            #[cfg(feature = "inproc")]
             #[test]
             fn encoded() {
                 on($crate::support::Kind::Encoded);
             }
 
             $(#[$meta])*
+            #[cfg(feature = "quic")]
             #[test]
             fn processes() {
                 on($crate::support::Kind::Processes);
