@@ -1,0 +1,413 @@
+//! Properties of the machine, under any sequence of events that peers can bring about, and some that they should not.
+
+mod world;
+
+use std::time::Duration;
+
+use brisk_core::{
+    id::{ClientId, WorkerId},
+    message::{ClientToScheduler, WorkerToScheduler},
+};
+use brisk_scheduler::machine::{Config, Event, Scheduler};
+use proptest::prelude::*;
+use smallvec::SmallVec;
+use world::{EPOCH, KEYS, Status, World, dependencies, key};
+
+/// One step. Numbers pick among what there is, so that a shortened list of steps still means something.
+#[derive(Clone, Debug)]
+enum Op {
+    JoinClient { environment: u8 },
+    LeaveClient(u8),
+    JoinWorker { environment: u8, threads: u8, gpus: u8 },
+    LeaveWorker { worker: u8, intended: bool },
+    Submit { client: u8, targets: Vec<u8>, bare: bool, chunks: u8 },
+    Unfinished { client: u8, targets: Vec<u8> },
+    Conflict { client: u8, number: u8 },
+    Release { client: u8, pick: u8 },
+    Cancel { client: u8, pick: u8, force: bool },
+    Retry { client: u8, pick: u8 },
+    Detach { client: u8, pick: u8 },
+    ClientMissing { client: u8, pick: u8, holder: u8 },
+    Start { worker: u8, pick: u8 },
+    Finish { worker: u8, pick: u8, nbytes: u16 },
+    FinishGhost { worker: u8, pick: u8 },
+    Fail { worker: u8, pick: u8 },
+    Return { worker: u8, pick: u8 },
+    Fetch { worker: u8, pick: u8 },
+    OfferAnything { worker: u8, number: u8 },
+    Drop { worker: u8, pick: u8 },
+    WorkerMissing { worker: u8, pick: u8, holder: u8 },
+    Pause { worker: u8, paused: bool },
+    Wait { seconds: u16 },
+    Repeat,
+    Replay(u16),
+    OtherEpoch(u16),
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let targets = || prop::collection::vec(0..KEYS as u8, 1..5);
+    let one = prop_oneof![
+        2 => (0..2u8).prop_map(|environment| Op::JoinClient { environment }),
+        1 => any::<u8>().prop_map(Op::LeaveClient),
+        3 => (0..2u8, 1..4u8, 0..3u8).prop_map(|(environment, threads, gpus)| Op::JoinWorker { environment, threads, gpus }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(worker, intended)| Op::LeaveWorker { worker, intended }),
+        8 => (any::<u8>(), targets(), prop::bool::weighted(0.2), 1..4u8)
+            .prop_map(|(client, targets, bare, chunks)| Op::Submit { client, targets, bare, chunks }),
+        1 => (any::<u8>(), targets()).prop_map(|(client, targets)| Op::Unfinished { client, targets }),
+        1 => (any::<u8>(), 0..KEYS as u8).prop_map(|(client, number)| Op::Conflict { client, number }),
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(client, pick)| Op::Release { client, pick }),
+        2 => (any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(client, pick, force)| Op::Cancel { client, pick, force }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(client, pick)| Op::Retry { client, pick }),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(client, pick)| Op::Detach { client, pick }),
+        2 => (any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(client, pick, holder)| Op::ClientMissing { client, pick, holder }),
+        6 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Start { worker, pick }),
+        14 => (any::<u8>(), any::<u8>(), any::<u16>())
+            .prop_map(|(worker, pick, nbytes)| Op::Finish { worker, pick, nbytes }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::FinishGhost { worker, pick }),
+        3 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Fail { worker, pick }),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Return { worker, pick }),
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Fetch { worker, pick }),
+        1 => (any::<u8>(), 0..KEYS as u8).prop_map(|(worker, number)| Op::OfferAnything { worker, number }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Drop { worker, pick }),
+        3 => (any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(worker, pick, holder)| Op::WorkerMissing { worker, pick, holder }),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(worker, paused)| Op::Pause { worker, paused }),
+        1 => (1..400u16).prop_map(|seconds| Op::Wait { seconds }),
+        2 => Just(Op::Repeat),
+        2 => any::<u16>().prop_map(Op::Replay),
+        1 => any::<u16>().prop_map(Op::OtherEpoch),
+    ];
+    prop::collection::vec(one, 1..120)
+}
+
+fn pick<T: Copy>(from: impl IntoIterator<Item = T>, number: u8) -> Option<T> {
+    let all: Vec<T> = from.into_iter().collect();
+    (!all.is_empty()).then(|| all[usize::from(number) % all.len()])
+}
+
+impl World {
+    fn client(&self, number: u8) -> Option<ClientId> {
+        pick(self.clients.keys().copied(), number)
+    }
+
+    fn worker(&self, number: u8) -> Option<WorkerId> {
+        pick(self.workers.keys().copied(), number)
+    }
+
+    fn apply(&mut self, op: &Op) {
+        // What can't be picked is not there: the step does nothing.
+        let _ =
+            self.peers_op(op).or_else(|| self.client_op(op)).or_else(|| self.worker_op(op)).or_else(|| self.odd_op(op));
+    }
+
+    fn peers_op(&mut self, op: &Op) -> Option<()> {
+        match *op {
+            Op::JoinClient { environment } => drop(self.join_client(environment.into())),
+            Op::LeaveClient(number) => self.leave_client(self.client(number)?),
+            Op::JoinWorker { environment, threads, gpus } => {
+                self.join_worker(environment.into(), threads.into(), gpus.into());
+            }
+            Op::LeaveWorker { worker, intended } => self.leave_worker(self.worker(worker)?, intended),
+            Op::Wait { seconds } => {
+                self.now = self.now + Duration::from_secs(seconds.into());
+                self.event(Event::Tick);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn client_op(&mut self, op: &Op) -> Option<()> {
+        match op {
+            Op::Submit { client, targets, bare, chunks } => {
+                let client = self.client(*client)?;
+                let (numbers, wanted) = graph(targets, *bare);
+                self.submit(client, &numbers, &wanted, usize::from(*chunks));
+            }
+            Op::Unfinished { client, targets } => {
+                let client = self.client(*client)?;
+                let (numbers, _) = graph(targets, false);
+                let environment = self.clients[&client].environment;
+                let tasks = numbers.iter().map(|&number| world::task(environment, number)).collect();
+                let submission = brisk_core::id::RequestId(1 << 40 | u64::from(targets[0]));
+                let wants = Vec::new();
+                self.say(client, ClientToScheduler::Submit { submission, chunk: 0, last: false, tasks, wants });
+            }
+            Op::Conflict { client, number } => {
+                let client = self.client(*client)?;
+                let environment = self.clients[&client].environment;
+                let mut task = world::task(environment, (*number).into());
+                task.function = world::function((u64::from(*number) + 1) % 3).id;
+                task.dependencies = SmallVec::new();
+                let submission = brisk_core::id::RequestId(1 << 41 | self.history.len() as u64);
+                let (tasks, wants) = (vec![task], Vec::new());
+                self.say(client, ClientToScheduler::Submit { submission, chunk: 0, last: true, tasks, wants });
+            }
+            Op::Release { client, pick: number } => {
+                let client = self.client(*client)?;
+                let wants = &mut self.clients.get_mut(&client)?.wants;
+                let key = pick(wants.keys().copied(), *number)?;
+                let (want, _) = wants.remove(&key)?;
+                self.say(client, ClientToScheduler::Release(vec![(key, want)]));
+            }
+            Op::Cancel { client, pick: number, force } => {
+                let client = self.client(*client)?;
+                let wants = &self.clients[&client].wants;
+                let (key, want) = pick(wants.iter().map(|(key, (want, _))| (*key, *want)), *number)?;
+                self.say(client, ClientToScheduler::Cancel { keys: vec![(key, want)], force: *force });
+            }
+            Op::Retry { client, pick: number } => {
+                let client = self.client(*client)?;
+                let wants = &mut self.clients.get_mut(&client)?.wants;
+                let erred = wants.iter().filter(|(_, (_, status))| *status == Status::Erred);
+                let key = pick(erred.map(|(key, _)| *key), *number)?;
+                let (want, status) = wants.get_mut(&key)?;
+                *status = Status::Pending;
+                let message = ClientToScheduler::Retry(vec![(key, *want)]);
+                self.say(client, message);
+            }
+            Op::Detach { client, pick: number } => {
+                let client = self.client(*client)?;
+                let key = pick(self.clients[&client].wants.keys().copied(), *number)?;
+                self.say(client, ClientToScheduler::Detach(vec![key]));
+            }
+            Op::ClientMissing { client, pick: number, holder } => {
+                let client = self.client(*client)?;
+                let wants = &self.clients[&client].wants;
+                let (key, want) = pick(wants.iter().map(|(key, (want, _))| (*key, *want)), *number)?;
+                let holders = self.worker(*holder).into_iter().collect();
+                self.say(client, ClientToScheduler::Missing { key, want, holders });
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn worker_op(&mut self, op: &Op) -> Option<()> {
+        match *op {
+            Op::Start { worker, pick: number } => {
+                let worker = self.worker(worker)?;
+                let state = self.workers.get_mut(&worker)?;
+                let idle = state.runs.iter().filter(|run| !state.started.contains(&run.run));
+                let (key, run) = pick(idle.map(|run| (run.task.key, run.run)), number)?;
+                state.started.insert(run);
+                self.report(worker, WorkerToScheduler::Started { key, run });
+            }
+            Op::Finish { worker, pick: number, nbytes } => {
+                let worker = self.worker(worker)?;
+                let index = pick(0..self.workers[&worker].runs.len(), number)?;
+                self.finish(worker, index, nbytes.into());
+            }
+            Op::FinishGhost { worker, pick: number } => {
+                let worker = self.worker(worker)?;
+                let (key, run) = pick(self.workers[&worker].ghosts.iter().copied(), number)?;
+                let took = Duration::from_secs(1);
+                self.report(worker, WorkerToScheduler::Finished { key, run, nbytes: 1, took, value: None });
+            }
+            Op::Fail { worker, pick: number } => {
+                let worker = self.worker(worker)?;
+                let index = pick(0..self.workers[&worker].runs.len(), number)?;
+                self.fail(worker, index);
+            }
+            Op::Return { worker, pick: number } => {
+                let worker = self.worker(worker)?;
+                let index = pick(0..self.workers[&worker].runs.len(), number)?;
+                let run = self.workers.get_mut(&worker)?.runs.remove(index);
+                let message = WorkerToScheduler::Returned { key: run.task.key, run: run.run, reason: "test".into() };
+                self.report(worker, message);
+            }
+            Op::Fetch { worker, pick: number } => {
+                let worker = self.worker(worker)?;
+                let needed = self.workers[&worker].runs.iter().flat_map(|run| &run.dependencies);
+                let (key, nbytes) = pick(needed.map(|d| (d.key, d.nbytes)), number)?;
+                let there = self.workers.values().any(|other| other.held.get(&key) == Some(&nbytes));
+                if there && !self.workers[&worker].held.contains_key(&key) {
+                    self.workers.get_mut(&worker)?.held.insert(key, nbytes);
+                    self.report(worker, WorkerToScheduler::Added(vec![(key, nbytes)]));
+                }
+            }
+            Op::OfferAnything { worker, number } => {
+                let worker = self.worker(worker)?;
+                let key = key(self.workers[&worker].environment, number.into());
+                if !self.workers[&worker].held.contains_key(&key) {
+                    self.workers.get_mut(&worker)?.held.insert(key, 3);
+                    self.report(worker, WorkerToScheduler::Added(vec![(key, 3)]));
+                }
+            }
+            Op::Drop { worker, pick: number } => {
+                let worker = self.worker(worker)?;
+                let held = &mut self.workers.get_mut(&worker)?.held;
+                let key = pick(held.keys().copied(), number)?;
+                held.remove(&key);
+                self.report(worker, WorkerToScheduler::Dropped(vec![key]));
+            }
+            Op::WorkerMissing { worker, pick: number, holder } => {
+                let worker = self.worker(worker)?;
+                let needed = self.workers[&worker].runs.iter().flat_map(|run| &run.dependencies);
+                let key = pick(needed.map(|d| d.key), number)?;
+                self.workers.get_mut(&worker)?.held.remove(&key);
+                let holders = self.worker(holder).into_iter().collect();
+                self.report(worker, WorkerToScheduler::Missing { key, holders });
+            }
+            Op::Pause { worker, paused } => self.report(self.worker(worker)?, WorkerToScheduler::Paused(paused)),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What the transport or a hostile peer might do.
+    fn odd_op(&mut self, op: &Op) -> Option<()> {
+        match *op {
+            Op::Repeat => self.repeat()?,
+            Op::Replay(number) => {
+                let fenced = self.history.iter().filter(|event| is_fenced(event));
+                let fenced: Vec<_> = fenced.cloned().collect();
+                let event = fenced.get(usize::from(number) % fenced.len().max(1))?.clone();
+                self.handle(event);
+            }
+            Op::OtherEpoch(number) => {
+                let event = self.history.get(usize::from(number) % self.history.len().max(1))?.clone();
+                let before = self.machine.describe();
+                let stale = match event {
+                    Event::FromClient { client, message, .. } => {
+                        Event::FromClient { client, epoch: brisk_core::id::Epoch(6), message }
+                    }
+                    Event::FromWorker { worker, message, .. } => {
+                        Event::FromWorker { worker, epoch: brisk_core::id::Epoch(6), message }
+                    }
+                    _ => return None,
+                };
+                self.handle(stale);
+                assert_eq!(self.machine.describe(), before, "I27: a message of another epoch changed something");
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// I28: a message that comes twice acts once. Of those that say "do it again" (wait, detach, retry) and of ends of
+    /// sessions this holds too; of time it does not need to.
+    fn repeat(&mut self) -> Option<()> {
+        let event = self.history.last()?.clone();
+        let before = self.machine.describe();
+        self.handle(event.clone());
+        let after = self.machine.describe();
+        assert!(before == after, "I28: twice is not once: {event:?}\n{}", difference(&before, &after));
+        Some(())
+    }
+
+    /// Every want is fulfilled or has failed once there are workers for everything; and nothing remains of anything once
+    /// all have gone.
+    fn heal_and_empty(mut self) {
+        for worker in self.workers.keys().copied().collect::<Vec<_>>() {
+            self.report(worker, WorkerToScheduler::Paused(false));
+        }
+        // Two of each build: one has an odd number and is called so.
+        for environment in [0, 0, 1, 1] {
+            self.join_worker(environment, 2, 4);
+        }
+        self.say_goodbye_to_open_submissions();
+        assert!(self.finish_everything(), "the work does not end");
+        for client in self.clients.values() {
+            for (key, (_, status)) in &client.wants {
+                assert_ne!(*status, Status::Pending, "I47: {key} never settles\n{}", self.machine.describe());
+            }
+        }
+        for client in self.clients.keys().copied().collect::<Vec<_>>() {
+            let wants = std::mem::take(&mut self.clients.get_mut(&client).unwrap().wants);
+            let keys = wants.into_iter().map(|(key, (want, _))| (key, want)).collect();
+            self.say(client, ClientToScheduler::Release(keys));
+            self.say(client, ClientToScheduler::Goodbye);
+        }
+        assert!(self.finish_everything());
+        assert_eq!(self.machine.snapshot().total(), 0, "I50: tasks remain\n{}", self.machine.describe());
+        for (id, worker) in &self.workers {
+            assert!(worker.held.is_empty(), "I50: {id} still holds {:?}", worker.held);
+        }
+        for worker in self.workers.keys().copied().collect::<Vec<_>>() {
+            self.leave_worker(worker, true);
+        }
+        assert_eq!(self.machine.next_deadline(), None, "a timer remains");
+    }
+
+    /// Clients with a submission that they never ended leave: it would keep its tasks.
+    fn say_goodbye_to_open_submissions(&mut self) {
+        for client in self.clients.keys().copied().collect::<Vec<_>>() {
+            if self.machine.describe().contains("refused: false") {
+                self.leave_client(client);
+            }
+        }
+    }
+}
+
+/// Messages that carry what fences them off: a run, a want, a chunk's number.
+fn is_fenced(event: &Event) -> bool {
+    match event {
+        Event::FromWorker { message, .. } => matches!(
+            message,
+            WorkerToScheduler::Started { .. }
+                | WorkerToScheduler::Finished { .. }
+                | WorkerToScheduler::Failed { .. }
+                | WorkerToScheduler::Returned { .. }
+        ),
+        Event::FromClient { message, .. } => {
+            matches!(message, ClientToScheduler::Submit { .. } | ClientToScheduler::Release(_))
+        }
+        Event::ClientLeft { .. } | Event::WorkerLeft { .. } => true,
+        _ => false,
+    }
+}
+
+/// The tasks below `targets`, dependencies first, and the targets. `bare`: only the targets, whose dependencies may be
+/// unknown.
+fn graph(targets: &[u8], bare: bool) -> (Vec<u64>, Vec<u64>) {
+    let mut wanted: Vec<u64> = targets.iter().map(|&number| number.into()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut numbers = std::collections::BTreeSet::new();
+    let mut stack = wanted.clone();
+    while let Some(number) = stack.pop() {
+        if numbers.insert(number) && !bare {
+            stack.extend(dependencies(number));
+        }
+    }
+    (numbers.into_iter().collect(), wanted)
+}
+
+fn difference(before: &str, after: &str) -> String {
+    let mut lines = before.lines().zip(after.lines()).filter(|(a, b)| a != b).take(10);
+    lines.by_ref().map(|(a, b)| format!("- {a}\n+ {b}\n")).collect()
+}
+
+proptest! {
+    #[test]
+    fn invariants_hold_and_everything_ends(ops in ops()) {
+        let mut world = World::new();
+        for op in &ops {
+            world.apply(op);
+        }
+        world.heal_and_empty();
+    }
+
+    #[test]
+    fn the_same_events_give_the_same_actions(ops in ops()) {
+        let mut world = World::new();
+        for op in ops.iter().filter(|op| !matches!(op, Op::Repeat | Op::Replay(_) | Op::OtherEpoch(_))) {
+            world.apply(op);
+        }
+        let mut log = Vec::new();
+        let mut machine = Scheduler::new(Config::default(), EPOCH);
+        let mut now = brisk_core::time::Moment::ORIGIN;
+        let mut later = ops.iter().filter_map(|op| if let Op::Wait { seconds } = op { Some(*seconds) } else { None });
+        for event in &world.history {
+            if matches!(event, Event::Tick) {
+                now = now + Duration::from_secs(later.next().unwrap_or(0).into());
+            }
+            now = now + Duration::from_micros(10);
+            machine.handle(now, event.clone());
+            log.extend(std::iter::from_fn(|| machine.poll_action()).map(|action| format!("{action:?}")));
+        }
+        prop_assert_eq!(log, world.log);
+    }
+}
