@@ -25,6 +25,7 @@ list! {
     a_receiver_that_is_full_holds_up_no_other
     an_inbox_may_send_and_close_while_it_is_delivered_to
     what_was_sent_before_a_close_arrives
+    a_batch_that_races_a_close_arrives_or_is_given_back
     a_close_is_heard_once_on_both_sides
     both_sides_may_close_at_once
     a_close_ends_every_wait_for_room

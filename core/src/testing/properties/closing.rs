@@ -1,6 +1,13 @@
 //! Ends: once, for both, after everything else.
 
-use std::{thread, time::Instant};
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::super::{
     executor::{DEADLINE, block_on, block_on_for},
@@ -37,6 +44,36 @@ pub fn what_was_sent_before_a_close_arrives(harness: &dyn Harness) {
             assert_eq!(numbers.len() as u64, BATCHES, "all arrive, and then: {reason}");
             assert!(matches!(received.last(), Some(Received::Closed(..))), "the end comes last");
         }
+    }
+}
+
+/// A batch that was taken arrives, even if it was sent while another thread closed: it is taken or it is not.
+pub fn a_batch_that_races_a_close_arrives_or_is_given_back(harness: &dyn Harness) {
+    const SENDERS: u64 = 3;
+    for pair in [Pair::control(harness), Pair::data(harness), Pair::control(harness), Pair::data(harness)] {
+        let (taken, started) = (AtomicU64::new(0), Barrier::new(SENDERS as usize + 1));
+        thread::scope(|scope| {
+            for _ in 0..SENDERS {
+                scope.spawn(|| {
+                    started.wait();
+                    loop {
+                        match pair.caller.try_send(value_batch(0, Payload::from_bytes(vec![0; 10]))) {
+                            Ok(()) => {
+                                taken.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Err(TrySendError::Full(_)) => block_on(pair.caller.ready()),
+                            Err(TrySendError::Closed(_)) => return,
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                });
+            }
+            started.wait();
+            pair.callee_inbox.wait_for_batches(100);
+            pair.caller.close(CloseReason::Local);
+        });
+        pair.callee_inbox.wait_for_end(Pair::CALLEE);
+        assert_eq!(pair.callee_inbox.batches().len() as u64, taken.into_inner());
     }
 }
 
@@ -87,7 +124,7 @@ pub fn a_close_ends_every_wait_for_room(harness: &dyn Harness) {
         let pair = Pair::with(harness, &client_hello(), RecordingInbox::new(), RecordingInbox::holding());
         let payload = Payload::from_bytes(vec![0; 1 << 20]);
         let mut number = 0;
-        let full = |comm: &dyn Comm| block_on_for(std::time::Duration::from_millis(100), comm.ready()).is_none();
+        let full = |comm: &dyn Comm| block_on_for(Duration::from_millis(100), comm.ready()).is_none();
         loop {
             match pair.caller.try_send(numbered_with(number, payload.clone())) {
                 Ok(()) => number += 1,
