@@ -28,6 +28,7 @@ pub struct Summary {
 }
 
 /// The departures of one carrier from one airport.
+/// A carrier's flights from an airport.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Departures {
     flights: u64,
