@@ -1,0 +1,114 @@
+//! `cargo xtask sim`: runs seeds until one fails, or enough have passed.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use brisk_sim::{
+    failure::FailureKind,
+    faults::Options,
+    simulation::{Failed, Report, Simulation},
+    trace::Lines,
+};
+
+const HELP: &str = "\
+cargo xtask sim [--seeds N] [--from S] [--minutes M]   runs N seeds from S on, or as many as fit into M minutes
+cargo xtask sim --seed S [--quiet]                     runs one seed and prints everything that happens
+
+exit codes: 0 all passed, 1 wrong arguments, 2 something happened that must not, 3 something did not happen that must";
+
+/// What to run.
+struct Arguments {
+    seeds: Option<u64>,
+    from: u64,
+    minutes: Option<u64>,
+    seed: Option<u64>,
+    quiet: bool,
+}
+
+fn main() -> ExitCode {
+    match arguments(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => match arguments.seed {
+            Some(seed) => one(seed, arguments.quiet),
+            None => many(&arguments),
+        },
+        Ok(None) => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Err(wrong) => {
+            eprintln!("{wrong}\n\n{HELP}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// `None`: help is wanted.
+fn arguments(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
+    let mut arguments = Arguments { seeds: None, from: 0, minutes: None, seed: None, quiet: false };
+    while let Some(name) = given.next() {
+        let mut number = || {
+            let value = given.next().ok_or_else(|| format!("{name} needs a number"))?;
+            value.parse().map_err(|_| format!("{name} needs a number, not `{value}`"))
+        };
+        match name.as_str() {
+            "--seeds" => arguments.seeds = Some(number()?),
+            "--from" => arguments.from = number()?,
+            "--minutes" => arguments.minutes = Some(number()?),
+            "--seed" => arguments.seed = Some(number()?),
+            "--quiet" => arguments.quiet = true,
+            "--help" | "-h" => return Ok(None),
+            other => return Err(format!("`{other}` means nothing here")),
+        }
+    }
+    Ok(Some(arguments))
+}
+
+fn one(seed: u64, quiet: bool) -> ExitCode {
+    let options = Options::draw(seed);
+    println!("{options}");
+    let lines = if quiet { Lines::Kept } else { Lines::Printed };
+    match Simulation::new(options).with_lines(lines).run() {
+        Ok(report) => {
+            println!("{report:?}");
+            ExitCode::SUCCESS
+        }
+        Err(failed) => {
+            println!("{}", failed.tail.join("\n"));
+            tell(&failed)
+        }
+    }
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let start = Instant::now();
+    let limit = arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes));
+    let count = arguments.seeds.unwrap_or(if limit.is_some() { u64::MAX } else { 1_000 });
+    let mut told = start;
+    let (mut events, mut executions) = (0, 0);
+    for done in 0..count {
+        if limit.is_some_and(|limit| start.elapsed() > limit) {
+            break;
+        }
+        match Simulation::new(Options::draw(arguments.from.wrapping_add(done))).run() {
+            Ok(Report { events: e, executions: x, .. }) => (events, executions) = (events + e, executions + x),
+            Err(failed) => return tell(&failed),
+        }
+        if told.elapsed() > Duration::from_secs(2) || done + 1 == count {
+            told = Instant::now();
+            let rate = (done + 1) as f64 / start.elapsed().as_secs_f64();
+            println!("{} seeds, {events} events, {executions} runs: {rate:.0} seeds a second", done + 1);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn tell(failed: &Failed) -> ExitCode {
+    println!("\nseed {} failed: {}", failed.seed, failed.failure);
+    println!("reproduce with: cargo xtask sim --seed {}", failed.seed);
+    match failed.failure.kind {
+        FailureKind::Safety => ExitCode::from(2),
+        FailureKind::Liveness => ExitCode::from(3),
+    }
+}

@@ -1,0 +1,318 @@
+//! A client, reduced to its protocol: what it wants, what it has said, and what it was told.
+//!
+//! It behaves as `brisk-client` does: a submission leaves out what the scheduler knows because of this client's own wants;
+//! a cancelled handle settles at once; holders are asked one after the other, and the scheduler when none is left. What is
+//! to be sent is gathered in [`Client::outbox`] and [`Client::asks`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use brisk_core::{
+    error::{ErrorKind, TaskError},
+    id::{ClientId, RequestId, WantId, WorkerId},
+    message::{ClientToScheduler, FetchOutcome, KeyNews},
+};
+use smallvec::SmallVec;
+
+use crate::{
+    oracle,
+    workload::{self, TaskIndex, Workload},
+};
+
+/// One client.
+#[derive(Debug)]
+pub struct Client {
+    /// Its session.
+    pub id: ClientId,
+    /// Messages for the scheduler, in order.
+    pub outbox: VecDeque<ClientToScheduler>,
+    /// Values to ask of workers.
+    pub asks: Vec<(WorkerId, TaskIndex)>,
+    /// All and only the keys that it wants, cancelled ones included until they are dropped.
+    handles: BTreeMap<TaskIndex, Handle>,
+    /// Requests that are not answered.
+    requests: BTreeSet<RequestId>,
+    introduced: bool,
+    last_want: u64,
+    last_request: u64,
+}
+
+/// One wanted key.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// The want.
+    pub want: WantId,
+    /// The submission that named it.
+    pub submission: RequestId,
+    /// Whether the value is brought here as soon as there is one.
+    pub gathers: bool,
+    /// How far it is.
+    pub state: State,
+}
+
+/// How far a handle is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Nothing is known yet, or the value was lost.
+    Pending,
+    /// The value is elsewhere.
+    Finished {
+        /// Who has it.
+        holders: SmallVec<[WorkerId; 1]>,
+        /// Who was asked in vain.
+        tried: SmallVec<[WorkerId; 1]>,
+        /// Whether somebody is being asked.
+        asking: bool,
+    },
+    /// The value is here.
+    Here(u64),
+    /// It failed.
+    Erred(TaskError),
+    /// It was cancelled.
+    Cancelled,
+}
+
+impl State {
+    /// Whether it will not change by itself.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, State::Here(_) | State::Erred(_) | State::Cancelled)
+    }
+}
+
+impl Client {
+    /// A client that wants nothing.
+    pub fn new(id: ClientId) -> Self {
+        Client {
+            id,
+            outbox: VecDeque::new(),
+            asks: Vec::new(),
+            handles: BTreeMap::new(),
+            requests: BTreeSet::new(),
+            introduced: false,
+            last_want: 0,
+            last_request: 0,
+        }
+    }
+
+    /// All handles, by task.
+    pub fn handles(&self) -> impl Iterator<Item = (TaskIndex, &Handle)> {
+        self.handles.iter().map(|(task, handle)| (*task, handle))
+    }
+
+    /// The handle of a task, if it is wanted.
+    pub fn handle(&self, task: TaskIndex) -> Option<&Handle> {
+        self.handles.get(&task)
+    }
+
+    /// Whether some request is not answered.
+    pub fn is_waiting_for_answers(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Wants these tasks: submits what they need, in chunks of at most so many tasks. Returns the submission.
+    pub fn submit(&mut self, workload: &Workload, roots: &[TaskIndex], chunk: usize, gathers: bool) -> RequestId {
+        let tasks = workload.needed_for(roots, |task| self.knows(task));
+        let submission = self.request();
+        let mut wants = Vec::new();
+        for root in roots {
+            if !self.knows(*root) {
+                self.last_want += 1;
+                let want = WantId(self.last_want);
+                self.handles.insert(*root, Handle { want, submission, gathers, state: State::Pending });
+                wants.push((*root, want));
+            }
+        }
+        if !std::mem::replace(&mut self.introduced, true) {
+            self.outbox.push_back(ClientToScheduler::Functions(workload::functions()));
+        }
+        if tasks.is_empty() {
+            return submission;
+        }
+        let chunks: Vec<_> = tasks.chunks(chunk.max(1)).collect();
+        let last = chunks.len() - 1;
+        for (i, tasks) in chunks.into_iter().enumerate() {
+            // A want stands in the chunk of its task.
+            let wants = wants.iter().filter(|(task, _)| tasks.binary_search(task).is_ok());
+            self.outbox.push_back(ClientToScheduler::Submit {
+                submission,
+                chunk: i as u32,
+                last: i == last,
+                tasks: tasks.iter().map(|task| workload.submitted(*task)).collect(),
+                wants: wants.map(|(task, want)| (workload.task(*task).key, *want)).collect(),
+            });
+        }
+        submission
+    }
+
+    /// Drops a handle.
+    pub fn release(&mut self, workload: &Workload, task: TaskIndex) {
+        if let Some(handle) = self.handles.remove(&task) {
+            self.outbox.push_back(ClientToScheduler::Release(vec![(workload.task(task).key, handle.want)]));
+        }
+    }
+
+    /// Drops all handles.
+    pub fn release_all(&mut self, workload: &Workload) {
+        let tasks: Vec<_> = self.handles.keys().copied().collect();
+        tasks.into_iter().for_each(|task| self.release(workload, task));
+    }
+
+    /// Cancels a task. Its handle settles at once, unless it has settled.
+    pub fn cancel(&mut self, workload: &Workload, task: TaskIndex, force: bool) {
+        let Some(handle) = self.handles.get_mut(&task) else { return };
+        if !handle.state.is_settled() {
+            handle.state = State::Cancelled;
+            let keys = vec![(workload.task(task).key, handle.want)];
+            self.outbox.push_back(ClientToScheduler::Cancel { keys, force });
+        }
+    }
+
+    /// Tries a failed task again. Whether it had failed.
+    pub fn retry(&mut self, workload: &Workload, task: TaskIndex) -> bool {
+        let Some(handle) = self.handles.get_mut(&task) else { return false };
+        let failed = matches!(handle.state, State::Erred(_));
+        if failed {
+            handle.state = State::Pending;
+            self.outbox.push_back(ClientToScheduler::Retry(vec![(workload.task(task).key, handle.want)]));
+        }
+        failed
+    }
+
+    /// Lets a task run to its end.
+    pub fn detach(&mut self, workload: &Workload, task: TaskIndex) {
+        self.outbox.push_back(ClientToScheduler::Detach(vec![workload.task(task).key]));
+    }
+
+    /// Asks to be answered once everything before was handled.
+    pub fn sync(&mut self) -> RequestId {
+        let request = self.request();
+        self.requests.insert(request);
+        self.outbox.push_back(ClientToScheduler::Sync(request));
+        request
+    }
+
+    /// Asks to be answered once there are so many workers.
+    pub fn wait_for_workers(&mut self, count: u32) -> RequestId {
+        let request = self.request();
+        self.requests.insert(request);
+        self.outbox.push_back(ClientToScheduler::WaitForWorkers { request, count });
+        request
+    }
+
+    /// Says that it ends, and forgets everything.
+    pub fn say_goodbye(&mut self) {
+        self.handles.clear();
+        self.outbox.push_back(ClientToScheduler::Goodbye);
+    }
+
+    /// Brings every value here that is not.
+    pub fn gather_all(&mut self, workload: &Workload) {
+        let tasks: Vec<_> = self.handles.keys().copied().collect();
+        for task in tasks {
+            if let Some(handle) = self.handles.get_mut(&task) {
+                handle.gathers = true;
+            }
+            self.fetch(workload, task);
+        }
+    }
+
+    /// The scheduler answers a request. Whether it was asked.
+    pub fn answered(&mut self, request: RequestId) -> bool {
+        self.requests.remove(&request)
+    }
+
+    /// The scheduler has news of a key. Returns whether it is about the current want.
+    pub fn hear(&mut self, workload: &Workload, task: TaskIndex, want: WantId, news: KeyNews) -> bool {
+        let Some(handle) = self.handles.get_mut(&task).filter(|handle| handle.want == want) else { return false };
+        let open = matches!(handle.state, State::Pending | State::Finished { .. });
+        match news {
+            _ if !open => {}
+            KeyNews::Memory { value: Some(value), .. } => match oracle::decode(&value) {
+                Some(value) => handle.state = State::Here(value),
+                None => handle.state = State::Erred(TaskError::new(ErrorKind::Decode, "no value of this simulation")),
+            },
+            KeyNews::Memory { holders, .. } => {
+                let asking = matches!(handle.state, State::Finished { asking: true, .. });
+                handle.state = State::Finished { holders, tried: SmallVec::new(), asking };
+                if handle.gathers {
+                    self.fetch(workload, task);
+                }
+            }
+            KeyNews::Erred(error) => handle.state = State::Erred(error),
+            KeyNews::Cancelled(_) => handle.state = State::Cancelled,
+            KeyNews::Pending => handle.state = State::Pending,
+            _ => {}
+        }
+        true
+    }
+
+    /// A submission was refused: its handles fail.
+    pub fn refused(&mut self, submission: RequestId, error: &TaskError) {
+        let of_submission = self.handles.values_mut().filter(|handle| handle.submission == submission);
+        for handle in of_submission.filter(|handle| !handle.state.is_settled()) {
+            handle.state = State::Erred(error.clone());
+        }
+    }
+
+    /// A worker answers, or (as `Missing`) can't be asked.
+    pub fn fetched(&mut self, workload: &Workload, worker: WorkerId, task: TaskIndex, outcome: FetchOutcome) {
+        let Some(handle) = self.handles.get_mut(&task) else { return };
+        if handle.state.is_settled() {
+            return;
+        }
+        match outcome {
+            FetchOutcome::Value(payload) => match oracle::decode(&payload) {
+                Some(value) => handle.state = State::Here(value),
+                None => handle.state = State::Erred(TaskError::new(ErrorKind::Decode, "no value of this simulation")),
+            },
+            FetchOutcome::Failed(failure) => {
+                let error = TaskError::from(failure);
+                handle.state = State::Erred(error.with(|report| {
+                    let key = workload.task(task).key;
+                    report.task = Some(brisk_core::task::TaskName::of_call("fetched".into(), key));
+                }));
+            }
+            outcome => {
+                if let State::Finished { holders, tried, asking } = &mut handle.state {
+                    *asking = false;
+                    if !matches!(outcome, FetchOutcome::Busy) {
+                        holders.retain(|holder| *holder != worker);
+                        tried.push(worker);
+                    }
+                    self.fetch(workload, task);
+                }
+            }
+        }
+    }
+
+    /// Asks the next holder, or tells the scheduler that none is left.
+    fn fetch(&mut self, workload: &Workload, task: TaskIndex) {
+        let Some(handle) = self.handles.get_mut(&task) else { return };
+        let State::Finished { holders, tried, asking } = &mut handle.state else { return };
+        if *asking {
+            return;
+        }
+        if let Some(worker) = holders.first() {
+            *asking = true;
+            self.asks.push((*worker, task));
+        } else {
+            let (key, want, holders) = (workload.task(task).key, handle.want, std::mem::take(tried));
+            handle.state = State::Pending;
+            self.outbox.push_back(ClientToScheduler::Missing { key, want, holders });
+        }
+    }
+
+    /// Whether the scheduler knows a task because this client wants it.
+    fn knows(&self, task: TaskIndex) -> bool {
+        let Some(handle) = self.handles.get(&task) else { return false };
+        match &handle.state {
+            State::Cancelled => false,
+            State::Erred(error) => !matches!(error.kind(), ErrorKind::Refused | ErrorKind::KeyConflict),
+            _ => true,
+        }
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.last_request += 1;
+        RequestId(self.last_request)
+    }
+}

@@ -1,0 +1,513 @@
+//! The whole cluster on one thread: the real machines, on a virtual network, in virtual time.
+//!
+//! The cluster does what the shells around the machines do, and nothing more: it hands events in, carries actions out, and
+//! keeps values. Faults come from outside, by the methods of [`Cluster`]; each step is watched by the
+//! [`properties`](crate::properties).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use brisk_core::{
+    hello::WorkerInfo,
+    id::{ClientId, EnvironmentId, Epoch, Incarnation, RunId, WorkerId},
+    options::Quantity,
+    time::Moment,
+};
+use brisk_scheduler::machine as scheduler;
+use brisk_worker::machine as worker;
+
+use crate::{
+    calendar::Calendar,
+    client::Client,
+    failure::Failure,
+    network::{Arrival, Close, Conditions, Delivery, LinkId, Network, Node, Packet},
+    properties::{Judge, invariants},
+    random::Random,
+    tamper::{HandsOff, Tamper},
+    trace::{Lines, Trace},
+    workload::{RESOURCE, TaskIndex, Workload},
+};
+
+mod clients;
+mod data;
+mod schedulers;
+mod workers;
+
+pub use workers::WorkerNode;
+
+/// The one life of the scheduler.
+pub const EPOCH: Epoch = Epoch(7);
+
+/// How a cluster is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The scheduler's.
+    pub scheduler: scheduler::Config,
+    /// The network.
+    pub conditions: Conditions,
+    /// What goes wrong all the time.
+    pub trouble: Trouble,
+    /// Whether what happens is kept or printed.
+    pub lines: Lines,
+    /// Invariants are checked after every event as long as there are at most so many tasks, and more seldom beyond.
+    pub checked_tasks: u64,
+}
+
+/// What goes wrong all the time, in a thousand times each.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble {
+    /// A holder says that it is busy.
+    pub busy: u32,
+    /// A message on a data link vanishes, and nobody notices.
+    pub vanishes: u32,
+    /// A data link breaks when something is sent.
+    pub breaks: u32,
+    /// The scheduler is given a copy of a message that names another life of it.
+    pub strange_epochs: u32,
+    /// What comes after the end of a connection is handed out all the same.
+    pub late: u32,
+    /// A machine is woken though nothing is due.
+    pub early_ticks: u32,
+    /// A run that is to be aborted ends at once.
+    pub aborts: u32,
+}
+
+impl Settings {
+    /// A cluster in which nothing goes wrong.
+    pub fn calm() -> Self {
+        Settings {
+            scheduler: scheduler::Config::default(),
+            conditions: Conditions::calm(),
+            trouble: Trouble::default(),
+            lines: Lines::Kept,
+            checked_tasks: 200,
+        }
+    }
+}
+
+/// A worker that is to join.
+#[derive(Clone, Debug)]
+pub struct WorkerSpec {
+    /// Its name and its host's.
+    pub name: Arc<str>,
+    /// How many tasks it runs at once.
+    pub threads: u32,
+    /// Its limits.
+    pub config: worker::Config,
+    /// How much of the resource it has.
+    pub resource: u64,
+}
+
+impl WorkerSpec {
+    /// A worker without limits.
+    pub fn new(name: &str, threads: u32) -> Self {
+        WorkerSpec { name: name.into(), threads, config: worker::Config::new(threads, 0), resource: 0 }
+    }
+}
+
+/// Scheduler, workers and clients.
+#[derive(Debug)]
+pub struct Cluster {
+    /// What is computed.
+    pub workload: Arc<Workload>,
+    /// How the cluster is.
+    pub settings: Settings,
+    /// What happened.
+    pub trace: Trace,
+    /// Who watches.
+    pub judge: Judge,
+    calendar: Calendar<Happening>,
+    network: Network,
+    random: Random,
+    tamper: Box<dyn Tamper>,
+    scheduler: scheduler::Scheduler,
+    scheduler_tick: Option<Moment>,
+    /// The scheduler's links, by peer.
+    links: BTreeMap<Node, LinkId>,
+    workers: BTreeMap<WorkerId, WorkerNode>,
+    clients: BTreeMap<ClientId, Client>,
+    /// Data links, by who asks and who is asked.
+    data_links: BTreeMap<(Node, WorkerId), LinkId>,
+    /// What clients have asked of workers, and was not answered.
+    asked: BTreeSet<(ClientId, WorkerId, TaskIndex)>,
+    requests: u64,
+    /// What waits for a node that stands still.
+    paused: BTreeMap<Node, VecDeque<Happening>>,
+    last_incarnation: u64,
+    events: u64,
+}
+
+/// Something that is going to happen.
+#[derive(Clone, Debug)]
+enum Happening {
+    Arrives(Delivery),
+    SchedulerTick,
+    WorkerTick(WorkerId),
+    RunEnds { worker: WorkerId, run: RunId },
+    RunDetaches { worker: WorkerId, run: RunId },
+    Resumes(Node),
+}
+
+impl Cluster {
+    /// A scheduler alone.
+    pub fn new(workload: Arc<Workload>, settings: Settings, mut random: Random) -> Self {
+        Cluster {
+            judge: Judge::new(&workload),
+            workload,
+            trace: Trace::new(settings.lines),
+            calendar: Calendar::new(),
+            network: Network::new(settings.conditions.clone(), random.fork()),
+            random,
+            tamper: Box::new(HandsOff),
+            scheduler: scheduler::Scheduler::new(settings.scheduler.clone(), EPOCH),
+            scheduler_tick: None,
+            settings,
+            links: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            data_links: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            requests: 0,
+            paused: BTreeMap::new(),
+            last_incarnation: 0,
+            events: 0,
+        }
+    }
+
+    /// From now on somebody reaches in.
+    pub fn set_tamper(&mut self, tamper: Box<dyn Tamper>) {
+        self.tamper = tamper;
+    }
+
+    /// From now on the network is like this.
+    pub fn set_conditions(&mut self, conditions: Conditions) {
+        self.network.conditions = conditions;
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Moment {
+        self.calendar.now()
+    }
+
+    /// When the next thing happens, if anything does.
+    pub fn next(&self) -> Option<Moment> {
+        self.calendar.next()
+    }
+
+    /// Lets time pass in which nothing happens.
+    pub fn wait_until(&mut self, at: Moment) {
+        self.calendar.wait_until(at);
+    }
+
+    /// How many events the machines were given.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// What the scheduler looks like.
+    pub fn snapshot(&self) -> scheduler::Snapshot {
+        self.scheduler.snapshot()
+    }
+
+    /// The workers.
+    pub fn workers(&self) -> impl Iterator<Item = (WorkerId, &worker::Worker)> {
+        self.workers.iter().map(|(id, node)| (*id, &node.machine))
+    }
+
+    /// A worker with its executor and store, if it is there.
+    pub fn worker(&self, id: WorkerId) -> Option<&WorkerNode> {
+        self.workers.get(&id)
+    }
+
+    /// The clients.
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.values()
+    }
+
+    /// A client, if it is there.
+    pub fn client(&self, id: ClientId) -> Option<&Client> {
+        self.clients.get(&id)
+    }
+
+    /// Lets a client do something, and sends what it has to say.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn with_client(&mut self, id: ClientId, act: impl FnOnce(&mut Client, &Workload)) -> Result<(), Failure> {
+        if let Some(client) = self.clients.get_mut(&id) {
+            act(client, &self.workload);
+        }
+        self.pump_client(id)
+    }
+
+    /// A worker joins.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn join_worker(&mut self, spec: &WorkerSpec) -> Result<WorkerId, Failure> {
+        let id = WorkerId(self.next_incarnation());
+        let node = Node::Worker(id);
+        let link = self.network.open(Node::Scheduler, node, true);
+        self.links.insert(node, link);
+        self.workers.insert(id, WorkerNode::new(spec, id));
+        let address = format!("sim://{}-{}", spec.name, id.0.0);
+        let info = WorkerInfo {
+            address: address.parse().expect("names of simulated workers are short"),
+            host: spec.name.clone(),
+            threads: spec.threads,
+            memory_limit: spec.config.memory_limit,
+            resources: vec![(RESOURCE.into(), Quantity(spec.resource))],
+        };
+        let (name, environment) = (spec.name.clone(), EnvironmentId::IN_PROCESS);
+        self.tell_scheduler(scheduler::Event::WorkerJoined { worker: id, name, environment, info })?;
+        Ok(id)
+    }
+
+    /// A client joins.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn join_client(&mut self) -> Result<ClientId, Failure> {
+        let id = ClientId(self.next_incarnation());
+        let node = Node::Client(id);
+        let link = self.network.open(Node::Scheduler, node, true);
+        self.links.insert(node, link);
+        self.clients.insert(id, Client::new(id));
+        let (name, environment) = (format!("client-{}", id.0.0).into(), EnvironmentId::IN_PROCESS);
+        self.tell_scheduler(scheduler::Event::ClientJoined { client: id, name, environment, program: None })?;
+        Ok(id)
+    }
+
+    /// A node is gone without a word. `intended`: whoever watches it says so.
+    pub fn kill(&mut self, node: Node, reason: &str, intended: bool) {
+        self.trace.note(self.calendar.now(), format_args!("kill {node:?}: {reason}"));
+        let close = Close { reason: reason.into(), intended };
+        for link in self.network.links_of(node) {
+            let notice = self.network.die(self.calendar.now(), link, node, close.clone());
+            self.post(notice);
+        }
+        self.forget(node);
+    }
+
+    /// A client leaves: it says goodbye, and closes once that was sent.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn part(&mut self, client: ClientId) -> Result<(), Failure> {
+        self.with_client(client, |client, _| client.say_goodbye())?;
+        let node = Node::Client(client);
+        let close = Close { reason: "closed".into(), intended: true };
+        for link in self.network.links_of(node) {
+            let notice = self.network.close(self.calendar.now(), link, node, close.clone());
+            self.post(notice);
+        }
+        self.forget(node);
+        Ok(())
+    }
+
+    /// A worker is told to stop, by its own process.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn shut_down(&mut self, worker: WorkerId) -> Result<(), Failure> {
+        self.tell_worker(worker, worker::Event::Shutdown { reason: "asked to".into() }, &[])
+    }
+
+    /// The link between a node and the scheduler is cut; both live on, and notice at different times.
+    pub fn cut(&mut self, node: Node) {
+        let close = Close { reason: "the connection was cut".into(), intended: false };
+        let Some(link) = self.links.get(&node).copied() else { return };
+        for notice in self.network.cut(self.calendar.now(), link, &close) {
+            self.post(Some(notice));
+        }
+    }
+
+    /// Some data link breaks.
+    pub fn break_data_link(&mut self) {
+        let links = self.network.open_links(true);
+        let Some(link) = self.random.pick(&links).copied() else { return };
+        self.cut_link(link);
+    }
+
+    /// Some link is slow for a while.
+    pub fn clog(&mut self, data: bool, span: Duration) {
+        let links = self.network.open_links(data);
+        let until = self.calendar.now() + span;
+        if let Some(link) = self.random.pick(&links) {
+            self.network.clog(*link, until);
+        }
+    }
+
+    /// A node stands still for a while, as a stopped process does.
+    pub fn pause(&mut self, node: Node, span: Duration) {
+        if !self.paused.contains_key(&node) {
+            self.paused.insert(node, VecDeque::new());
+            self.calendar.enter_after(span, Happening::Resumes(node));
+        }
+    }
+
+    /// The next thing happens. Whether there was one.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn step(&mut self) -> Result<bool, Failure> {
+        let Some(happening) = self.calendar.take() else { return Ok(false) };
+        let now = self.calendar.now();
+        self.happen(happening).map_err(|failure| failure.at(now))?;
+        Ok(true)
+    }
+
+    fn happen(&mut self, happening: Happening) -> Result<(), Failure> {
+        if let Some(node) = happening.concerns()
+            && let Some(waiting) = self.paused.get_mut(&node)
+        {
+            waiting.push_back(happening);
+            return Ok(());
+        }
+        match happening {
+            Happening::Arrives(delivery) => self.arrives(delivery),
+            Happening::SchedulerTick => {
+                self.scheduler_tick = None;
+                self.tell_scheduler(scheduler::Event::Tick)
+            }
+            Happening::WorkerTick(worker) => {
+                if let Some(node) = self.workers.get_mut(&worker) {
+                    node.tick = None;
+                }
+                self.tell_worker(worker, worker::Event::Tick, &[])
+            }
+            Happening::RunEnds { worker, run } => self.run_ends(worker, run),
+            Happening::RunDetaches { worker, run } => self.run_detaches(worker, run),
+            Happening::Resumes(node) => {
+                for happening in self.paused.remove(&node).unwrap_or_default() {
+                    self.happen(happening)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn arrives(&mut self, delivery: Delivery) -> Result<(), Failure> {
+        match self.network.arrive(self.calendar.now(), &delivery) {
+            Arrival::Delivered => {}
+            // Transports do not hand out what comes after the end. The scheduler is to know by itself all the same.
+            Arrival::Late
+                if delivery.to == Node::Scheduler
+                    && self.random.chance(self.settings.trouble.late)
+                    && !self.links.values().any(|link| *link == delivery.link) => {}
+            Arrival::Late | Arrival::Lost => return Ok(()),
+        }
+        let Delivery { link, from, to, packet } = delivery;
+        match (to, packet) {
+            (Node::Scheduler, packet) => self.scheduler_hears(from, packet),
+            (Node::Worker(worker), Packet::ToWorker(message)) => {
+                self.tell_worker(worker, worker::Event::FromScheduler { epoch: EPOCH, message }, &[])
+            }
+            (Node::Worker(worker), Packet::Closed(_)) if from == Node::Scheduler => {
+                // A worker without its scheduler abandons everything and comes back as another.
+                self.leave(worker, "the scheduler is gone");
+                Ok(())
+            }
+            (Node::Client(client), Packet::ToClient(message)) => self.client_hears(client, message),
+            (Node::Client(client), Packet::Closed(_)) if from == Node::Scheduler => {
+                self.leave_client(client);
+                Ok(())
+            }
+            (to, Packet::Data(message)) => self.data_arrives(link, from, to, message),
+            (to, Packet::Closed(_)) => self.data_link_ended(link, from, to),
+            (to, packet) => Err(Failure::safety("network", format!("{to:?} is given {packet:?}"))),
+        }
+    }
+
+    /// Puts something that was sent into the calendar.
+    fn post(&mut self, delivery: Option<(Moment, Delivery)>) {
+        if let Some((at, delivery)) = delivery {
+            self.calendar.enter(at, Happening::Arrives(delivery));
+        }
+    }
+
+    fn send(&mut self, link: LinkId, from: Node, packet: Packet) {
+        let sent = self.network.send(self.calendar.now(), link, from, packet);
+        self.post(sent);
+    }
+
+    fn cut_link(&mut self, link: LinkId) {
+        let close = Close { reason: "the data link broke".into(), intended: false };
+        for notice in self.network.cut(self.calendar.now(), link, &close) {
+            self.post(Some(notice));
+        }
+    }
+
+    /// A worker closes everything and is gone.
+    fn leave(&mut self, worker: WorkerId, reason: &str) {
+        let node = Node::Worker(worker);
+        let close = Close { reason: reason.into(), intended: false };
+        for link in self.network.links_of(node) {
+            let notice = self.network.close(self.calendar.now(), link, node, close.clone());
+            self.post(notice);
+        }
+        self.forget(node);
+    }
+
+    /// Takes a node off all tables.
+    fn forget(&mut self, node: Node) {
+        match node {
+            Node::Worker(worker) => {
+                self.workers.remove(&worker);
+            }
+            Node::Client(client) => {
+                self.clients.remove(&client);
+                self.asked.retain(|(asker, _, _)| *asker != client);
+            }
+            Node::Scheduler => {}
+        }
+        self.data_links.retain(|(from, _), _| *from != node);
+        if let Some(waiting) = self.paused.get_mut(&node) {
+            waiting.clear();
+        }
+    }
+
+    fn next_incarnation(&mut self) -> Incarnation {
+        self.last_incarnation += 1;
+        Incarnation(self.last_incarnation)
+    }
+
+    /// Whether it is worth its time to check all invariants now.
+    fn checks_invariants(&mut self) -> bool {
+        self.events += 1;
+        let tasks = self.workload.tasks().len() as u64;
+        tasks <= self.settings.checked_tasks
+            || self.events.is_multiple_of(tasks / self.settings.checked_tasks.max(1) + 1)
+    }
+
+    /// Every invariant of every machine.
+    ///
+    /// # Errors
+    /// The first that does not hold.
+    pub fn check_invariants(&self) -> Result<(), Failure> {
+        invariants::of_scheduler(&self.scheduler)?;
+        self.workers.iter().try_for_each(|(id, node)| invariants::of_worker(*id, &node.machine))
+    }
+
+    /// Tasks that clients want, of those that are there.
+    pub fn wanted(&self) -> BTreeSet<TaskIndex> {
+        self.clients.values().flat_map(|client| client.handles().map(|(task, _)| task)).collect()
+    }
+}
+
+impl Happening {
+    /// The node that does not notice while it stands still.
+    fn concerns(&self) -> Option<Node> {
+        match self {
+            Happening::Arrives(delivery) => Some(delivery.to),
+            Happening::SchedulerTick => Some(Node::Scheduler),
+            Happening::WorkerTick(worker)
+            | Happening::RunEnds { worker, .. }
+            | Happening::RunDetaches { worker, .. } => Some(Node::Worker(*worker)),
+            Happening::Resumes(_) => None,
+        }
+    }
+}

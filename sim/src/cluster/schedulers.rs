@@ -1,0 +1,98 @@
+//! The scheduler's shell: events in, actions out.
+
+use brisk_core::id::Epoch;
+use brisk_scheduler::machine::{Action, Event};
+
+use super::{Cluster, EPOCH, Happening};
+use crate::{
+    failure::Failure,
+    network::{Close, Node, Packet},
+    properties::invariants,
+};
+
+impl Cluster {
+    /// Something has come for the scheduler.
+    pub(super) fn scheduler_hears(&mut self, from: Node, packet: Packet) -> Result<(), Failure> {
+        let event = |epoch: Epoch| match (from, packet.clone()) {
+            (Node::Client(client), Packet::FromClient(message)) => Some(Event::FromClient { client, epoch, message }),
+            (Node::Worker(worker), Packet::FromWorker(message)) => Some(Event::FromWorker { worker, epoch, message }),
+            (Node::Client(client), Packet::Closed(close)) => Some(Event::ClientLeft { client, reason: close.reason }),
+            (Node::Worker(worker), Packet::Closed(close)) => {
+                Some(Event::WorkerLeft { worker, cause: close.reason, intended: close.intended })
+            }
+            _ => None,
+        };
+        let Some(event_now) = event(EPOCH) else {
+            return Err(Failure::safety("network", format!("the scheduler is given {packet:?}")));
+        };
+        if matches!(packet, Packet::Closed(_)) {
+            self.links.remove(&from);
+        } else if self.random.chance(self.settings.trouble.strange_epochs)
+            && let Some(strange) = event(Epoch(EPOCH.0 - 1))
+        {
+            self.feed_scheduler(strange)?;
+        }
+        self.tell_scheduler(event_now)
+    }
+
+    /// Gives the scheduler an event, which the judge hears of, and does what it asks for.
+    pub(super) fn tell_scheduler(&mut self, mut event: Event) -> Result<(), Failure> {
+        if !self.tamper.scheduler_event(&mut event) {
+            return Ok(());
+        }
+        self.judge.event(self.calendar.now(), &self.workload, &event);
+        self.feed_scheduler(event)
+    }
+
+    /// Gives the scheduler an event.
+    fn feed_scheduler(&mut self, event: Event) -> Result<(), Failure> {
+        let now = self.calendar.now();
+        self.trace.note(now, format_args!("scheduler <- {event:?}"));
+        self.scheduler.handle(now, event);
+        while let Some(mut action) = self.scheduler.poll_action() {
+            if matches!(action, Action::Record(_)) || !self.tamper.scheduler_action(&mut action) {
+                continue;
+            }
+            self.trace.note(now, format_args!("scheduler -> {action:?}"));
+            self.judge.action(&self.workload, &action)?;
+            self.scheduler_asks(action);
+        }
+        if let Some(at) = self.scheduler.next_deadline()
+            && self.scheduler_tick.is_none_or(|tick| at < tick)
+        {
+            self.scheduler_tick = Some(at);
+            self.calendar.enter(at, Happening::SchedulerTick);
+        }
+        if self.checks_invariants() {
+            invariants::of_scheduler(&self.scheduler)?;
+        }
+        // What is not due must not matter.
+        let early = self.random.chance(self.settings.trouble.early_ticks);
+        if early { self.feed_scheduler(Event::Tick) } else { Ok(()) }
+    }
+
+    fn scheduler_asks(&mut self, action: Action) {
+        match action {
+            Action::ToClient { client, message } => self.say(Node::Client(client), Packet::ToClient(message)),
+            Action::ToWorker { worker, message } => self.say(Node::Worker(worker), Packet::ToWorker(message)),
+            Action::CloseClient { client, reason } => self.hang_up(Node::Client(client), reason),
+            Action::CloseWorker { worker, reason } => self.hang_up(Node::Worker(worker), reason),
+            // There are no supervisors here, and records are for people.
+            _ => {}
+        }
+    }
+
+    fn say(&mut self, to: Node, packet: Packet) {
+        if let Some(link) = self.links.get(&to).copied() {
+            self.send(link, Node::Scheduler, packet);
+        }
+    }
+
+    fn hang_up(&mut self, peer: Node, reason: std::sync::Arc<str>) {
+        if let Some(link) = self.links.remove(&peer) {
+            let close = Close { reason, intended: true };
+            let notice = self.network.close(self.calendar.now(), link, Node::Scheduler, close);
+            self.post(notice);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! A worker's shell: an executor in virtual time, a store, and the machine between them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use brisk_core::{
+    error::{ErrorKind, Failure as TaskFailure},
+    id::{RequestId, RunId, WorkerId},
+    key::Key,
+    limits::INLINE_RESULT_BYTES,
+    message::WorkerToScheduler,
+    time::Moment,
+};
+use brisk_worker::machine::{Action, Event, Worker};
+
+use super::{Cluster, EPOCH, Happening, WorkerSpec};
+use crate::{
+    failure::Failure,
+    network::{Node, Packet},
+    oracle,
+    properties::{invariants, storage, storage::Stored, values},
+    workload::{Behaviour, TaskIndex},
+};
+
+/// One worker.
+#[derive(Debug)]
+pub struct WorkerNode {
+    /// How it was when it joined.
+    pub spec: WorkerSpec,
+    /// What decides.
+    pub machine: Worker,
+    /// The values it holds.
+    pub store: BTreeMap<Key, Stored>,
+    /// The runs that its executor has.
+    running: BTreeMap<RunId, Running>,
+    /// When it is to be woken.
+    pub(super) tick: Option<Moment>,
+    /// Keys it asked for, by request, that are not answered.
+    pub(super) requests: BTreeMap<RequestId, WorkerId>,
+}
+
+/// A run that the executor has.
+#[derive(Clone, Debug)]
+struct Running {
+    task: TaskIndex,
+    /// What it will return.
+    outcome: Result<u64, Box<TaskFailure>>,
+    /// Whether it ends its worker instead.
+    kills: bool,
+    wanted: bool,
+    detached: bool,
+    took: Duration,
+}
+
+impl WorkerNode {
+    pub(super) fn new(spec: &WorkerSpec, id: WorkerId) -> Self {
+        WorkerNode {
+            spec: spec.clone(),
+            machine: Worker::new(spec.config.clone(), id, EPOCH),
+            store: BTreeMap::new(),
+            running: BTreeMap::new(),
+            tick: None,
+            requests: BTreeMap::new(),
+        }
+    }
+
+    /// The tasks that run here now.
+    pub fn running(&self) -> impl Iterator<Item = TaskIndex> {
+        self.running.values().map(|run| run.task)
+    }
+
+    fn slots(&self) -> (u32, u32) {
+        let detached = self.running.values().filter(|run| run.detached).count() as u32;
+        (self.running.len() as u32 - detached, detached)
+    }
+}
+
+/// The value that comes with an event, and whether the report of its run carries it.
+type Incoming = (Key, Stored);
+
+impl Cluster {
+    /// Gives a worker an event, with the values that come with it, and does what it asks for.
+    pub(super) fn tell_worker(&mut self, id: WorkerId, mut event: Event, incoming: &[Incoming]) -> Result<(), Failure> {
+        if !self.workers.contains_key(&id) || !self.tamper.worker_event(&mut event) {
+            return Ok(());
+        }
+        let now = self.calendar.now();
+        self.trace.note(now, format_args!("{id} <- {event:?}"));
+        let wanted = match &event {
+            Event::Done { run, .. } => self.take_run(id, *run),
+            _ => None,
+        };
+        let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
+        node.machine.handle(now, event);
+        let early = self.random.chance(self.settings.trouble.early_ticks);
+        let mut actions = Vec::new();
+        while let Some(mut action) = node.machine.poll_action() {
+            if self.tamper.worker_action(&mut action) {
+                self.trace.note(now, format_args!("{id} -> {action:?}"));
+                actions.push(action);
+            }
+        }
+        for action in actions {
+            self.worker_asks(id, action, incoming, wanted.as_ref())?;
+        }
+        self.check_worker(id)?;
+        if early { self.tell_worker(id, Event::Tick, &[]) } else { Ok(()) }
+    }
+
+    /// Arms the next tick, and checks what must be true between two events.
+    fn check_worker(&mut self, id: WorkerId) -> Result<(), Failure> {
+        let checks = self.checks_invariants();
+        let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
+        if let Some(at) = node.machine.next_deadline()
+            && node.tick.is_none_or(|tick| at < tick)
+        {
+            node.tick = Some(at);
+            self.calendar.enter(at, Happening::WorkerTick(id));
+        }
+        if checks {
+            invariants::of_worker(id, &node.machine)?;
+            storage::check(id, &node.machine, &node.store, node.slots(), node.spec.threads)?;
+        }
+        Ok(())
+    }
+
+    /// A run has come back: whether a client waits for its value.
+    fn take_run(&mut self, id: WorkerId, run: RunId) -> Option<Running> {
+        self.workers.get_mut(&id)?.running.remove(&run)
+    }
+
+    fn worker_asks(
+        &mut self,
+        id: WorkerId,
+        action: Action,
+        incoming: &[Incoming],
+        ended: Option<&Running>,
+    ) -> Result<(), Failure> {
+        let broken = |found: String| Err(Failure::safety("storage", format!("worker {id} {found}")));
+        match action {
+            Action::ToScheduler(message) => {
+                let message = with_value(message, incoming, ended);
+                if let Some(link) = self.links.get(&Node::Worker(id)).copied() {
+                    self.send(link, Node::Worker(id), Packet::FromWorker(message));
+                }
+            }
+            Action::Execute { run, key, spec, attempt, wanted, .. } => {
+                let Some(task) = self.workload.called_by(&spec).filter(|t| self.workload.task(*t).key == key) else {
+                    return broken(format!("executes {key} with another task's call"));
+                };
+                return self.execute(id, run, task, attempt, wanted);
+            }
+            Action::Abort { run } => self.abort(id, run),
+            Action::Keep { key } => {
+                let Some((_, stored)) = incoming.iter().find(|(k, _)| *k == key) else {
+                    return broken(format!("keeps {key}, which has not come"));
+                };
+                if let Some(task) = self.workload.find(key) {
+                    values::check(&self.judge.oracle, task, stored.value, format_args!("worker {id}"))?;
+                }
+                if let Some(node) = self.workers.get_mut(&id) {
+                    node.store.insert(key, *stored);
+                }
+            }
+            Action::DropValue { key } => {
+                let dropped = self.workers.get_mut(&id).and_then(|node| node.store.remove(&key));
+                if dropped.is_none() {
+                    return broken(format!("drops {key}, which it does not store"));
+                }
+            }
+            Action::Fetch { request, from, keys, .. } => self.worker_fetches(id, request, from, &keys),
+            Action::Disconnect { worker } => self.disconnect(Node::Worker(id), worker),
+            Action::Leave { reason } => self.leave(id, &format!("{reason:?}")),
+        }
+        Ok(())
+    }
+
+    /// A run begins: its inputs are looked up now, and what it returns is certain from here on.
+    fn execute(
+        &mut self,
+        id: WorkerId,
+        run: RunId,
+        task: TaskIndex,
+        attempt: u32,
+        wanted: bool,
+    ) -> Result<(), Failure> {
+        let workload = self.workload.clone();
+        let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
+        let mut inputs = Vec::new();
+        for dependency in &workload.task(task).dependencies {
+            let Some(stored) = node.store.get(&workload.task(*dependency).key) else {
+                let found = format!("worker {id} executes task {task} ({run}) without task {dependency}'s value");
+                return Err(Failure::safety("storage", found));
+            };
+            inputs.push(stored.value);
+        }
+        let Behaviours { fails, kills, detaches } = Behaviours::of(workload.task(task).behaviour, attempt);
+        let outcome = if fails {
+            Err(Box::new(TaskFailure::new(ErrorKind::Failed, format!("task {task} fails in attempt {attempt}"))))
+        } else {
+            Ok(self.tamper.value(oracle::compute(task, inputs.into_iter())))
+        };
+        self.judge.executions.started(task);
+        let took = workload.task(task).duration;
+        // A task does not always take the same time.
+        let took = took + self.random.span(&(Duration::ZERO..=took / 4));
+        let running = Running { task, outcome, kills, wanted, detached: false, took };
+        if node.running.insert(run, running).is_some() {
+            return Err(Failure::safety("storage", format!("worker {id} executes {run} twice")));
+        }
+        if detaches {
+            self.calendar.enter_after(took / 2, Happening::RunDetaches { worker: id, run });
+        }
+        self.calendar.enter_after(took, Happening::RunEnds { worker: id, run });
+        Ok(())
+    }
+
+    /// A run that nobody waits for may end early, or go on to its end.
+    fn abort(&mut self, id: WorkerId, run: RunId) {
+        let ends_early = self.random.chance(self.settings.trouble.aborts);
+        let Some(node) = self.workers.get_mut(&id) else { return };
+        if let Some(running) = node.running.get_mut(&run).filter(|_| ends_early) {
+            running.kills = false;
+            running.outcome = Err(Box::new(TaskFailure::new(ErrorKind::Cancelled, "aborted")));
+            self.calendar.enter_after(Duration::from_micros(1), Happening::RunEnds { worker: id, run });
+        }
+    }
+
+    pub(super) fn run_ends(&mut self, id: WorkerId, run: RunId) -> Result<(), Failure> {
+        let Some(running) = self.workers.get(&id).and_then(|node| node.running.get(&run)) else { return Ok(()) };
+        if running.kills {
+            self.kill(Node::Worker(id), "a task ended its process", false);
+            return Ok(());
+        }
+        let task = self.workload.task(running.task);
+        let (outcome, took, key, nbytes) = (running.outcome.clone(), running.took, task.key, task.nbytes);
+        let incoming: Vec<_> = outcome.iter().map(|value| (key, Stored { value: *value, nbytes })).collect();
+        self.tell_worker(id, Event::Done { run, outcome: outcome.map(|_| nbytes), took }, &incoming)
+    }
+
+    pub(super) fn run_detaches(&mut self, id: WorkerId, run: RunId) -> Result<(), Failure> {
+        let node = self.workers.get_mut(&id);
+        let Some(running) = node.and_then(|node| node.running.get_mut(&run)) else { return Ok(()) };
+        running.detached = true;
+        self.tell_worker(id, Event::Detached { run }, &[])
+    }
+}
+
+/// What a behaviour means for one attempt.
+struct Behaviours {
+    fails: bool,
+    kills: bool,
+    detaches: bool,
+}
+
+impl Behaviours {
+    fn of(behaviour: Behaviour, attempt: u32) -> Self {
+        Behaviours {
+            fails: matches!(behaviour, Behaviour::Fails { attempts } if attempt <= attempts),
+            kills: matches!(behaviour, Behaviour::Kills { attempts } if attempt <= attempts),
+            detaches: behaviour == Behaviour::Detaches,
+        }
+    }
+}
+
+/// Adds a short value that a client waits for to the report of its run, as the shell does.
+fn with_value(message: WorkerToScheduler, incoming: &[Incoming], ended: Option<&Running>) -> WorkerToScheduler {
+    match (message, ended, incoming.first()) {
+        (WorkerToScheduler::Finished { key, run, nbytes, took, .. }, Some(ended), Some((_, stored)))
+            if ended.wanted && nbytes <= INLINE_RESULT_BYTES =>
+        {
+            let value = Some(oracle::encode(stored.value));
+            WorkerToScheduler::Finished { key, run, nbytes, took, value }
+        }
+        (message, ..) => message,
+    }
+}

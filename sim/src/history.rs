@@ -1,0 +1,107 @@
+//! What has happened so far that may excuse an error, gathered from the events that the scheduler was given.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use brisk_core::{
+    id::WorkerId,
+    key::Key,
+    message::{ClientToScheduler, WorkerToScheduler},
+    time::Moment,
+};
+use brisk_scheduler::machine::Event;
+
+use crate::{
+    properties::runs::Runs,
+    workload::{TaskIndex, Workload},
+};
+
+/// The facts.
+#[derive(Debug, Default)]
+pub struct History {
+    tasks: BTreeMap<TaskIndex, Facts>,
+    /// Whether any client has cancelled anything.
+    pub cancelled: bool,
+    /// Whether any client has tried anything again.
+    pub retried: bool,
+    /// Workers that were lost or left.
+    pub departures: u32,
+    /// Handles that were dropped, and clients that left.
+    pub releases: u32,
+    now: Moment,
+    workers: u32,
+    /// Since when there is no worker; the longest time without one.
+    drought: (Moment, Duration),
+}
+
+/// What has happened to one task.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    /// Workers that died, unintended, while the task was assigned to them.
+    pub deaths: u32,
+    /// Runs that failed by their own doing.
+    pub failures: u32,
+    /// Runs that were handed back, and times that somebody could not fetch the value.
+    pub losses: u32,
+}
+
+impl History {
+    /// What has happened to a task.
+    pub fn of(&self, task: TaskIndex) -> Facts {
+        self.tasks.get(&task).copied().unwrap_or_default()
+    }
+
+    /// The longest time without any worker.
+    pub fn longest_drought(&self) -> Duration {
+        let (since, longest) = self.drought;
+        if self.workers == 0 { longest.max(self.now.since(since)) } else { longest }
+    }
+
+    /// Notes an event. `runs` are those before it.
+    pub fn event(&mut self, now: Moment, workload: &Workload, runs: &Runs, event: &Event) {
+        self.now = now;
+        match event {
+            Event::WorkerJoined { .. } => {
+                self.drought.1 = self.longest_drought();
+                self.workers += 1;
+            }
+            Event::WorkerLeft { worker, intended, .. } => self.left(runs, *worker, *intended),
+            Event::ClientLeft { .. } => self.releases += 1,
+            Event::FromWorker { worker, message, .. } => match message {
+                WorkerToScheduler::Failed { key, .. } => self.note(workload, *key, |facts| facts.failures += 1),
+                WorkerToScheduler::Returned { key, .. } | WorkerToScheduler::Missing { key, .. } => {
+                    self.note(workload, *key, |facts| facts.losses += 1);
+                }
+                WorkerToScheduler::Goodbye(_) => self.left(runs, *worker, true),
+                _ => {}
+            },
+            Event::FromClient { message, .. } => match message {
+                ClientToScheduler::Missing { key, .. } => self.note(workload, *key, |facts| facts.losses += 1),
+                ClientToScheduler::Cancel { .. } => self.cancelled = true,
+                ClientToScheduler::Retry(_) => self.retried = true,
+                ClientToScheduler::Release(_) | ClientToScheduler::Goodbye => self.releases += 1,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn left(&mut self, runs: &Runs, worker: WorkerId, intended: bool) {
+        if !runs.is_live(worker) {
+            return;
+        }
+        self.departures += 1;
+        self.workers = self.workers.saturating_sub(1);
+        if self.workers == 0 {
+            self.drought.0 = self.now;
+        }
+        for task in runs.of_worker(worker).filter(|_| !intended) {
+            self.tasks.entry(task).or_default().deaths += 1;
+        }
+    }
+
+    fn note(&mut self, workload: &Workload, key: Key, change: impl FnOnce(&mut Facts)) {
+        if let Some(task) = workload.find(key) {
+            change(self.tasks.entry(task).or_default());
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What must be true of the whole, one property a file.
+//!
+//! | property | of faults catalogue | file |
+//! |---|---|---|
+//! | the machines' own invariants hold | I1 to I44 | [`invariants`] |
+//! | runs are numbered upwards, and each goes to one live worker that can have its inputs | I2, I18, I31 | [`runs`] |
+//! | nobody is named who was not introduced | I20, I31 | [`introductions`] |
+//! | a worker stores exactly what its machine accounts for | I40 | [`storage`] |
+//! | every value is the serial interpreter's | I46 | [`values`] |
+//! | every error has a real cause | I12, I17, I46 | [`errors`] |
+//! | a want settles once | I23 | [`news`] |
+//! | a task runs once unless there is a reason | I45 | [`executions`] |
+//! | after the faults everything wanted settles | I47 to I49 | [`convergence`] |
+//! | at rest scheduler and workers agree who holds what | I39 | [`agreement`] |
+//! | when all is dropped, nothing is left | I50 | [`quiescence`] |
+
+pub mod agreement;
+pub mod convergence;
+pub mod errors;
+pub mod executions;
+pub mod introductions;
+pub mod invariants;
+pub mod news;
+pub mod quiescence;
+pub mod runs;
+pub mod storage;
+pub mod values;
+
+use brisk_core::{
+    id::ClientId,
+    message::{SchedulerToClient, SchedulerToWorker, WorkerToScheduler},
+    time::Moment,
+};
+use brisk_scheduler::machine::{Action, Config, Event};
+
+use crate::{failure::Failure, history::History, oracle::Oracle, workload::Workload};
+
+/// Watches everything that the machines say and do.
+#[derive(Debug)]
+pub struct Judge {
+    /// The right answers.
+    pub oracle: Oracle,
+    /// What has happened so far that may excuse an error.
+    pub history: History,
+    /// Every run that was assigned.
+    pub runs: runs::Runs,
+    /// How often each task ran.
+    pub executions: executions::Executions,
+    introductions: introductions::Introductions,
+    news: news::News,
+}
+
+impl Judge {
+    /// A judge who has seen nothing.
+    pub fn new(workload: &Workload) -> Self {
+        Judge {
+            oracle: Oracle::new(workload),
+            history: History::default(),
+            runs: runs::Runs::default(),
+            executions: executions::Executions::default(),
+            introductions: introductions::Introductions::default(),
+            news: news::News::default(),
+        }
+    }
+
+    /// The scheduler is about to be given an event.
+    pub fn event(&mut self, now: Moment, workload: &Workload, event: &Event) {
+        self.history.event(now, workload, &self.runs, event);
+        match event {
+            Event::WorkerJoined { worker, .. } => {
+                self.introductions.worker_joined(*worker);
+                self.runs.worker_joined(*worker);
+            }
+            Event::WorkerLeft { worker, .. } => {
+                self.introductions.worker_left(*worker);
+                self.runs.worker_left(*worker);
+            }
+            Event::ClientJoined { client, .. } => self.introductions.client_joined(*client),
+            Event::ClientLeft { client, .. } => self.introductions.client_left(*client),
+            Event::FromWorker { worker, message, .. } => match message {
+                WorkerToScheduler::Finished { run, .. }
+                | WorkerToScheduler::Failed { run, .. }
+                | WorkerToScheduler::Returned { run, .. } => self.runs.ended(*worker, *run),
+                WorkerToScheduler::Goodbye(_) => self.runs.worker_left(*worker),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// The scheduler asked for something.
+    ///
+    /// # Errors
+    /// If it must not have.
+    pub fn action(&mut self, workload: &Workload, action: &Action) -> Result<(), Failure> {
+        self.introductions.check(action)?;
+        match action {
+            Action::ToWorker { worker, message: SchedulerToWorker::Run(assignment) } => {
+                self.runs.assigned(workload, *worker, assignment)
+            }
+            Action::ToWorker { worker, message: SchedulerToWorker::Cancel { run, .. } } => {
+                self.runs.ended(*worker, *run);
+                Ok(())
+            }
+            Action::CloseWorker { worker, .. } => {
+                self.runs.worker_left(*worker);
+                Ok(())
+            }
+            Action::ToClient { client, message } => self.told(workload, *client, message),
+            _ => Ok(()),
+        }
+    }
+
+    fn told(&mut self, workload: &Workload, client: ClientId, message: &SchedulerToClient) -> Result<(), Failure> {
+        let SchedulerToClient::News { key, want, news } = message else { return Ok(()) };
+        let Some(task) = workload.find(*key) else {
+            return Err(Failure::safety("news", format!("{client} is told of {key}, which nobody submitted")));
+        };
+        self.news.told(client, task, *want, news, &self.history)
+    }
+
+    /// Checks an error that a client was told for a task.
+    ///
+    /// # Errors
+    /// If nothing that happened excuses it.
+    pub fn error(
+        &self,
+        workload: &Workload,
+        config: &Config,
+        task: crate::workload::TaskIndex,
+        error: &brisk_core::error::TaskError,
+    ) -> Result<(), Failure> {
+        errors::check(workload, config, &self.history, task, error)
+    }
+}

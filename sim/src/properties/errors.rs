@@ -1,0 +1,89 @@
+//! Every error is of a task that was asked for, or of one that it needs, and something has happened that explains it
+//! (I12, I17, I46).
+
+use brisk_core::error::{ErrorKind, TaskError};
+use brisk_scheduler::machine::Config;
+
+use crate::{
+    failure::Failure,
+    history::History,
+    workload::{Behaviour, TaskIndex, Workload},
+};
+
+/// Checks the error of a task.
+///
+/// # Errors
+/// If it is made up.
+pub fn check(
+    workload: &Workload,
+    config: &Config,
+    history: &History,
+    task: TaskIndex,
+    error: &TaskError,
+) -> Result<(), Failure> {
+    let broken = |found: String| Err(Failure::safety("errors", format!("task {task}: {found}: {error}")));
+    if error.kind() == ErrorKind::Refused {
+        // A client that cancels names a task that the scheduler has forgotten, before it hears of it.
+        return if history.cancelled { Ok(()) } else { broken("refused, though nothing was cancelled".to_owned()) };
+    }
+    let Some(root) = error.key().and_then(|key| workload.find(key)) else {
+        return broken("the error is of no task".to_owned());
+    };
+    if !workload.is_ancestor(root, task) {
+        return broken(format!("the error is of task {root}, which it does not need"));
+    }
+    check_path(workload, root, task, error)?;
+    let facts = history.of(root);
+    let explained = match error.kind() {
+        ErrorKind::Failed => fails(workload, root, error) && facts.failures > workload.task(root).retries,
+        ErrorKind::Encode => cannot_be_sent(workload, root),
+        ErrorKind::WorkerDied => facts.deaths > config.allowed_failures,
+        ErrorKind::DataLost => facts.losses > config.allowed_losses,
+        ErrorKind::Cancelled => history.cancelled,
+        ErrorKind::NoWorker => {
+            let root = workload.task(root);
+            let picky = !root.workers.is_empty() || root.resource > 0;
+            picky || history.longest_drought() >= config.no_worker_timeout
+        }
+        _ => false,
+    };
+    if explained {
+        return Ok(());
+    }
+    broken(format!("nothing explains this {:?} of task {root} ({facts:?})", error.kind()))
+}
+
+/// Whether a task fails in the attempt that the error names.
+fn fails(workload: &Workload, root: TaskIndex, error: &TaskError) -> bool {
+    match workload.task(root).behaviour {
+        Behaviour::Fails { attempts } => (1..=attempts).contains(&error.report().attempt),
+        _ => false,
+    }
+}
+
+/// Whether a task's own value, or one that it needs, can't leave its worker.
+fn cannot_be_sent(workload: &Workload, root: TaskIndex) -> bool {
+    let unsendable = |task: TaskIndex| workload.task(task).behaviour == Behaviour::Unsendable;
+    unsendable(root) || workload.task(root).dependencies.iter().any(|d| unsendable(*d))
+}
+
+/// The way from the task that failed to the one that was asked for leads along dependencies, as far as it is told.
+fn check_path(workload: &Workload, root: TaskIndex, task: TaskIndex, error: &TaskError) -> Result<(), Failure> {
+    let path = &error.report().needed_by;
+    let broken = |found: &str| Err(Failure::safety("errors", format!("task {task}: {found}: {path:?}")));
+    let Some(last) = path.last() else {
+        return if root == task { Ok(()) } else { broken("nobody is said to need the task that failed") };
+    };
+    if workload.find(last.key) != Some(task) {
+        return broken("the last that needed the failed task is not the one asked for");
+    }
+    let mut before = root;
+    // Long ways are cut, and say so.
+    for name in path.iter().take_while(|name| &*name.name != "…") {
+        match workload.find(name.key) {
+            Some(next) if workload.task(next).dependencies.contains(&before) => before = next,
+            _ => return broken("a step is no dependency"),
+        }
+    }
+    Ok(())
+}

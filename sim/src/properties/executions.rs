@@ -1,0 +1,52 @@
+//! A task runs once unless there is a reason to run it again (I45): each further start needs a worker that was lost or
+//! left, a failed attempt, a value or run that was lost, or a drop of a handle followed by a new one.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    failure::Failure,
+    history::History,
+    workload::{TaskIndex, Workload},
+};
+
+/// How often each task was started.
+#[derive(Debug, Default)]
+pub struct Executions(BTreeMap<TaskIndex, u32>);
+
+impl Executions {
+    /// A worker starts a task.
+    pub fn started(&mut self, task: TaskIndex) {
+        *self.0.entry(task).or_default() += 1;
+    }
+
+    /// How often a task was started.
+    pub fn of(&self, task: TaskIndex) -> u32 {
+        self.0.get(&task).copied().unwrap_or(0)
+    }
+
+    /// How often any task was started.
+    pub fn total(&self) -> u64 {
+        self.0.values().map(|count| u64::from(*count)).sum()
+    }
+
+    /// Checks the whole run.
+    ///
+    /// # Errors
+    /// If a task ran once more than there was reason for.
+    pub fn check(&self, workload: &Workload, history: &History) -> Result<(), Failure> {
+        if history.departures > 0 || history.cancelled || history.retried || history.releases > 0 {
+            // Each of these may cost any number of tasks their values.
+            return Ok(());
+        }
+        // A loss costs the task whose value is lost, and whatever must be computed again for it.
+        let losses: u32 = (0..workload.tasks().len()).map(|task| history.of(task).losses).sum();
+        for (task, count) in &self.0 {
+            let reasons = 1 + history.of(*task).failures + losses;
+            if *count > reasons {
+                let found = format!("task {task} was started {count} times, with reason for {reasons}");
+                return Err(Failure::safety("executions", found));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,397 @@
+//! One seed, from the start to the end.
+//!
+//! Three phases, as in TigerBeetle's simulator. Under faults nothing wrong may happen. Then the cluster is healed: nothing
+//! goes wrong any more, one worker can run everything, and whatever is wanted must settle in bounded time. Then everything
+//! is dropped, and nothing may be left.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use brisk_core::{
+    id::{ClientId, WorkerId},
+    time::Moment,
+};
+
+use crate::{
+    client::State,
+    cluster::{Cluster, Trouble, WorkerSpec},
+    failure::Failure,
+    faults::{Move, Options, worker_config},
+    network::{Conditions, Node},
+    properties::{agreement, convergence, quiescence},
+    random::Random,
+    tamper::Tamper,
+    trace::Lines,
+    workload::{HEALER, TaskIndex, Workload},
+};
+
+/// Virtual time within which a healed cluster must settle everything. Generous: the longest waits of the machines are
+/// half a minute, and some follow one another.
+const HEALED_FOR: Duration = Duration::from_secs(1_200);
+
+/// Virtual time within which a cluster that nobody wants anything of must come to rest.
+const REST_WITHIN: Duration = Duration::from_secs(600);
+
+/// What a whole simulation came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// A hash of everything that happened.
+    pub hash: u64,
+    /// Events that the machines were given.
+    pub events: u64,
+    /// Runs that were started.
+    pub executions: u64,
+    /// Virtual time at the end.
+    pub ended: Moment,
+}
+
+/// A simulation that failed.
+#[derive(Debug)]
+pub struct Failed {
+    /// The seed.
+    pub seed: u64,
+    /// What did not hold.
+    pub failure: Failure,
+    /// What happened last, if it was kept.
+    pub tail: Vec<String>,
+}
+
+/// A cluster and what is done to it.
+#[derive(Debug)]
+pub struct Simulation {
+    options: Options,
+    cluster: Cluster,
+    random: Random,
+    names: u64,
+}
+
+/// Runs a seed.
+///
+/// # Errors
+/// If a property does not hold.
+pub fn run(options: Options) -> Result<Report, Box<Failed>> {
+    Simulation::new(options).run()
+}
+
+impl Simulation {
+    /// A cluster before its first worker.
+    pub fn new(options: Options) -> Self {
+        let mut random = Random::new(options.seed);
+        let mut workload = Workload::new();
+        for (shape, tasks) in &options.graphs {
+            workload.grow(*shape, *tasks, &options.oddities, &mut random);
+        }
+        let cluster = Cluster::new(Arc::new(workload), options.settings.clone(), random.fork());
+        Simulation { options, cluster, random, names: 0 }
+    }
+
+    /// Somebody reaches in.
+    #[must_use]
+    pub fn with_tamper(mut self, tamper: Box<dyn Tamper>) -> Self {
+        self.cluster.set_tamper(tamper);
+        self
+    }
+
+    /// What happens is kept or printed.
+    #[must_use]
+    pub fn with_lines(mut self, lines: Lines) -> Self {
+        self.cluster.trace = crate::trace::Trace::new(lines);
+        self
+    }
+
+    /// Runs all phases.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn run(mut self) -> Result<Report, Box<Failed>> {
+        let seed = self.options.seed;
+        // A machine's panic is a finding like any other, and the seed must not be lost with it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.phases()));
+        match outcome.unwrap_or_else(|panic| Err(Failure::safety("panic", words(panic.as_ref())))) {
+            Ok(()) => Ok(Report {
+                seed,
+                hash: self.cluster.trace.hash(),
+                events: self.cluster.events(),
+                executions: self.cluster.judge.executions.total(),
+                ended: self.cluster.now(),
+            }),
+            Err(failure) => {
+                let failure = failure.at(self.cluster.now());
+                Err(Box::new(Failed { seed, failure, tail: self.cluster.trace.tail().map(str::to_owned).collect() }))
+            }
+        }
+    }
+
+    fn phases(&mut self) -> Result<(), Failure> {
+        self.start()?;
+        for _ in 0..self.options.moves {
+            let pause = self.random.long_tailed(Duration::from_micros(1), self.options.pace);
+            self.run_until(self.cluster.now() + pause)?;
+            self.make_move()?;
+        }
+        self.heal()?;
+        self.settle()?;
+        self.rest("nobody wants anything more")?;
+        self.cluster.check_invariants()?;
+        agreement::check(&self.cluster)?;
+        self.cluster.judge.executions.check(&self.cluster.workload, &self.cluster.judge.history)?;
+        self.drop_everything()?;
+        self.rest("everything was dropped")?;
+        self.cluster.check_invariants()?;
+        agreement::check(&self.cluster)?;
+        quiescence::check(&self.cluster)
+    }
+
+    fn start(&mut self) -> Result<(), Failure> {
+        for _ in 0..self.options.workers {
+            self.join_worker()?;
+        }
+        for _ in 0..self.options.clients {
+            self.cluster.join_client()?;
+        }
+        Ok(())
+    }
+
+    fn run_until(&mut self, at: Moment) -> Result<(), Failure> {
+        while self.cluster.next().is_some_and(|next| next <= at) {
+            self.cluster.step()?;
+        }
+        self.cluster.wait_until(at);
+        Ok(())
+    }
+
+    fn make_move(&mut self) -> Result<(), Failure> {
+        let what = self.options.next_move(&mut self.random);
+        self.cluster.trace.note(self.cluster.now(), format_args!("{what:?}"));
+        match what {
+            Move::JoinClient => {
+                if self.cluster.clients().count() < 2 * self.options.clients as usize {
+                    self.cluster.join_client()?;
+                }
+                Ok(())
+            }
+            Move::JoinWorker => {
+                if self.cluster.workers().count() < 2 * self.options.workers as usize {
+                    self.join_worker()?;
+                }
+                Ok(())
+            }
+            Move::KillWorker | Move::EndWorker | Move::ShutDownWorker => match self.some_worker() {
+                Some(worker) if what == Move::ShutDownWorker => self.cluster.shut_down(worker),
+                Some(worker) => {
+                    self.cluster.kill(Node::Worker(worker), "it was killed", what == Move::EndWorker);
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            Move::KillAllWorkers => {
+                for worker in self.cluster.workers().map(|(id, _)| id).collect::<Vec<_>>() {
+                    self.cluster.kill(Node::Worker(worker), "all were killed", false);
+                }
+                Ok(())
+            }
+            Move::Cut | Move::Pause | Move::Clog | Move::BreakDataLink => {
+                self.disturb(what);
+                Ok(())
+            }
+            _ => match self.some_client() {
+                Some(client) => self.client_moves(what, client),
+                None => self.cluster.join_client().map(|_| ()),
+            },
+        }
+    }
+
+    /// Something happens to the network or to a process.
+    fn disturb(&mut self, what: Move) {
+        let span = self.random.long_tailed(Duration::from_micros(10), Duration::from_secs(3));
+        let worker = self.some_worker().map(Node::Worker);
+        let client = self.some_client().map(Node::Client);
+        let node = if self.random.chance(800) { worker } else { client };
+        match what {
+            Move::Clog => {
+                let data = self.random.chance(500);
+                self.cluster.clog(data, span);
+            }
+            Move::BreakDataLink => self.cluster.break_data_link(),
+            Move::Pause if self.random.chance(100) => self.cluster.pause(Node::Scheduler, span),
+            Move::Pause => {
+                if let Some(node) = node {
+                    self.cluster.pause(node, span);
+                }
+            }
+            _ => {
+                if let Some(node) = node {
+                    self.cluster.cut(node);
+                }
+            }
+        }
+    }
+
+    fn client_moves(&mut self, what: Move, id: ClientId) -> Result<(), Failure> {
+        let handle = self.some_handle(id);
+        match (what, handle) {
+            (Move::Submit, _) => self.submit(id),
+            (Move::ReleaseAll, _) => self.cluster.with_client(id, |client, workload| client.release_all(workload)),
+            (Move::Ask, _) => {
+                let workers = self.random.below(u64::from(self.options.workers) + 2) as u32;
+                self.cluster.with_client(id, |client, _| {
+                    client.sync();
+                    client.wait_for_workers(workers);
+                })
+            }
+            (Move::PartClient, _) => self.cluster.part(id),
+            (Move::KillClient, _) => {
+                self.cluster.kill(Node::Client(id), "it was killed", false);
+                Ok(())
+            }
+            (_, None) => self.submit(id),
+            (Move::Resubmit, Some(task)) => {
+                let (chunk, gathers) = (self.options.chunk, self.random.chance(500));
+                self.cluster.with_client(id, |client, workload| {
+                    client.release(workload, task);
+                    client.submit(workload, &[task], chunk, gathers);
+                })
+            }
+            (Move::Cancel | Move::CancelForAll, Some(task)) => {
+                let force = what == Move::CancelForAll;
+                self.cluster.with_client(id, |client, workload| client.cancel(workload, task, force))
+            }
+            (Move::Retry, Some(task)) => self.cluster.with_client(id, |client, workload| {
+                let failed = |(task, handle): (TaskIndex, &crate::client::Handle)| {
+                    matches!(handle.state, State::Erred(_)).then_some(task)
+                };
+                let failed = client.handles().find_map(failed);
+                client.retry(workload, failed.unwrap_or(task));
+            }),
+            (Move::Detach, Some(task)) => {
+                self.cluster.with_client(id, |client, workload| client.detach(workload, task))
+            }
+            (_, Some(task)) => self.cluster.with_client(id, |client, workload| client.release(workload, task)),
+        }
+    }
+
+    fn submit(&mut self, id: ClientId) -> Result<(), Failure> {
+        let tasks = self.cluster.workload.tasks().len();
+        let count = self.random.within(1..=4);
+        let mut roots: Vec<_> = (0..count).map(|_| self.random.index(tasks)).collect();
+        if self.random.chance(300) {
+            // The last ones need the most.
+            roots.push(tasks - 1);
+        }
+        roots.sort_unstable();
+        roots.dedup();
+        let (chunk, gathers) = (self.options.chunk, self.random.chance(500));
+        self.cluster.with_client(id, |client, workload| {
+            client.submit(workload, &roots, chunk, gathers);
+        })
+    }
+
+    /// From here on nothing goes wrong, but for what tasks do.
+    fn heal(&mut self) -> Result<(), Failure> {
+        self.cluster.trace.note(self.cluster.now(), format_args!("heal"));
+        self.cluster.settings.trouble = Trouble::default();
+        self.cluster.set_conditions(Conditions::calm());
+        self.join_healer()?;
+        for id in self.cluster.clients().map(|client| client.id).collect::<Vec<_>>() {
+            self.cluster.with_client(id, |client, workload| client.gather_all(workload))?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), Failure> {
+        let deadline = self.cluster.now() + HEALED_FOR;
+        let busy = self.cluster.events() + self.patience();
+        while !convergence::is_reached(&self.cluster) {
+            self.join_healer()?;
+            // Looking at every handle costs more than a step.
+            for _ in 0..8 {
+                if !self.cluster.step()? {
+                    return convergence::check(&self.cluster, "nothing happens any more");
+                }
+            }
+            if self.cluster.now() > deadline {
+                return convergence::check(&self.cluster, &format!("healed for {HEALED_FOR:?}"));
+            }
+            if self.cluster.events() > busy {
+                return convergence::check(&self.cluster, &format!("{} events after healing", self.patience()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs until nothing is on its way and nobody waits for a deadline.
+    fn rest(&mut self, after: &str) -> Result<(), Failure> {
+        let deadline = self.cluster.now() + REST_WITHIN;
+        let busy = self.cluster.events() + self.patience();
+        while self.cluster.step()? {
+            self.join_healer()?;
+            if self.cluster.now() > deadline || self.cluster.events() > busy {
+                let found = format!("{after}, and things still happen {REST_WITHIN:?} later");
+                return Err(Failure::liveness("convergence", found));
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_everything(&mut self) -> Result<(), Failure> {
+        self.cluster.trace.note(self.cluster.now(), format_args!("drop everything"));
+        for id in self.cluster.clients().map(|client| client.id).collect::<Vec<_>>() {
+            match self.random.below(3) {
+                0 => self.cluster.kill(Node::Client(id), "the end", false),
+                1 => self.cluster.part(id)?,
+                _ => self.cluster.with_client(id, |client, workload| client.release_all(workload))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Events that a healed cluster may take: far more than it needs, far fewer than for ever.
+    fn patience(&self) -> u64 {
+        50_000 + 500 * self.cluster.workload.tasks().len() as u64
+    }
+
+    fn join_worker(&mut self) -> Result<WorkerId, Failure> {
+        self.names += 1;
+        let name = format!("worker-{}", self.names % 6);
+        let spec = self.options.worker(&name, &mut self.random);
+        self.cluster.join_worker(&spec)
+    }
+
+    /// There is always a worker that can run everything: tasks may end it, and then another comes.
+    fn join_healer(&mut self) -> Result<(), Failure> {
+        if self.cluster.workers().any(|(id, _)| self.cluster.worker(id).is_some_and(|node| &*node.spec.name == HEALER))
+        {
+            return Ok(());
+        }
+        let mut spec = WorkerSpec::new(HEALER, 2);
+        spec.config = worker_config(2);
+        spec.resource = 1_000;
+        self.cluster.join_worker(&spec).map(|_| ())
+    }
+
+    fn some_worker(&mut self) -> Option<WorkerId> {
+        let workers: Vec<_> = self.cluster.workers().map(|(id, _)| id).collect();
+        self.random.pick(&workers).copied()
+    }
+
+    fn some_client(&mut self) -> Option<ClientId> {
+        let clients: Vec<_> = self.cluster.clients().map(|client| client.id).collect();
+        self.random.pick(&clients).copied()
+    }
+
+    fn some_handle(&mut self, id: ClientId) -> Option<TaskIndex> {
+        let handles: Vec<_> = self.cluster.client(id)?.handles().map(|(task, _)| task).collect();
+        self.random.pick(&handles).copied()
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a machine panicked".to_owned())
+}
