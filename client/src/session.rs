@@ -241,8 +241,9 @@ impl Session {
 
     /// Ends the session in order: everything is released, and pending futures settle as closed.
     pub(crate) async fn close(&self) {
-        self.say(ClientToScheduler::Goodbye);
+        // First, so that the scheduler's answer, which is to hang up, finds nothing to complain of.
         self.settle_all(&TaskError::new(ErrorKind::Closed, "the client was closed"));
+        self.say(ClientToScheduler::Goodbye);
         if let Some(ground) = self.hang_up() {
             ground.close().await;
         }

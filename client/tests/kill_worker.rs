@@ -2,7 +2,7 @@
 
 #![cfg(all(feature = "inproc", feature = "quic"))]
 
-#[allow(dead_code, reason = "the example's `main` is not run here")]
+#[allow(dead_code, unreachable_pub, reason = "a program of its own, whose `main` is not run here")]
 #[path = "../examples/flights.rs"]
 mod flights;
 mod support;

@@ -48,6 +48,7 @@ impl Identity {
             name: self.name.into(),
             module: self.module.into(),
             place: format!("{}:{}", self.file, self.line).into(),
+            is_async: false,
         }
     }
 }
@@ -85,4 +86,6 @@ pub struct FunctionInfo {
     pub module: Arc<str>,
     /// File and line.
     pub place: Arc<str>,
+    /// Whether it is an `async fn`, whose calls wait more than they work: they hold no thread of a worker.
+    pub is_async: bool,
 }

@@ -23,6 +23,8 @@ pub struct TaskDef {
     pub call: fn(Inputs) -> Ran,
     /// What the attribute says of every call.
     pub defaults: Defaults,
+    /// Whether it is an `async fn`: it runs without holding a thread.
+    pub is_async: bool,
     info: OnceLock<FunctionInfo>,
 }
 
@@ -34,7 +36,14 @@ impl TaskDef {
         call: fn(Inputs) -> Ran,
         defaults: Defaults,
     ) -> Self {
-        TaskDef { identity, parameters, call, defaults, info: OnceLock::new() }
+        TaskDef { identity, parameters, call, defaults, is_async: false, info: OnceLock::new() }
+    }
+
+    /// The same for an `async fn`.
+    #[must_use]
+    pub const fn asynchronous(mut self) -> Self {
+        self.is_async = true;
+        self
     }
 
     /// The function's id, hashed on first use.
@@ -44,7 +53,7 @@ impl TaskDef {
 
     /// What people are shown, made on first use.
     pub fn info(&self) -> &FunctionInfo {
-        self.info.get_or_init(|| self.identity.info())
+        self.info.get_or_init(|| FunctionInfo { is_async: self.is_async, ..self.identity.info() })
     }
 }
 

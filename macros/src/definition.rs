@@ -24,20 +24,23 @@ pub(crate) struct Definition<'a> {
     /// An expression: a closure from `Inputs` to `Ran`.
     pub(crate) trampoline: TokenStream,
     pub(crate) defaults: TokenStream,
+    pub(crate) is_async: bool,
 }
 
 impl Definition<'_> {
     /// Statements that define and register the static, and as their value a reference to it.
     pub(crate) fn statements(&self) -> TokenStream {
-        let Definition { private, span, name, signature, params, trampoline, defaults } = self;
+        let Definition { private, span, name, signature, params, trampoline, defaults, is_async } = self;
         let labels = params.iter().map(|param| &param.label);
-        // The place is that of the macro's outermost caller, which is where these tokens stand.
-        let identity = quote_spanned!(*span=> #private::identity!(#name, #signature));
+        // `line!()` tells the place of the outermost macro that led to it: of this one, if the user wrote it.
+        let by_user = private.written_at(*span);
+        let identity = quote_spanned!(*span=> #by_user::identity!(#name, #signature));
+        let asynchronous = is_async.then(|| quote!(.asynchronous()));
         quote! {
             #[allow(unused_imports)]
             use #private::{AnyParam as _, AnyShape as _, ErrorValueNo as _, ErrorValueYes as _};
             static __BRISK_DEF: #private::TaskDef =
-                #private::TaskDef::new(#identity, &[#(#labels),*], #trampoline, #defaults);
+                #private::TaskDef::new(#identity, &[#(#labels),*], #trampoline, #defaults) #asynchronous;
             #private::inventory::submit! { #private::TaskEntry(&__BRISK_DEF) }
         }
     }

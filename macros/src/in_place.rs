@@ -92,6 +92,7 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         params: &params,
         trampoline: call.trampoline,
         defaults: quote!(#private::Defaults::NONE),
+        is_async: false,
     }
     .statements();
     let (items, result, make) = (&call.items, &call.result, &call.make);

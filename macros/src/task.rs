@@ -152,6 +152,7 @@ impl Task {
             params,
             trampoline: trampoline(&options.private, span, callee, params, output, is_async),
             defaults: options.defaults(),
+            is_async,
         }
         .statements()
     }

@@ -250,6 +250,7 @@ pub fn functions() -> Vec<FunctionInfo> {
         name: format!("f{f}").into(),
         module: "simulated".into(),
         place: format!("simulated.rs:{f}").into(),
+        is_async: false,
     };
     (0..FUNCTIONS).map(info).collect()
 }

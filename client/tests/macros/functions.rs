@@ -85,7 +85,7 @@ fn the_identity_says_where_the_function_is() {
     assert_eq!(identity.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(identity.module, module_path!());
     assert_eq!(identity.name, "other name");
-    assert_eq!((identity.file, identity.line, identity.column), (file!(), line, 18));
+    assert_eq!((identity.file, identity.line, identity.column), (file!(), line, 14));
     assert_eq!(identity.signature, "async (&[i64], Arc<Table>) -> io::Result<u8>");
     let defaults = call.node().def.defaults;
     assert_eq!((defaults.retries, defaults.priority, defaults.impure), (3, -2, true));

@@ -1,11 +1,12 @@
 //! What the end-to-end tests share: clusters of each kind, and waiting for a state without sleeping blindly.
 
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
+
 use std::time::{Duration, Instant};
 
 use brisk_client::{LocalBuilder, LocalCluster, Snapshot};
 
 /// The kinds of clusters that this build knows, for tests that go through them by themselves.
-#[allow(dead_code, reason = "not every test binary does")]
 pub const KINDS: &[Kind] = &[
     #[cfg(feature = "inproc")]
     Kind::Threads,
@@ -48,13 +49,11 @@ pub async fn start(kind: Kind, builder: LocalBuilder) -> LocalCluster {
 }
 
 /// The bytes of all values that workers hold.
-#[allow(dead_code, reason = "not every test binary counts bytes")]
 pub fn bytes(snapshot: &Snapshot) -> u64 {
     snapshot.workers.iter().map(|worker| worker.bytes).sum()
 }
 
 /// Waits until `holds`, and fails if it does not within `limit`.
-#[allow(dead_code, reason = "not every test binary waits")]
 pub async fn eventually(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {

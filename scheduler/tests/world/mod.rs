@@ -76,6 +76,7 @@ pub(crate) fn function(number: u64) -> FunctionInfo {
         name: name.into(),
         module: "test".into(),
         place: format!("src/main.rs:{number}").into(),
+        is_async: false,
     }
 }
 
