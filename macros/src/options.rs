@@ -45,10 +45,19 @@ impl ToTokens for Private {
 }
 
 impl Private {
-    /// The path as if it stood at `span`.
+    /// The path, of which the compiler speaks as if it stood at `span`.
     pub(crate) fn at(&self, span: Span) -> TokenStream {
+        self.respanned(|token| token.located_at(span))
+    }
+
+    /// The path as if the user had written it at `span`.
+    pub(crate) fn written_at(&self, span: Span) -> TokenStream {
+        self.respanned(|_| span)
+    }
+
+    fn respanned(&self, span: impl Fn(Span) -> Span) -> TokenStream {
         let respanned = self.to_token_stream().into_iter().map(|mut token| {
-            token.set_span(token.span().located_at(span));
+            token.set_span(span(token.span()));
             token
         });
         respanned.collect()
