@@ -18,7 +18,7 @@ pub struct Identity {
     pub version: &'static str,
     /// The module path.
     pub module: &'static str,
-    /// The function's name; for `task!` its place in the source.
+    /// The function's name; for `task_fn!` its place in the source.
     pub name: &'static str,
     /// The file, as the compiler was given it.
     pub file: &'static str,
