@@ -1,0 +1,8 @@
+//! The worker's shell against a scheduler's end that the test plays, by pointer and through the codec.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod ends;
+mod runs;
+mod values;
