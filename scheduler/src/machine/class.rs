@@ -40,15 +40,29 @@ pub(super) struct Environment {
     /// How many clients, workers and classes are of this build. It is forgotten with the last.
     users: u32,
     pub(super) pool: Pool,
-    /// The class of tasks that ask for nothing in particular.
-    plain: Option<ClassIndex>,
+    /// The classes of tasks that ask for nothing in particular, by kind.
+    plain: [Option<ClassIndex>; 2],
     /// Why no worker of it was started, by host.
     pub(super) obstacles: BTreeMap<Arc<str>, Arc<str>>,
 }
 
+/// What a task holds while it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// A thread of its worker.
+    #[default]
+    Thread,
+    /// Nothing: it is `async`, and mostly waits. If it counted like the others, calls that wait for what they themselves
+    /// have submitted could keep that from ever being run.
+    Async,
+}
+
+pub(super) const KINDS: [Kind; 2] = [Kind::Thread, Kind::Async];
+
 /// What tasks of a class ask for, beyond their build.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Demand {
+    pub(super) kind: Kind,
     /// Names, addresses or hosts; empty for any.
     pub(super) workers: Vec<Arc<str>>,
     pub(super) allow_other_workers: bool,
@@ -77,15 +91,16 @@ pub(super) struct Class {
 pub(super) struct Pool {
     /// All of them, in the order of their joining.
     pub(super) workers: Vec<WorkerIndex>,
-    /// If there are many: all and only those that are open, by load.
-    by_load: BTreeSet<(u64, WorkerIndex)>,
+    /// If there are many: all and only those that are open, by load; for each kind of task.
+    by_load: [BTreeSet<(u64, WorkerIndex)>; 2],
 }
 
 /// Up to here looking at every worker is cheaper than keeping them in order.
 const FEW: usize = 32;
 
 impl Demand {
-    fn of(options: Option<&TaskOptions>) -> Option<Demand> {
+    /// `None` for tasks that ask for nothing in particular.
+    fn of(kind: Kind, options: Option<&TaskOptions>) -> Option<Demand> {
         let options = options?;
         if options.workers.is_empty() && options.resources.iter().all(|(_, amount)| amount.0 == 0) {
             return None;
@@ -94,6 +109,7 @@ impl Demand {
         workers.sort_unstable();
         workers.dedup();
         Some(Demand {
+            kind,
             allow_other_workers: options.allow_other_workers && !workers.is_empty(),
             workers,
             resources: summed(&options.resources),
@@ -138,7 +154,7 @@ impl Classes {
         let environments = &mut self.environments;
         let index = *self.by_id.entry(id).or_insert_with(|| {
             let obstacles = BTreeMap::new();
-            environments.insert(Environment { id, users: 0, pool: Pool::default(), plain: None, obstacles })
+            environments.insert(Environment { id, users: 0, pool: Pool::default(), plain: [None; 2], obstacles })
         });
         self.environments[index].users += 1;
         index
@@ -160,22 +176,29 @@ impl Classes {
     pub(super) fn join(
         &mut self,
         environment: EnvironmentIndex,
+        kind: Kind,
         options: Option<&TaskOptions>,
         workers: &Workers,
     ) -> ClassIndex {
-        let demand = Demand::of(options);
+        let demand = Demand::of(kind, options);
         let known = match &demand {
-            None => self.environments[environment].plain,
+            None => self.environments[environment].plain[kind as usize],
             Some(demand) => self.by_demand.get(&(environment, demand.clone())).copied(),
         };
-        let class = known.unwrap_or_else(|| self.add(environment, demand, workers));
+        let class = known.unwrap_or_else(|| self.add(environment, kind, demand, workers));
         self.slab[class].tasks += 1;
         class
     }
 
-    fn add(&mut self, environment: EnvironmentIndex, demand: Option<Demand>, workers: &Workers) -> ClassIndex {
+    fn add(
+        &mut self,
+        environment: EnvironmentIndex,
+        kind: Kind,
+        demand: Option<Demand>,
+        workers: &Workers,
+    ) -> ClassIndex {
         let plain = demand.is_none();
-        let demand = demand.unwrap_or_default();
+        let demand = demand.unwrap_or_else(|| Demand { kind, ..Demand::default() });
         let class = self.slab.insert(Class {
             environment,
             demand: demand.clone(),
@@ -187,7 +210,7 @@ impl Classes {
         });
         self.environments[environment].users += 1;
         if plain {
-            self.environments[environment].plain = Some(class);
+            self.environments[environment].plain[kind as usize] = Some(class);
         } else {
             self.by_demand.insert((environment, demand), class);
         }
@@ -203,7 +226,7 @@ impl Classes {
         }
         let gone = self.slab.remove(class);
         if gone.is_plain() {
-            self.environments[gone.environment].plain = None;
+            self.environments[gone.environment].plain[gone.demand.kind as usize] = None;
         } else {
             self.by_demand.remove(&(gone.environment, gone.demand));
         }
@@ -246,11 +269,12 @@ impl Pool {
             self.workers.push(worker);
         } else {
             self.workers.retain(|&other| other != worker);
+            workers[worker].listed = [None; 2];
         }
-        self.by_load.clear();
+        self.by_load.iter_mut().for_each(BTreeSet::clear);
         for i in 0..self.workers.len() {
             let worker = self.workers[i];
-            workers[worker].listed = None;
+            workers[worker].listed = [None; 2];
             self.update(worker, &mut workers[worker], budget);
         }
     }
@@ -260,31 +284,35 @@ impl Pool {
         if self.workers.len() <= FEW {
             return;
         }
-        let load = budget.is_open(worker).then(|| worker.load());
-        if load == worker.listed {
-            return;
+        for kind in KINDS {
+            let load = budget.is_open(worker, kind).then(|| worker.load(kind));
+            let (order, listed) = (&mut self.by_load[kind as usize], &mut worker.listed[kind as usize]);
+            if load == *listed {
+                continue;
+            }
+            if let Some(before) = *listed {
+                order.remove(&(before, index));
+            }
+            if let Some(load) = load {
+                order.insert((load, index));
+            }
+            *listed = load;
         }
-        if let Some(before) = worker.listed {
-            self.by_load.remove(&(before, index));
-        }
-        if let Some(load) = load {
-            self.by_load.insert((load, index));
-        }
-        worker.listed = load;
     }
 
     /// The open worker with the least to do; of equals the first.
-    pub(super) fn least_loaded(&self, workers: &Workers, budget: Budget) -> Option<WorkerIndex> {
+    pub(super) fn least_loaded(&self, workers: &Workers, budget: Budget, kind: Kind) -> Option<WorkerIndex> {
         if self.workers.len() > FEW {
-            return self.by_load.first().map(|(_, worker)| *worker);
+            return self.by_load[kind as usize].first().map(|(_, worker)| *worker);
         }
-        let open = self.workers.iter().copied().filter(|&worker| budget.is_open(&workers[worker]));
-        open.min_by_key(|&worker| workers[worker].load())
+        let open = self.workers.iter().copied().filter(|&worker| budget.is_open(&workers[worker], kind));
+        open.min_by_key(|&worker| workers[worker].load(kind))
     }
 
     /// Whether a worker of this pool stands in its order as it should.
     pub(super) fn lists_rightly(&self, worker: &Worker, budget: Budget) -> bool {
-        let expected = (self.workers.len() > FEW && budget.is_open(worker)).then(|| worker.load());
+        let ordered = self.workers.len() > FEW;
+        let expected = KINDS.map(|kind| (ordered && budget.is_open(worker, kind)).then(|| worker.load(kind)));
         worker.listed == expected
     }
 }

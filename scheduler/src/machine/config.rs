@@ -36,6 +36,9 @@ pub struct Config {
     pub prefetch_one_time: Duration,
     /// How many tasks more than it has threads a worker may have at most, however short they are.
     pub prefetch_tasks: u32,
+    /// How many calls of `async` functions a worker may have at once. They hold no thread, so neither threads nor time
+    /// bound them.
+    pub async_tasks: u32,
     /// How many tasks there may be. A submission beyond is refused.
     pub max_tasks: u32,
     /// How many functions there may be. A client that introduces more is sent away.
@@ -60,6 +63,7 @@ impl Default for Config {
             prefetch_time: Duration::from_millis(5),
             prefetch_one_time: Duration::from_millis(100),
             prefetch_tasks: 256,
+            async_tasks: 1_024,
             max_tasks: 50_000_000,
             max_functions: 1_000_000,
             max_open_submissions: 4_096,

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use brisk_core::function::{FunctionId, FunctionInfo};
 use rustc_hash::FxHashMap;
 
-use super::record::FunctionIndex;
+use super::{class::Kind, record::FunctionIndex};
 
 /// Every function that a client ever named. They are few, and records name them, so none is forgotten.
 pub(super) struct Functions {
@@ -43,6 +43,11 @@ impl Functions {
 
     pub(super) fn get(&self, index: FunctionIndex) -> Option<&FunctionInfo> {
         self.list.get(index.0 as usize).map(|function| &function.info)
+    }
+
+    /// What its calls hold while they run.
+    pub(super) fn kind(&self, index: FunctionIndex) -> Kind {
+        if self.list[index.0 as usize].info.is_async { Kind::Async } else { Kind::Thread }
     }
 
     /// The words for a function that tasks name.

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Scheduler,
-    class::Class,
+    class::{Class, Demand, KINDS},
     slab::{ClassIndex, Index, TaskIndex, WorkerIndex},
     task::{State, Task},
     timers::Timer,
@@ -273,10 +273,11 @@ impl Scheduler {
     /// I14: a queued task stays queued only while no eligible worker is open and has the resources.
     fn room_is_used(&self) -> Check {
         for &class in &self.classes.active {
-            let resources = &self.classes.slab[class].demand.resources;
+            let Demand { kind, resources, .. } = &self.classes.slab[class].demand;
+            let kind = *kind;
             let idle = self.classes.eligible(class).iter().find(|&&w| {
                 let worker = &self.workers[w];
-                self.budget.is_open(worker) && worker.has_left(resources)
+                self.budget.is_open(worker, kind) && worker.has_left(resources)
             });
             ensure!(idle.is_none(), "{idle:?} is open beside queued tasks of {class:?}");
         }
@@ -288,7 +289,12 @@ impl Scheduler {
     fn workers_add_up(&self) -> Check {
         for (_, worker) in self.workers.slab.iter() {
             let id = worker.id;
-            ensure!(worker.processing.len() <= self.budget.cap(worker), "{id} has {}", worker.processing.len());
+            for kind in KINDS {
+                let of_kind = |t: &&TaskIndex| self.classes.slab[self.tasks[**t].class].demand.kind == kind;
+                let assigned = worker.processing.iter().filter(of_kind).count();
+                ensure!(assigned == worker.assigned(kind), "{id} counts {} of {kind:?}", worker.assigned(kind));
+                ensure!(assigned <= self.budget.cap(worker, kind), "{id} has {assigned} of {kind:?}");
+            }
             let runs: Vec<_> = worker.processing.iter().filter_map(|&t| self.tasks[t].run()).collect();
             let occupancy: u64 = runs.iter().map(|run| run.estimate_ns).sum();
             ensure!(occupancy == worker.occupancy_ns, "{id}: occupancy {}, not {occupancy}", worker.occupancy_ns);

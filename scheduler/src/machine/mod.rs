@@ -33,6 +33,8 @@ mod supervisors;
 mod transition;
 
 mod invariants;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -13,6 +13,7 @@ use brisk_core::{
     options::Quantity,
 };
 
+use super::class::Kind;
 use super::slab::{ClientIndex, EnvironmentIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex};
 
 /// Peers of one kind, by session and under dense indices.
@@ -35,9 +36,11 @@ pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     /// All and only the tasks assigned to it, in no particular order.
     pub(super) processing: Vec<TaskIndex>,
-    /// How many of those have started.
+    /// How many of those are `async`.
+    pub(super) async_tasks: u32,
+    /// How many have started.
     pub(super) started: u32,
-    /// The sum of their estimates, in nanoseconds.
+    /// The sum of the estimates of those that take a thread, in nanoseconds.
     pub(super) occupancy_ns: u64,
     /// All and only the values it is known to hold, in no particular order.
     pub(super) replicas: Vec<TaskIndex>,
@@ -48,8 +51,10 @@ pub(super) struct Worker {
     /// What is left of its declared resources.
     pub(super) available: Vec<(Arc<str>, Quantity)>,
     pub(super) paused: bool,
-    /// The load under which its pool's order lists it, if it does.
-    pub(super) listed: Option<u64>,
+    /// Whether it is being taken out, so that nothing more is given to it.
+    pub(super) leaving: bool,
+    /// The loads under which its pool's orders list it, if they do.
+    pub(super) listed: [Option<u64>; 2],
     /// The workers it was told of.
     pub(super) knows: IndexSet,
     /// Values to drop, sent as one message at the end of the event.
@@ -174,19 +179,29 @@ impl Worker {
         self.info.threads.max(1) as usize
     }
 
-    /// Until when its threads are taken, presumably, in nanoseconds from now.
-    pub(super) fn backlog_ns(&self) -> u64 {
-        if self.processing.len() < self.threads() { 0 } else { self.occupancy_ns / self.threads() as u64 }
+    /// How many tasks of a kind it was given that have not ended.
+    pub(super) fn assigned(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Thread => self.processing.len() - self.async_tasks as usize,
+            Kind::Async => self.async_tasks as usize,
+        }
+    }
+
+    /// Until when there is no room for one more task to run, presumably, in nanoseconds from now.
+    pub(super) fn backlog_ns(&self, kind: Kind) -> u64 {
+        let is_free = kind == Kind::Async || self.assigned(kind) < self.threads();
+        if is_free { 0 } else { self.occupancy_ns / self.threads() as u64 }
     }
 
     /// What workers are ordered by: those with a free thread first, by the part of their threads that is taken; then by
     /// backlog.
-    pub(super) fn load(&self) -> u64 {
+    pub(super) fn load(&self, kind: Kind) -> u64 {
         const FULL: u64 = 1 << 20;
-        if self.processing.len() < self.threads() {
-            self.processing.len() as u64 * FULL / self.threads() as u64
+        let assigned = self.assigned(kind);
+        if kind == Kind::Async || assigned < self.threads() {
+            assigned as u64 * FULL / self.threads() as u64
         } else {
-            FULL.saturating_add(self.backlog_ns())
+            FULL.saturating_add(self.backlog_ns(kind))
         }
     }
 

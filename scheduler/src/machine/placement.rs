@@ -7,6 +7,7 @@
 
 use super::{
     Scheduler,
+    class::Kind,
     config::Config,
     peers::Worker,
     slab::{TaskIndex, WorkerIndex},
@@ -18,6 +19,7 @@ pub(super) struct Budget {
     time_ns: u64,
     one_ns: u64,
     tasks: usize,
+    async_tasks: usize,
 }
 
 impl Budget {
@@ -26,14 +28,19 @@ impl Budget {
             time_ns: config.prefetch_time.as_nanos() as u64,
             one_ns: config.prefetch_one_time.as_nanos() as u64,
             tasks: config.prefetch_tasks as usize,
+            async_tasks: config.async_tasks as usize,
         }
     }
 
-    /// Whether a worker should be given more: it has a thread to spare, or less work ahead than the budget says.
-    pub(super) fn is_open(&self, worker: &Worker) -> bool {
-        let (assigned, threads) = (worker.processing.len(), worker.threads());
-        if worker.paused || assigned < threads {
-            return !worker.paused;
+    /// Whether a worker should be given more of this kind: it has a thread to spare, or less work ahead than the budget
+    /// says.
+    pub(super) fn is_open(&self, worker: &Worker, kind: Kind) -> bool {
+        let (assigned, threads) = (worker.assigned(kind), worker.threads());
+        if worker.paused || worker.leaving {
+            return false;
+        }
+        if kind == Kind::Async || assigned < threads {
+            return assigned < self.cap(worker, kind);
         }
         let ahead = assigned - threads;
         let wait_ns = worker.occupancy_ns / threads as u64;
@@ -41,13 +48,16 @@ impl Budget {
     }
 
     /// Whether a worker may be given more, if there is a reason.
-    pub(super) fn has_room(&self, worker: &Worker) -> bool {
-        !worker.paused && worker.processing.len() < worker.threads() + self.tasks
+    pub(super) fn has_room(&self, worker: &Worker, kind: Kind) -> bool {
+        !worker.paused && !worker.leaving && worker.assigned(kind) < self.cap(worker, kind)
     }
 
-    /// The most tasks that a worker may have.
-    pub(super) fn cap(&self, worker: &Worker) -> usize {
-        worker.threads() + self.tasks
+    /// The most tasks of a kind that a worker may have.
+    pub(super) fn cap(&self, worker: &Worker, kind: Kind) -> usize {
+        match kind {
+            Kind::Thread => worker.threads() + self.tasks,
+            Kind::Async => self.async_tasks,
+        }
     }
 }
 
@@ -64,10 +74,11 @@ impl Scheduler {
         }
         let mut here = std::mem::take(&mut self.scratch);
         let total = self.bytes_here(t, &mut here);
-        let mut best = (self.cost(open, total - here.of(open)), open);
+        let kind = self.classes.slab[self.tasks[t].class].demand.kind;
+        let mut best = (self.cost(open, kind, total - here.of(open)), open);
         for &w in &here.touched {
             if w != open && self.may_take(t, w) {
-                best = best.min((self.cost(w, total - here.of(w)), w));
+                best = best.min((self.cost(w, kind, total - here.of(w)), w));
             }
         }
         here.clear();
@@ -75,16 +86,16 @@ impl Scheduler {
         Some(best.1)
     }
 
-    fn cost(&self, w: WorkerIndex, missing: u64) -> Cost {
+    fn cost(&self, w: WorkerIndex, kind: Kind, missing: u64) -> Cost {
         let worker = &self.workers[w];
-        let mut start = worker.backlog_ns();
+        let mut start = worker.backlog_ns(kind);
         if missing > 0 {
             let moving =
                 u128::from(missing) * 1_000_000_000 / u128::from(self.config.bandwidth_bytes_per_second.max(1));
             let latency = self.config.latency.as_nanos() as u64;
             start = start.saturating_add(latency).saturating_add(u64::try_from(moving).unwrap_or(u64::MAX));
         }
-        (start, missing, worker.load())
+        (start, missing, worker.load(kind))
     }
 
     /// The open worker with the least to do, of those that may run a task.
@@ -92,21 +103,21 @@ impl Scheduler {
         let class = &self.classes.slab[self.tasks[t].class];
         if class.is_plain() {
             let pool = &self.classes.environments[class.environment].pool;
-            return pool.least_loaded(&self.workers, self.budget);
+            return pool.least_loaded(&self.workers, self.budget, class.demand.kind);
         }
         let eligible = self.classes.eligible(self.tasks[t].class).iter().copied();
         let open = eligible.filter(|&w| {
             let worker = &self.workers[w];
-            self.budget.is_open(worker) && worker.has_left(&class.demand.resources)
+            self.budget.is_open(worker, class.demand.kind) && worker.has_left(&class.demand.resources)
         });
-        open.min_by_key(|&w| self.workers[w].load())
+        open.min_by_key(|&w| self.workers[w].load(class.demand.kind))
     }
 
     /// Whether a worker that holds inputs may be given the task.
     fn may_take(&self, t: TaskIndex, w: WorkerIndex) -> bool {
         let class = &self.classes.slab[self.tasks[t].class];
         let worker = &self.workers[w];
-        self.budget.has_room(worker)
+        self.budget.has_room(worker, class.demand.kind)
             && worker.has_left(&class.demand.resources)
             && if class.is_plain() {
                 worker.environment == class.environment

@@ -13,7 +13,7 @@ use brisk_core::{
 
 use super::{
     Action, Scheduler,
-    class::summed,
+    class::{Kind, summed},
     peers::Worker,
     record::What,
     slab::{IndexSet, TaskIndex, WorkerIndex},
@@ -47,6 +47,7 @@ impl Scheduler {
             name,
             environment,
             processing: Vec::new(),
+            async_tasks: 0,
             started: 0,
             occupancy_ns: 0,
             replicas: Vec::new(),
@@ -55,7 +56,8 @@ impl Scheduler {
             available: summed(&info.resources),
             info,
             paused: false,
-            listed: None,
+            leaving: false,
+            listed: [None; 2],
             knows: IndexSet::default(),
             frees: Vec::new(),
         };
@@ -90,6 +92,7 @@ impl Scheduler {
     pub(super) fn lose_worker(&mut self, w: WorkerIndex, cause: &Arc<str>, intended: bool) -> Loss {
         let (id, environment) = (self.workers[w].id, self.workers[w].environment);
         self.record(What::WorkerLeft { worker: id, intended });
+        self.workers[w].leaving = true;
         let pool = &mut self.classes.environments[environment].pool;
         pool.change(w, false, &mut self.workers, self.budget);
         self.reconsider_classes(environment);
@@ -114,8 +117,8 @@ impl Scheduler {
         loss
     }
 
-    /// The runs that a dying worker was presumably in: those that it said it had started; and, as long as they are fewer
-    /// than its threads, the next in its queue, since the report of a start may die with the worker.
+    /// The runs that a dying worker was presumably in: those that it said it had started; and, as long as its threads are
+    /// more than those, the next in its queue, since the report of a start may die with the worker.
     fn running(&self, w: WorkerIndex) -> Vec<(TaskIndex, RunId)> {
         let worker = &self.workers[w];
         let mut runs: Vec<_> = worker
@@ -124,8 +127,14 @@ impl Scheduler {
             .filter_map(|&t| self.tasks[t].run().map(|run| (!run.started, self.tasks[t].priority, t, run.id)))
             .collect();
         runs.sort_unstable();
-        let presumed = worker.threads().max(worker.started as usize);
-        runs.into_iter().take(presumed).map(|(_, _, t, run)| (t, run)).collect()
+        let mut threads = worker.threads();
+        runs.retain(|&(waits, _, t, _)| {
+            let thread = self.classes.slab[self.tasks[t].class].demand.kind == Kind::Thread;
+            let runs = !waits || (thread && threads > 0);
+            threads = threads.saturating_sub(usize::from(thread && runs));
+            runs
+        });
+        runs.into_iter().map(|(_, _, t, run)| (t, run)).collect()
     }
 
     /// A worker died under a task: the task fails if that was one too many.

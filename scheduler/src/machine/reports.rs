@@ -137,9 +137,7 @@ impl Scheduler {
             Some((t, task)) if matches!(task.state, State::Memory { nbytes: known, .. } if known == nbytes) => {
                 self.add_replica(t, w);
             }
-            Some((t, task))
-                if task.state.is_unfinished() && !task.is_named() && task.run().is_none_or(|run| run.worker != w) =>
-            {
+            Some((t, task)) if task.state.is_unfinished() && !task.is_named() => {
                 self.cancel_run(t);
                 self.enter_memory(t, nbytes, w);
                 self.tell_all_of_memory(t, None);

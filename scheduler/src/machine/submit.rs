@@ -17,7 +17,7 @@ use super::{
     Scheduler,
     peers::OpenSubmission,
     record::FunctionIndex,
-    slab::{ClientIndex, TaskIndex},
+    slab::{ClassIndex, ClientIndex, TaskIndex},
     task::{State, Task},
 };
 
@@ -151,7 +151,7 @@ impl Scheduler {
             return Err(refused(format!("the scheduler is full: it has {} tasks", self.tasks.len())));
         }
         let user = options.as_ref().map_or(0, |options| options.priority.saturating_neg());
-        let class = self.classes.join(self.clients[c].environment, options.as_deref(), &self.workers);
+        let class = self.class_of(c, function, options.as_deref());
         let task = Task {
             key,
             function,
@@ -170,6 +170,11 @@ impl Scheduler {
             state: State::Released,
         };
         Ok((self.tasks.insert(task, &dependencies), true))
+    }
+
+    fn class_of(&mut self, c: ClientIndex, function: FunctionIndex, options: Option<&TaskOptions>) -> ClassIndex {
+        let (environment, kind) = (self.clients[c].environment, self.functions.kind(function));
+        self.classes.join(environment, kind, options, &self.workers)
     }
 
     /// Finds a task's dependencies. Each must be known, so no task can depend on itself or on a later one.

@@ -16,6 +16,7 @@ use smallvec::smallvec;
 
 use super::{
     Scheduler,
+    class::Kind,
     record::What,
     slab::{TaskIndex, WorkerIndex},
     task::{Holder, Run, State},
@@ -71,12 +72,18 @@ impl Scheduler {
         self.next_run += 1;
         let id = RunId(self.next_run);
         let task = &self.tasks[t];
-        let estimate_ns = self.functions.estimate_ns(task.function, self.config.unknown_duration);
+        let demand = &self.classes.slab[task.class].demand;
+        // A call that takes no thread keeps no other waiting.
+        let estimate_ns = match demand.kind {
+            Kind::Thread => self.functions.estimate_ns(task.function, self.config.unknown_duration),
+            Kind::Async => 0,
+        };
         let worker = &mut self.workers[w];
         let slot = worker.processing.len() as u32;
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;
-        worker.take(&self.classes.slab[task.class].demand.resources);
+        worker.async_tasks += u32::from(demand.kind == Kind::Async);
+        worker.take(&demand.resources);
         self.replace(t, State::Processing(Run { id, worker: w, slot, estimate_ns, started: false }));
         self.tasks[t].attempt += 1;
         self.load_changed(w);
@@ -191,7 +198,9 @@ impl Scheduler {
         worker.processing.swap_remove(run.slot as usize);
         worker.started -= u32::from(run.started);
         worker.occupancy_ns -= run.estimate_ns;
-        worker.give_back(&self.classes.slab[self.tasks[t].class].demand.resources);
+        let demand = &self.classes.slab[self.tasks[t].class].demand;
+        worker.async_tasks -= u32::from(demand.kind == Kind::Async);
+        worker.give_back(&demand.resources);
         if let Some(&moved) = worker.processing.get(run.slot as usize)
             && let State::Processing(other) = &mut self.tasks[moved].state
         {

@@ -76,7 +76,7 @@ pub(crate) fn function(number: u64) -> FunctionInfo {
         name: name.into(),
         module: "test".into(),
         place: format!("src/main.rs:{number}").into(),
-        is_async: false,
+        is_async: number == 2,
     }
 }
 

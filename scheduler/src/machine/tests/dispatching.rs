@@ -1,0 +1,177 @@
+//! Who runs what, when.
+
+use std::time::Duration;
+
+use brisk_core::{
+    hello::WorkerInfo,
+    id::{Incarnation, WorkerId},
+    message::{SchedulerToWorker, WorkerToScheduler},
+    options::Quantity,
+    state::TaskState,
+};
+
+use super::bench::*;
+use crate::machine::Event;
+
+const MICRO: Duration = Duration::from_micros(1);
+
+#[test]
+fn unknown_calls_are_sent_as_there_are_threads_and_short_ones_by_the_hundred() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(2), bench.client());
+    let actions = bench.submit(c, (0..1_000).map(|i| task(i, &[])).collect(), &(0..1_000).collect::<Vec<_>>());
+    let first = runs(&actions);
+    assert_eq!(first.len(), 2);
+    bench.finish_in(w, first[0].1, 8, MICRO);
+    let actions = bench.finish_in(w, first[1].1, 8, MICRO);
+    assert_eq!(runs(&actions).len(), 256);
+    assert_eq!(bench.machine.snapshot().workers[0].assigned, 258, "two threads and 256 ahead");
+}
+
+#[test]
+fn long_calls_stay_queued_where_they_can_go_elsewhere() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let actions = bench.submit(c, (0..10).map(|i| task(i, &[])).collect(), &[9]);
+    let actions = bench.finish_in(w, run(&actions).1, 8, Duration::from_secs(1));
+    assert_eq!(runs(&actions), [], "9 alone was wanted");
+    let actions = bench.submit(c, (10..20).map(|i| task(i, &[])).collect(), &(10..20).collect::<Vec<_>>());
+    assert_eq!(runs(&actions).len(), 1);
+    assert_eq!(bench.machine.snapshot().count(TaskState::Queued), 9);
+    let (_, actions) = bench.worker_with(4, "", &[]);
+    assert_eq!(runs(&actions).len(), 4, "a worker that joins gets queued work at once");
+}
+
+#[test]
+fn what_follows_goes_before_new_roots_and_higher_priority_before_lower() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let high = with(task(9, &[]), |options| options.priority = 1);
+    let tasks = vec![task(1, &[]), task(2, &[1]), task(3, &[]), task(4, &[3]), high];
+    let mut next = run(&bench.submit(c, tasks, &[2, 4, 9])).1;
+    let mut order = vec![next.0];
+    while order.len() < 5 {
+        next = run(&bench.finish(w, next, 8)).1;
+        order.push(next.0);
+    }
+    assert_eq!(order, [9, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_large_input_is_not_moved_and_a_small_one_is() {
+    for (nbytes, stays) in [(10_000_000_000, true), (1_000, false)] {
+        let mut bench = Bench::new();
+        let (holder, c) = (bench.worker(1), bench.client());
+        let first = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+        bench.finish(holder, first, nbytes);
+        // Two workers, the holder busy for a second.
+        assert_eq!(run(&bench.submit(c, vec![task(2, &[])], &[2])).0, holder);
+        let other = bench.worker(1);
+        let actions = bench.submit(c, vec![task(3, &[1])], &[3]);
+        let introduction =
+            SchedulerToWorker::Worker { worker: holder, address: format!("test://{holder}").parse().unwrap() };
+        assert_eq!(run(&actions).0, if stays { holder } else { other });
+        assert_eq!(actions.contains(&to_worker(other, introduction)), !stays);
+    }
+}
+
+#[test]
+fn a_task_that_lacks_a_resource_stops_no_other() {
+    let mut bench = Bench::new();
+    let (w, _) = bench.worker_with(4, "", &[("gpu", 1.0)]);
+    let c = bench.client();
+    let gpu = |number| with(task(number, &[]), |options| options.resources = vec![("gpu".into(), Quantity(1_000_000))]);
+    let actions = bench.submit(c, vec![gpu(1), gpu(2), task(3, &[])], &[1, 2, 3]);
+    let sent = runs(&actions);
+    assert_eq!(sent.iter().map(|(_, (number, _))| *number).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(assignments(&actions).next().unwrap().1.resources, [("gpu".into(), Quantity(1_000_000))]);
+    assert_eq!(run(&bench.finish(w, sent[0].1, 8)).1.0, 2);
+}
+
+#[test]
+fn restricted_tasks_go_where_they_may_and_loose_ones_elsewhere_if_they_must() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let (_, _) = bench.worker_with(1, "plain", &[]);
+    let only = |number, loose| {
+        with(task(number, &[]), |options| {
+            options.workers = vec!["special".into()];
+            options.allow_other_workers = loose;
+        })
+    };
+    let actions = bench.submit(c, vec![only(1, false), only(2, true)], &[1, 2]);
+    assert_eq!(run(&actions).1.0, 2);
+    let (special, actions) = bench.worker_with(1, "special", &[]);
+    assert_eq!(run(&actions), (special, run(&actions).1));
+    assert_eq!(run(&actions).1.0, 1);
+}
+
+#[test]
+fn many_workers_share_evenly() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let workers: Vec<_> = (0..100).map(|_| bench.worker(2)).collect();
+    let actions = bench.submit(c, (0..200).map(|i| task(i, &[])).collect(), &(0..200).collect::<Vec<_>>());
+    let sent = runs(&actions);
+    for w in &workers {
+        assert_eq!(sent.iter().filter(|(worker, _)| worker == w).count(), 2);
+    }
+    // The pool shrinks below the size for which an order is kept, and grows again.
+    for w in &workers[..80] {
+        bench.kill(*w);
+    }
+    for _ in 0..50 {
+        bench.worker(2);
+    }
+    assert_eq!(bench.machine.snapshot().count(TaskState::Processing), 140);
+}
+
+#[test]
+fn a_paused_worker_hands_over_what_it_has_not_started() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(2), bench.client());
+    let actions = bench.submit(c, vec![task(1, &[]), task(2, &[])], &[1, 2]);
+    let sent = runs(&actions);
+    bench.start(w, sent[0].1);
+    let other = bench.worker(1);
+    let actions = bench.report(w, WorkerToScheduler::Paused(true));
+    assert_eq!(actions[0], to_worker(w, SchedulerToWorker::Cancel { key: key(2), run: sent[1].1.1 }));
+    assert_eq!(run(&actions).0, other);
+    bench.submit(c, vec![task(3, &[])], &[3]);
+    assert_eq!(run(&bench.report(w, WorkerToScheduler::Paused(false))).0, w);
+}
+
+#[test]
+fn another_builds_workers_get_nothing() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let info = WorkerInfo {
+        address: "test://x".parse().unwrap(),
+        host: "h".into(),
+        threads: 1,
+        memory_limit: 0,
+        resources: vec![],
+    };
+    let (worker, environment) = (WorkerId(Incarnation(900)), brisk_core::id::EnvironmentId(6));
+    bench.event(Event::WorkerJoined { worker, name: "".into(), environment, info });
+    assert_eq!(bench.submit(c, vec![task(1, &[])], &[1]), []);
+    assert_eq!(bench.machine.snapshot().count(TaskState::NoWorker), 1);
+}
+
+#[test]
+fn async_calls_take_no_thread() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let asynchronous = |number| {
+        let mut task = task(number, &[]);
+        task.function = function(9).id;
+        task
+    };
+    let mut tasks: Vec<_> = (0..1_000).map(asynchronous).collect();
+    tasks.push(task(1_000, &[]));
+    let actions = bench.submit(c, tasks, &(0..1_001).collect::<Vec<_>>());
+    assert_eq!(runs(&actions).len(), 1_001, "all of them, and one for the thread");
+    bench.submit(c, (1_001..1_100).map(asynchronous).collect(), &(1_001..1_100).collect::<Vec<_>>());
+    assert_eq!(bench.machine.snapshot().workers[0].assigned, 1_025);
+    assert_eq!(runs(&bench.finish(w, runs(&actions)[0].1, 8)).len(), 1);
+}

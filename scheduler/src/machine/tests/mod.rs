@@ -1,0 +1,8 @@
+//! Unit tests: a state, an event, the exact actions.
+
+mod bench;
+mod dispatching;
+mod failing;
+mod losing;
+mod no_worker;
+mod submitting;

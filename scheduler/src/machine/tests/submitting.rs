@@ -1,0 +1,228 @@
+//! Submissions, wants, and the ends of both.
+
+use brisk_core::{
+    error::ErrorKind,
+    id::{RequestId, WantId},
+    message::{
+        Assignment, ClientToScheduler, KeyNews, Priority, SchedulerToClient, SchedulerToWorker, WorkerToScheduler,
+    },
+    payload::Payload,
+    state::TaskState,
+    task::TaskName,
+};
+use smallvec::smallvec;
+
+use super::bench::*;
+use crate::machine::Action;
+
+#[test]
+fn the_life_of_one_task() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let actions = bench.submit(c, vec![task(1, &[])], &[1]);
+    let (_, (_, id)) = run(&actions);
+    let assignment = Assignment {
+        task: TaskName::of_call("inc".into(), key(1)),
+        run: id,
+        attempt: 1,
+        priority: Priority { user: 0, generation: 1, order: 0 },
+        spec: Payload::from_bytes(vec![1]),
+        dependencies: vec![],
+        resources: vec![],
+        wanted: true,
+    };
+    assert_eq!(actions, [to_worker(w, SchedulerToWorker::Run(Box::new(assignment)))]);
+    bench.start(w, (1, id));
+    let value = Some(Payload::from_bytes(vec![42]));
+    let took = std::time::Duration::from_micros(3);
+    let actions =
+        bench.report(w, WorkerToScheduler::Finished { key: key(1), run: id, nbytes: 8, took, value: value.clone() });
+    let news = KeyNews::Memory { nbytes: 8, holders: smallvec![w], value };
+    assert_eq!(
+        actions,
+        [
+            to_client(c, SchedulerToClient::Worker { worker: w, address: format!("test://{w}").parse().unwrap() }),
+            to_client(c, SchedulerToClient::News { key: key(1), want: WantId(1), news }),
+        ]
+    );
+    assert_eq!(bench.release(c, 1), [to_worker(w, SchedulerToWorker::Free(vec![key(1)]))]);
+    assert_eq!(bench.machine.snapshot().total(), 0);
+    assert_eq!(bench.release(c, 1), []);
+    assert_eq!(bench.machine.counters().stale_wants, 1);
+}
+
+#[test]
+fn an_unknown_dependency_refuses_the_chunk_and_leaves_nothing() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.submit(c, vec![task(1, &[])], &[1]);
+    let before = bench.machine.snapshot();
+    let actions = bench.submit(c, vec![task(2, &[1]), task(3, &[2, 9])], &[3]);
+    let [Action::ToClient { message: SchedulerToClient::Refused { submission, error }, .. }] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!((*submission, error.kind()), (RequestId(2), ErrorKind::Refused));
+    assert!(error.to_string().contains("inc-00000003 (at src/main.rs:0) depends on 00000009"), "{error}");
+    let mut after = bench.machine.snapshot();
+    assert_eq!(std::mem::take(&mut after.counters).refused_submissions, 1);
+    assert_eq!(after, crate::machine::Snapshot { counters: Default::default(), ..before });
+}
+
+#[test]
+fn a_task_that_depends_on_itself_or_twice_on_another_is_refused() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    for (tasks, words) in [(vec![task(1, &[1])], "itself"), (vec![task(1, &[]), task(2, &[1, 1])], "twice")] {
+        let actions = bench.submit(c, tasks, &[]);
+        assert!(format!("{actions:?}").contains(words), "{actions:?}");
+        assert_eq!(bench.machine.task_count(), 0);
+    }
+}
+
+#[test]
+fn chunks_hold_their_tasks_until_the_last_and_act_once() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let chunk =
+        |chunk, last, tasks, wants| ClientToScheduler::Submit { submission: RequestId(77), chunk, last, tasks, wants };
+    let (_, first) = run(&bench.say(c, chunk(0, false, vec![task(1, &[]), task(2, &[])], vec![])));
+    assert_eq!(bench.say(c, chunk(0, false, vec![task(1, &[]), task(2, &[])], vec![])), []);
+    let second = run(&bench.finish(w, first, 8)).1;
+    // Work starts while later chunks arrive; what the last one does not need is dropped with it.
+    let actions = bench.say(c, chunk(1, true, vec![task(3, &[1])], vec![want(3)]));
+    assert!(actions.contains(&to_worker(w, SchedulerToWorker::Cancel { key: key(2), run: second.1 })), "{actions:?}");
+    assert_eq!(run(&actions).1.0, 3);
+    assert_eq!(bench.machine.task_count(), 2);
+    assert_eq!(bench.say(c, chunk(1, true, vec![task(3, &[1])], vec![want(3)])), []);
+    assert_eq!(bench.machine.counters().ignored_chunks, 2);
+}
+
+#[test]
+fn a_missing_chunk_refuses_the_rest() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let chunk = |chunk, last, number| ClientToScheduler::Submit {
+        submission: RequestId(1),
+        chunk,
+        last,
+        tasks: vec![task(number, &[])],
+        wants: vec![want(number)],
+    };
+    bench.say(c, chunk(0, false, 1));
+    let actions = bench.say(c, chunk(2, false, 2));
+    assert!(format!("{actions:?}").contains("chunk 1 of the submission is missing"), "{actions:?}");
+    assert_eq!(bench.say(c, chunk(3, true, 3)), []);
+    assert_eq!(bench.machine.task_count(), 1, "the first chunk's task is wanted and stays");
+}
+
+#[test]
+fn two_tasks_of_one_key_are_named_both() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let named = |fingerprint: u128, function_number: u128| {
+        let mut task = with(task(1, &[]), |options| {
+            options.name = Some("total".into());
+            options.fingerprint = Some(key(fingerprint));
+        });
+        task.function = function(function_number).id;
+        task
+    };
+    bench.submit(c, vec![named(7, 0)], &[1]);
+    assert_eq!(bench.submit(c, vec![named(7, 0)], &[]), [], "the same call joins");
+    let actions = bench.submit(c, vec![named(8, 4)], &[]);
+    let [Action::ToClient { message: SchedulerToClient::Refused { error, .. }, .. }] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(error.kind(), ErrorKind::KeyConflict);
+    let text = error.to_string();
+    for words in ["total", "`inc` at src/main.rs:0", "`f4` at src/main.rs:4"] {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn two_clients_share_a_task_and_release_it_apart() {
+    let mut bench = Bench::new();
+    let (w, a, b) = (bench.worker(1), bench.client(), bench.client());
+    let (_, run) = run(&bench.submit(a, vec![task(1, &[])], &[1]));
+    assert_eq!(bench.submit(b, vec![task(1, &[])], &[1]), []);
+    let actions = bench.finish(w, run, 8);
+    let told: Vec<_> = news(&actions).into_iter().map(|(client, ..)| client).collect();
+    assert_eq!(told, [a, b]);
+    assert_eq!(bench.release(a, 1), []);
+    assert_eq!(bench.release(b, 1), [to_worker(w, SchedulerToWorker::Free(vec![key(1)]))]);
+}
+
+#[test]
+fn a_release_of_an_older_want_does_nothing() {
+    let mut bench = Bench::new();
+    let (_, c) = (bench.worker(1), bench.client());
+    bench.submit(c, vec![task(1, &[])], &[1]);
+    let wants = vec![(key(1), WantId(2))];
+    let submission = RequestId(9);
+    bench.say(c, ClientToScheduler::Submit { submission, chunk: 0, last: true, tasks: vec![], wants });
+    assert_eq!(bench.release(c, 1), []);
+    assert_eq!(bench.machine.task_count(), 1);
+}
+
+#[test]
+fn intermediate_values_are_freed_as_soon_as_they_are_consumed() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[2])).1;
+    let second = run(&bench.finish(w, first, 8)).1;
+    let actions = bench.finish(w, second, 8);
+    assert!(actions.contains(&to_worker(w, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
+    let snapshot = bench.machine.snapshot();
+    assert_eq!((snapshot.count(TaskState::Released), snapshot.count(TaskState::Memory)), (1, 1), "lineage stays");
+}
+
+#[test]
+fn cancelling_takes_dependents_along_but_not_what_others_want() {
+    let mut bench = Bench::new();
+    let (w, a, b) = (bench.worker(1), bench.client(), bench.client());
+    let (_, first) = run(&bench.submit(a, vec![task(1, &[]), task(2, &[1])], &[1, 2]));
+    bench.submit(b, vec![task(1, &[])], &[1]);
+    let cancel = |force| ClientToScheduler::Cancel { keys: vec![want(1)], force };
+    let actions = bench.say(a, cancel(false));
+    assert_eq!(news(&actions).len(), 1, "b's want keeps 1, so 2 can still be had: {actions:?}");
+    assert_eq!(bench.machine.task_count(), 2);
+    let actions = bench.say(b, cancel(true));
+    let told: Vec<_> = news(&actions).into_iter().map(|(client, number, _)| (client, number)).collect();
+    assert_eq!(told, [(b, 1), (a, 2)]);
+    assert!(actions.contains(&to_worker(w, SchedulerToWorker::Cancel { key: key(1), run: first.1 })), "{actions:?}");
+    assert_eq!(bench.machine.task_count(), 0);
+    // The run ended all the same: its value is freed, and nothing else happens.
+    assert_eq!(bench.finish(w, first, 8), [to_worker(w, SchedulerToWorker::Free(vec![key(1)]))]);
+    assert_eq!(bench.machine.counters().stale_runs, 1);
+}
+
+#[test]
+fn a_client_that_goes_takes_all_with_it_but_what_is_detached() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(2), bench.client());
+    let actions = bench.submit(c, vec![task(1, &[]), task(2, &[])], &[1, 2]);
+    let runs = runs(&actions);
+    bench.say(c, ClientToScheduler::Detach(vec![key(2)]));
+    let actions = bench.say(c, ClientToScheduler::Goodbye);
+    let cancel = SchedulerToWorker::Cancel { key: key(1), run: runs[0].1.1 };
+    assert_eq!(actions, [Action::CloseClient { client: c, reason: "".into() }, to_worker(w, cancel)]);
+    assert_eq!(bench.machine.task_count(), 1);
+    assert_eq!(bench.finish(w, runs[1].1, 8), [to_worker(w, SchedulerToWorker::Free(vec![key(2)]))]);
+    assert_eq!(bench.machine.task_count(), 0);
+}
+
+#[test]
+fn requests_are_answered_once_they_can_be() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let request = RequestId(5);
+    assert_eq!(
+        bench.say(c, ClientToScheduler::WaitForWorkers { request, count: 0 }),
+        [to_client(c, SchedulerToClient::Workers { request, count: 0 })]
+    );
+    assert_eq!(bench.say(c, ClientToScheduler::WaitForWorkers { request, count: 1 }), []);
+    let (_, actions) = bench.worker_with(1, "", &[]);
+    assert_eq!(actions, [to_client(c, SchedulerToClient::Workers { request, count: 1 })]);
+    assert_eq!(bench.say(c, ClientToScheduler::Sync(request)), [to_client(c, SchedulerToClient::Synced(request))]);
+}
