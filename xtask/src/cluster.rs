@@ -28,7 +28,7 @@ pub(crate) struct Options {
 /// Builds `brisk`, and becomes `brisk local`.
 pub(crate) fn run(options: Options) -> Result<()> {
     let mut build = cargo();
-    build.args(["build", "--quiet", "--package", "brisk-cli", "--bin", "brisk"]);
+    build.args(["build", "--package", "brisk-cli", "--bin", "brisk"]);
     if options.release {
         build.arg("--release");
     }
