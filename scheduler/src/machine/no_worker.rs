@@ -20,7 +20,6 @@ impl Scheduler {
     /// Workers of a build came or went: finds out anew which tasks they may run.
     pub(super) fn reconsider_classes(&mut self, environment: EnvironmentIndex) {
         for class in self.classes.of_environment(environment) {
-            let could_run = !self.classes.eligible(class).is_empty();
             self.classes.reconsider(class, &self.workers);
             let can_run = !self.classes.eligible(class).is_empty();
             let queue = &self.classes.slab[class].queue;
@@ -28,7 +27,8 @@ impl Scheduler {
                 .first_key_value()
                 .is_some_and(|(_, &t)| matches!(self.tasks[t].state, super::task::State::NoWorker { .. }) == can_run);
             if !stranded {
-                self.work.room |= can_run && !could_run;
+                // Not only because one came: when the last that is named goes, others may be allowed.
+                self.work.room |= can_run;
                 continue;
             }
             for t in queue.values().copied().collect::<Vec<_>>() {

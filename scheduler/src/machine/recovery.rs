@@ -177,6 +177,8 @@ impl Scheduler {
     /// The last replica of a value is gone.
     fn lost(&mut self, t: TaskIndex) {
         if !self.tasks[t].is_needed() {
+            // Not left in memory without a holder: another loss of this same event may need it again.
+            self.enter_released(t);
             return self.work.unneeded.push(t);
         }
         let (key, function) = (self.tasks[t].key, self.tasks[t].function);

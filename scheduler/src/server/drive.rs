@@ -363,7 +363,7 @@ impl Core {
     }
 
     /// Sends everybody away: because it was asked for, or because of a bug, with its words.
-    fn end(&mut self, shared: &Shared, bug: Option<&str>) {
+    pub(super) fn end(&mut self, shared: &Shared, bug: Option<&str>) {
         self.over = true;
         self.touched.clear();
         self.stalled.clear();

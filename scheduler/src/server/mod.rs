@@ -24,6 +24,8 @@ use crate::machine::{self, FunctionIndex, Record, Scheduler, Snapshot};
 mod accept;
 mod drive;
 mod outbox;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 use drive::{Core, Input};

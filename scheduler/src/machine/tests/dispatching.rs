@@ -107,6 +107,21 @@ fn restricted_tasks_go_where_they_may_and_loose_ones_elsewhere_if_they_must() {
 }
 
 #[test]
+fn loose_tasks_go_elsewhere_when_the_last_worker_that_they_name_goes() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let (special, _) = bench.worker_with(1, "special", &[]);
+    let other = bench.worker(1);
+    bench.report(special, WorkerToScheduler::Paused(true));
+    let loose = with(task(1, &[]), |options| {
+        options.workers = vec!["special".into()];
+        options.allow_other_workers = true;
+    });
+    assert_eq!(bench.submit(c, vec![loose], &[1]), []);
+    assert_eq!(run(&bench.kill(special)).0, other);
+}
+
+#[test]
 fn many_workers_share_evenly() {
     let mut bench = Bench::new();
     let c = bench.client();

@@ -114,11 +114,8 @@ fn exit(name: &str) -> Exit {
 #[test]
 fn a_supervisors_words_are_used_whether_they_come_before_or_after_the_end() {
     for before in [true, false] {
-        let mut bench = Bench::with({
-            let mut config = crate::machine::Config::default();
-            config.allowed_failures = 1;
-            config
-        });
+        let config = crate::machine::Config { allowed_failures: 1, ..Default::default() };
+        let mut bench = Bench::with(config);
         let (s, _) = bench.supervisor();
         let c = bench.client();
         for name in ["first", "second"] {
