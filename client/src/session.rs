@@ -26,7 +26,7 @@ use brisk_core::{
     limits::{CHUNK_BYTES, CHUNK_TASKS},
     message::{Batch, ClientToScheduler, Messages},
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use tokio::{runtime, sync::oneshot};
@@ -51,6 +51,8 @@ pub(crate) struct Session {
     table: Mutex<Table>,
     /// Whether some thread is sending. Others leave their messages in the outbox.
     sending: AtomicBool,
+    /// Held while what arrived is handled: until then a handle that the program has dropped may live on there.
+    delivering: RwLock<()>,
     fetcher: Fetcher,
 }
 
@@ -111,6 +113,7 @@ impl Session {
                 closed: None,
             }),
             sending: AtomicBool::new(false),
+            delivering: RwLock::new(()),
             fetcher: Fetcher::new(connector),
         })
     }
@@ -169,7 +172,14 @@ impl Session {
 
     /// Waits until everything said so far was handled by the scheduler, or the connection ended.
     pub(crate) async fn sync(&self) {
+        // What was released there must go before the question.
+        self.finish_deliveries();
         let _ = self.ask(ClientToScheduler::Sync).await;
+    }
+
+    /// Waits until what has arrived by now was handled: handles that the program has dropped may live on there.
+    fn finish_deliveries(&self) {
+        drop(self.delivering.write());
     }
 
     /// Sends what is in the outbox, unless another thread is doing that: it will look again.
@@ -368,11 +378,14 @@ struct SessionInbox(Weak<Session>);
 impl Inbox for SessionInbox {
     fn deliver(&self, peer: PeerId, batch: Batch, permit: Permit) {
         let Some(session) = self.0.upgrade() else { return };
+        // A delivery may lead to another on the same thread, so a waiting writer must not hold it up.
+        let delivering = session.delivering.read_recursive();
         match batch.messages {
             Messages::SchedulerToClient(messages) if peer == SCHEDULER => session.hear(messages),
             Messages::Data(messages) if peer != SCHEDULER => session.receive(peer, messages),
             other => tracing::warn!(link = other.link(), "a batch of another link was dropped"),
         }
+        drop(delivering);
         drop(permit);
     }
 

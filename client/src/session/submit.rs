@@ -20,7 +20,13 @@ impl Session {
     /// Submits the graph below `roots`, and gives a handle for each root. Never blocks; what is wrong with a call is an
     /// error of its handle.
     pub(crate) fn submit(&self, roots: &[Arc<Node>]) -> Vec<Handle> {
-        match self.try_submit(roots) {
+        let mut outcome = self.try_submit(roots);
+        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::KeyConflict) {
+            // The other call may live only in news of it that is being handled; the program has dropped it.
+            self.finish_deliveries();
+            outcome = self.try_submit(roots);
+        }
+        match outcome {
             Ok(handles) => handles,
             Err(error) if roots.len() == 1 => vec![self.failed(&roots[0], error)],
             // Only those that are wrong should fail.
