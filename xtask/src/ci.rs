@@ -2,13 +2,11 @@
 //!
 //! The steps stand in `.ci/run` and nowhere else.
 
-use std::process::Command;
-
 use anyhow::Result;
 
-use crate::process::{become_program, root};
+use crate::process::{become_program, program, root};
 
 /// Becomes `.ci/run`.
 pub(crate) fn run() -> Result<()> {
-    become_program(Command::new("bash").arg(".ci/run").current_dir(root()))
+    become_program(program("bash").arg(".ci/run").current_dir(root()))
 }

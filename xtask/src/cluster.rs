@@ -6,7 +6,7 @@ use std::{ffi::OsString, process::Command};
 
 use anyhow::Result;
 
-use crate::process::{become_program, cargo, run as run_command, target_directory};
+use crate::process::{become_program, cargo, program, run as run_command, target_directory};
 
 /// What to start.
 #[derive(clap::Args)]
@@ -40,7 +40,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
 fn local(options: &Options) -> Result<Command> {
     let profile = if options.release { "release" } else { "debug" };
     let brisk = target_directory()?.join(profile).join(format!("brisk{}", std::env::consts::EXE_SUFFIX));
-    let mut local = Command::new(brisk);
+    let mut local = program(brisk);
     local.args(["local", "--workers", &options.workers.to_string()]);
     if let Some(threads) = options.threads {
         local.args(["--threads", &threads.to_string()]);

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -17,9 +17,25 @@ pub(crate) fn root() -> &'static Path {
 
 /// The cargo that runs this program, started in the repository's root.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    let mut command = program(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root());
     command
+}
+
+/// A program that is not told that cargo runs this one: build scripts (ring's is one) look at what cargo says of the
+/// running package, and would be run again, with all that depends on them, whenever that differs from the last time.
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(name);
+    for (variable, _) in env::vars_os() {
+        if variable.to_str().is_some_and(tells_of_this_package) {
+            command.env_remove(variable);
+        }
+    }
+    command
+}
+
+fn tells_of_this_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
 /// Where cargo puts what it builds.
@@ -102,6 +118,20 @@ mod tests {
         let error = output(cargo().arg("no-such-command")).unwrap_err().to_string();
         assert!(error.starts_with("`cargo no-such-command` failed: exit"), "{error}");
         assert!(error.contains("no such command"), "{error}");
+    }
+
+    /// Cargo sets these for the tests that it runs, too.
+    #[test]
+    fn programs_are_not_told_of_this_package() {
+        assert!(
+            env::vars_os().any(|(name, _)| name.to_str().is_some_and(tells_of_this_package)),
+            "nothing to see here"
+        );
+        let removed: Vec<_> =
+            cargo().get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR"] {
+            assert!(removed.iter().any(|removed| removed == name), "{name}");
+        }
     }
 
     #[test]
