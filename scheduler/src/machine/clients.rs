@@ -140,7 +140,15 @@ impl Scheduler {
 
     /// Tries failed tasks again, and the failed ones that they depend on.
     fn retry(&mut self, c: ClientIndex, keys: &[(Key, WantId)]) {
-        let mut stack: Vec<_> = keys.iter().filter_map(|&(key, want)| self.wanted(c, key, want)).collect();
+        let mut stack = Vec::new();
+        for &(key, want) in keys {
+            let Some(t) = self.wanted(c, key, want) else { continue };
+            if matches!(self.tasks[t].state, State::Memory { .. }) {
+                // Somebody else tried it again before, or only this client could not use the value: it waits for news.
+                self.tell_of_memory(t, c, want);
+            }
+            stack.push(t);
+        }
         while let Some(t) = stack.pop() {
             if matches!(self.tasks[t].state, State::Erred { .. }) {
                 self.enter_released(t);
