@@ -4,7 +4,7 @@
 //! a cancelled handle settles at once; holders are asked one after the other, and the scheduler when none is left. What is
 //! to be sent is gathered in [`Client::outbox`] and [`Client::asks`].
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
@@ -29,8 +29,8 @@ pub struct Client {
     pub asks: Vec<(WorkerId, TaskIndex)>,
     /// All and only the keys that it wants, cancelled ones included until they are dropped.
     handles: BTreeMap<TaskIndex, Handle>,
-    /// Requests that are not answered.
-    requests: BTreeSet<RequestId>,
+    /// Requests that are not answered, with how many workers each waits for.
+    requests: BTreeMap<RequestId, u32>,
     introduced: bool,
     last_want: u64,
     last_request: u64,
@@ -86,7 +86,7 @@ impl Client {
             outbox: VecDeque::new(),
             asks: Vec::new(),
             handles: BTreeMap::new(),
-            requests: BTreeSet::new(),
+            requests: BTreeMap::new(),
             introduced: false,
             last_want: 0,
             last_request: 0,
@@ -103,9 +103,9 @@ impl Client {
         self.handles.get(&task)
     }
 
-    /// Whether some request is not answered.
-    pub fn is_waiting_for_answers(&self) -> bool {
-        !self.requests.is_empty()
+    /// Whether some request is not answered that could be, with so many workers.
+    pub fn is_waiting_for_answers(&self, workers: u32) -> bool {
+        self.requests.values().any(|count| *count <= workers)
     }
 
     /// Wants these tasks: submits what they need, in chunks of at most so many tasks. Returns the submission.
@@ -166,10 +166,11 @@ impl Client {
         }
     }
 
-    /// Tries a failed task again. Whether it had failed.
+    /// Tries a failed task again. Whether it was one, and the scheduler has it: a call that was refused can't be.
     pub fn retry(&mut self, workload: &Workload, task: TaskIndex) -> bool {
+        let known = self.knows(task);
         let Some(handle) = self.handles.get_mut(&task) else { return false };
-        let failed = matches!(handle.state, State::Erred(_));
+        let failed = known && matches!(handle.state, State::Erred(_));
         if failed {
             handle.state = State::Pending;
             self.outbox.push_back(ClientToScheduler::Retry(vec![(workload.task(task).key, handle.want)]));
@@ -185,7 +186,7 @@ impl Client {
     /// Asks to be answered once everything before was handled.
     pub fn sync(&mut self) -> RequestId {
         let request = self.request();
-        self.requests.insert(request);
+        self.requests.insert(request, 0);
         self.outbox.push_back(ClientToScheduler::Sync(request));
         request
     }
@@ -193,7 +194,7 @@ impl Client {
     /// Asks to be answered once there are so many workers.
     pub fn wait_for_workers(&mut self, count: u32) -> RequestId {
         let request = self.request();
-        self.requests.insert(request);
+        self.requests.insert(request, count);
         self.outbox.push_back(ClientToScheduler::WaitForWorkers { request, count });
         request
     }
@@ -217,7 +218,7 @@ impl Client {
 
     /// The scheduler answers a request. Whether it was asked.
     pub fn answered(&mut self, request: RequestId) -> bool {
-        self.requests.remove(&request)
+        self.requests.remove(&request).is_some()
     }
 
     /// The scheduler has news of a key. Returns whether it is about the current want.

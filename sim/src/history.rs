@@ -40,6 +40,8 @@ pub struct Facts {
     pub deaths: u32,
     /// Runs that failed by their own doing.
     pub failures: u32,
+    /// Submissions that named it.
+    pub submissions: u32,
     /// Runs that were handed back, and times that somebody could not fetch the value.
     pub losses: u32,
 }
@@ -76,6 +78,11 @@ impl History {
             },
             Event::FromClient { message, .. } => match message {
                 ClientToScheduler::Missing { key, .. } => self.note(workload, *key, |facts| facts.losses += 1),
+                ClientToScheduler::Submit { tasks, .. } => {
+                    for task in tasks {
+                        self.note(workload, task.key, |facts| facts.submissions += 1);
+                    }
+                }
                 ClientToScheduler::Cancel { .. } => self.cancelled = true,
                 ClientToScheduler::Retry(_) => self.retried = true,
                 ClientToScheduler::Release(_) | ClientToScheduler::Goodbye => self.releases += 1,

@@ -8,11 +8,12 @@ use crate::{cluster::Cluster, failure::Failure};
 /// # Errors
 /// What is.
 pub fn check(cluster: &Cluster, after: &str) -> Result<(), Failure> {
+    let workers = cluster.workers().count() as u32;
     let mut open = Vec::new();
     for client in cluster.clients() {
         let pending = client.handles().filter(|(_, handle)| !handle.state.is_settled());
         open.extend(pending.map(|(task, handle)| format!("{} waits for task {task}: {:?}", client.id, handle.state)));
-        if client.is_waiting_for_answers() {
+        if client.is_waiting_for_answers(workers) {
             open.push(format!("{} has a request that is not answered", client.id));
         }
     }
@@ -27,7 +28,8 @@ pub fn check(cluster: &Cluster, after: &str) -> Result<(), Failure> {
 
 /// Whether nothing is open.
 pub fn is_reached(cluster: &Cluster) -> bool {
+    let workers = cluster.workers().count() as u32;
     cluster
         .clients()
-        .all(|client| !client.is_waiting_for_answers() && client.handles().all(|(_, handle)| handle.state.is_settled()))
+        .all(|client| !client.is_waiting_for_answers(workers) && client.handles().all(|(_, handle)| handle.state.is_settled()))
 }
