@@ -24,8 +24,12 @@ const CRYPTO: u64 = 0x100;
 /// QUIC's number for a listener that takes no more callers.
 const CONNECTION_REFUSED: u64 = 0x2;
 
-/// Closes a connection with words that the peer will show to people.
+/// Closes a connection with words that the peer will show to people. One that has ended keeps the reason it has: QUIC would
+/// overwrite it.
 pub(crate) fn close(connection: &Connection, code: VarInt, words: &str) {
+    if connection.close_reason().is_some() {
+        return;
+    }
     let mut end = words.len().min(MAX_WORDS_BYTES);
     while !words.is_char_boundary(end) {
         end -= 1;

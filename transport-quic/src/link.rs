@@ -27,7 +27,7 @@ use brisk_core::{
 use quinn::{Connection, ReadError, RecvStream, SendStream, WriteError};
 use tokio::sync::{mpsc, watch};
 
-use crate::{config::QuicConfig, transport::Shared};
+use crate::{close, config::QuicConfig, transport::Shared};
 
 mod control;
 mod data;
@@ -70,7 +70,7 @@ pub(crate) fn start(shared: &Shared, parts: Parts, receiver: PendingReceiver) ->
     let (reader, writer) = match kind {
         LinkKind::Control => (
             tokio::spawn(control::read(recv, receiver.clone(), config.frame_timeout)),
-            tokio::spawn(control::write(send, queue, outbox.clone(), config.stall_timeout)),
+            tokio::spawn(control::write(connection.clone(), send, queue, outbox.clone(), config.stall_timeout)),
         ),
         LinkKind::Data => {
             data::open(&connection);
@@ -151,6 +151,18 @@ enum Broken {
     Protocol(String),
     /// The peer takes nothing.
     Stalled,
+}
+
+impl Broken {
+    /// Closes the connection, and says why.
+    fn close(&self, connection: &Connection) {
+        match self {
+            // It is gone as a rule; then this does nothing.
+            Broken::Lost => close::close(connection, close::CLOSED, "this end broke off"),
+            Broken::Protocol(what) => close::close(connection, close::PROTOCOL, what),
+            Broken::Stalled => close::close(connection, close::CLOSED, "you take nothing of what waits for you"),
+        }
+    }
 }
 
 impl From<ReadError> for Broken {

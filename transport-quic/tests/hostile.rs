@@ -10,7 +10,7 @@ use std::{
 };
 
 use brisk_core::{
-    comm::{CloseReason, Listener, PeerId},
+    comm::{CloseReason, Listener, PeerId, TrySendError},
     hello::{Hello, Role},
     id::{Epoch, Incarnation},
     payload::Payload,
@@ -252,6 +252,32 @@ fn callers_that_say_nothing_hold_up_nobody() {
             assert!(tokio::time::timeout(DEADLINE, connection.closed()).await.is_ok());
         }
     });
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_cut_off() {
+    let runtime = runtime();
+    let config = QuicConfig { stall_timeout: Duration::from_millis(500), ..QuicConfig::default() };
+    let credentials = Credentials::generate().unwrap();
+    let transport = QuicTransport::new(credentials, runtime.handle().clone(), config).unwrap();
+    for hello in [client_hello(), data_hello(Role::Client)] {
+        let listener = transport.listen(loopback(), hello.callee()).unwrap();
+        let connector = transport.connector(Role::Client).unwrap();
+        let inboxes = (RecordingInbox::new(), RecordingInbox::holding());
+        let pair = Pair::over(&*connector, listener, &hello, inboxes.0, inboxes.1);
+        let payload = Payload::from_bytes(vec![0; 1 << 20]);
+        loop {
+            match pair.caller.try_send(value_batch(0, payload.clone())) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => block_on(pair.caller.ready()),
+                Err(TrySendError::Closed(_)) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(pair.caller_inbox.wait_for_end(Pair::CALLER), CloseReason::Stalled);
+        let told = pair.callee_inbox.wait_for_end(Pair::CALLEE);
+        assert!(matches!(told, CloseReason::Peer(_) | CloseReason::Lost(_)), "{told:?}");
+    }
 }
 
 #[test]

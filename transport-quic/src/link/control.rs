@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use brisk_core::{comm::Permit, wire::LinkKind};
 use bytes::Bytes;
-use quinn::{RecvStream, SendStream};
+use quinn::{Connection, RecvStream, SendStream};
 use tokio::time::timeout;
 
 use super::{
@@ -22,9 +22,26 @@ const READ_PIECES: usize = 32;
 
 /// Writes what the outbox takes, until it takes no more; then ends the stream.
 pub(super) async fn write(
+    connection: Connection,
     mut send: SendStream,
-    mut queue: Queue,
+    queue: Queue,
     outbox: Arc<Outbox>,
+    patience: Duration,
+) -> Result<(), Broken> {
+    let written = write_batches(&mut send, queue, &outbox, patience).await;
+    match &written {
+        // Fails if the peer has stopped the stream, and then it is over anyway.
+        Ok(()) => drop(send.finish()),
+        // Before the stream is dropped, since that would end it as if it were whole.
+        Err(broken) => broken.close(&connection),
+    }
+    written
+}
+
+async fn write_batches(
+    send: &mut SendStream,
+    mut queue: Queue,
+    outbox: &Outbox,
     patience: Duration,
 ) -> Result<(), Broken> {
     let mut batches = Vec::with_capacity(WRITE_BATCHES);
@@ -40,8 +57,6 @@ pub(super) async fn write(
             outbox.written(weight);
         }
     }
-    // Fails if the peer has stopped the stream, and then it is over anyway.
-    let _ = send.finish();
     Ok(())
 }
 

@@ -22,9 +22,11 @@ pub(super) struct Link {
 
 /// The tasks that read and write. Both end well when the last batch has gone through them.
 pub(super) struct Tasks {
-    pub(super) reader: JoinHandle<Result<(), Broken>>,
-    pub(super) writer: JoinHandle<Result<(), Broken>>,
+    pub(super) reader: Task,
+    pub(super) writer: Task,
 }
+
+type Task = JoinHandle<Result<(), Broken>>;
 
 /// Waits for the end, and leaves the reason with the receiver, which tells its inbox when the reader has let go of it.
 pub(super) async fn see_to_the_end(link: Link, mut tasks: Tasks, receiver: Arc<Receiver>) {
@@ -36,24 +38,31 @@ pub(super) async fn see_to_the_end(link: Link, mut tasks: Tasks, receiver: Arc<R
 
 impl Link {
     async fn settle(&self, tasks: &mut Tasks) -> CloseReason {
-        tokio::select! {
+        let broken = tokio::select! {
             // What was read before the connection was lost is delivered before that is noticed.
             biased;
             read = &mut tasks.reader => match done(read) {
-                Ok(()) => self.after_their_last_word(tasks).await,
-                Err(broken) => self.broken(broken).await,
+                Ok(()) => return self.after_their_last_word(tasks).await,
+                Err(broken) => broken,
             },
             written = &mut tasks.writer => match done(written) {
-                Ok(()) => self.last_words(async { done((&mut tasks.reader).await).is_ok() }).await,
-                Err(broken) => self.broken(broken).await,
+                Ok(()) => return self.last_words(async { done((&mut tasks.reader).await).is_ok() }).await,
+                Err(broken) => match self.broken(broken) {
+                    Some(reason) => return reason,
+                    None => return self.lost(None).await,
+                },
             },
-            error = self.connection.closed() => self.lost(&error),
+            _ = self.connection.closed() => Broken::Lost,
             () = self.outbox.until_shut() => {
                 let our_last_word = async {
                     done((&mut tasks.writer).await).is_ok() && done((&mut tasks.reader).await).is_ok()
                 };
-                self.last_words(our_last_word).await
+                return self.last_words(our_last_word).await;
             }
+        };
+        match self.broken(broken) {
+            Some(reason) => reason,
+            None => self.lost(Some(&mut tasks.writer)).await,
         }
     }
 
@@ -66,10 +75,10 @@ impl Link {
         self.outbox.shut();
         let farewell = async {
             let _ = (&mut tasks.writer).await;
-            self.connection.closed().await
+            self.lost(None).await
         };
         match timeout(self.patience, farewell).await {
-            Ok(error) => self.lost(&error),
+            Ok(reason) => reason,
             Err(_) => {
                 close::close(&self.connection, close::CLOSED, "no farewell was heard");
                 CloseReason::Peer("it did not say why".to_owned())
@@ -91,26 +100,33 @@ impl Link {
         reason
     }
 
-    async fn broken(&self, broken: Broken) -> CloseReason {
+    /// The reader or the writer could not go on.
+    fn broken(&self, broken: Broken) -> Option<CloseReason> {
+        broken.close(&self.connection);
         match broken {
-            Broken::Lost => self.lost(&self.connection.closed().await),
-            Broken::Protocol(what) => {
-                close::close(&self.connection, close::PROTOCOL, &what);
-                CloseReason::Protocol(what)
-            }
-            Broken::Stalled => {
-                close::close(&self.connection, close::CLOSED, "you take nothing of what waits for you");
-                CloseReason::Stalled
-            }
+            Broken::Lost => None,
+            Broken::Protocol(what) => Some(CloseReason::Protocol(what)),
+            Broken::Stalled => Some(CloseReason::Stalled),
         }
     }
 
-    fn lost(&self, error: &ConnectionError) -> CloseReason {
-        match self.outbox.closing() {
+    /// The connection is gone. If the writer has closed it, it says why.
+    async fn lost(&self, writer: Option<&mut Task>) -> CloseReason {
+        let error = self.connection.closed().await;
+        if let Some((reason, _)) = self.outbox.closing() {
             // This side wanted it closed, and so it is.
-            Some((reason, _)) => reason.clone(),
-            None => close::close_reason(error),
+            return reason.clone();
         }
+        if let (ConnectionError::LocallyClosed, Some(writer)) = (&error, writer) {
+            // It looks at the connection only when it has something to write, or nothing more.
+            self.outbox.shut();
+            if let Ok(Err(broken)) = timeout(self.patience, writer).await.map(done)
+                && let Some(reason) = self.broken(broken)
+            {
+                return reason;
+            }
+        }
+        close::close_reason(&error)
     }
 }
 

@@ -1,0 +1,91 @@
+//! Writes batches, each on a stream of its own.
+
+use std::{sync::Arc, time::Duration};
+
+use brisk_core::wire::Frame;
+use quinn::{Connection, SendStream};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
+
+use super::{LONG_WRITERS, Length, MEDIUM_WRITERS, joined};
+use crate::link::{
+    Broken, Queue,
+    frames::pieces,
+    outbox::{Outbox, Outgoing},
+};
+
+/// Writes what the outbox takes, until it takes no more, and says how many there were.
+pub(in crate::link) async fn write(
+    connection: Connection,
+    mut lifeline: SendStream,
+    mut queue: Queue,
+    outbox: Arc<Outbox>,
+    patience: Duration,
+) -> Result<(), Broken> {
+    let (medium, long) = (Arc::new(Semaphore::new(MEDIUM_WRITERS)), Arc::new(Semaphore::new(LONG_WRITERS)));
+    let mut writers = JoinSet::new();
+    let mut batches = Vec::with_capacity(1);
+    let mut count = 0u64;
+    while queue.next(&mut batches, 1).await {
+        for Outgoing { frame, weight } in batches.drain(..) {
+            count += 1;
+            let length = Length::of(frame.len() as u64);
+            let turns = match length {
+                Length::Short => {
+                    write_one(&connection, frame, length, patience).await?;
+                    outbox.written(weight);
+                    continue;
+                }
+                Length::Medium => medium.clone(),
+                Length::Long => long.clone(),
+            };
+            let (connection, outbox) = (connection.clone(), outbox.clone());
+            writers.spawn(async move {
+                // The semaphore is never closed.
+                let _turn = turns.acquire().await;
+                write_one(&connection, frame, length, patience).await?;
+                outbox.written(weight);
+                Ok(())
+            });
+        }
+        while let Some(written) = writers.try_join_next() {
+            joined(written)?;
+        }
+    }
+    while let Some(written) = writers.join_next().await {
+        joined(written)?;
+    }
+    lifeline.write_all(&count.to_le_bytes()).await?;
+    let _ = lifeline.finish();
+    Ok(())
+}
+
+async fn write_one(connection: &Connection, frame: Frame, length: Length, patience: Duration) -> Result<(), Broken> {
+    let mut stream = None;
+    let written = write_stream(connection, &mut stream, frame, length, patience).await;
+    if let Err(broken) = &written {
+        // Before the stream is dropped, since that would end it as if it were whole.
+        broken.close(connection);
+    }
+    written
+}
+
+async fn write_stream(
+    connection: &Connection,
+    stream: &mut Option<SendStream>,
+    frame: Frame,
+    length: Length,
+    patience: Duration,
+) -> Result<(), Broken> {
+    let opened = timeout(patience, connection.open_uni()).await.map_err(|_| Broken::Stalled)?;
+    let stream = stream.insert(opened.map_err(|_| Broken::Lost)?);
+    // A closed stream has no priority, and its end shows at the first write.
+    let _ = stream.set_priority(length as i32);
+    let mut pieces = pieces(std::iter::once(frame));
+    let mut rest = &mut pieces[..];
+    while !rest.is_empty() {
+        let written = timeout(patience, stream.write_chunks(rest)).await.map_err(|_| Broken::Stalled)??;
+        rest = &mut rest[written.chunks..];
+    }
+    let _ = stream.finish();
+    Ok(())
+}
