@@ -51,8 +51,8 @@ pub(super) struct Core {
     /// The queue's other half, kept so that taking what has arrived takes no memory.
     inputs: Vec<Input>,
     records: Vec<Record>,
-    /// Whether nothing is handled any more: the scheduler was shut down, or it failed.
-    over: bool,
+    /// Why nothing is handled any more: the scheduler was shut down, or it failed.
+    over: Option<CloseReason>,
 }
 
 pub(super) struct Peer {
@@ -116,12 +116,18 @@ impl Core {
             stalled: Vec::new(),
             inputs: Vec::new(),
             records: Vec::new(),
-            over: false,
+            over: None,
         }
     }
 
     pub(super) fn machine(&self) -> &Scheduler {
         &self.machine
+    }
+
+    /// Whether a peer can be sent to.
+    #[cfg(test)]
+    pub(super) fn is_attached(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(|known| known.outbox.is_attached())
     }
 
     /// Handles all that is queued, and sends what comes of it.
@@ -135,7 +141,7 @@ impl Core {
         self.inputs = inputs;
         self.flush(shared);
         self.keep_records(shared);
-        if !self.over {
+        if self.over.is_none() {
             shared.set_deadline(self.machine.next_deadline());
             self.check(shared);
         }
@@ -145,10 +151,14 @@ impl Core {
     }
 
     fn input(&mut self, shared: &Shared, input: Input, permits: &mut Vec<Permit>) {
+        if let Some(reason) = &self.over {
+            if let Input::Attached { comm, .. } = input {
+                comm.close(reason.clone());
+            }
+            return;
+        }
         match input {
             Input::Shutdown => self.end(shared, None),
-            Input::Attached { comm, .. } if self.over => comm.close(CloseReason::Local),
-            _ if self.over => {}
             Input::Joined { peer, hello } => self.joined(shared, peer, *hello),
             Input::Attached { peer, comm } => match self.peers.get_mut(&peer) {
                 Some(known) => {
@@ -256,7 +266,7 @@ impl Core {
 
     /// One event, and all its actions.
     fn event(&mut self, shared: &Shared, event: Event) {
-        if self.over {
+        if self.over.is_some() {
             return;
         }
         let now = shared.now();
@@ -364,7 +374,6 @@ impl Core {
 
     /// Sends everybody away: because it was asked for, or because of a bug, with its words.
     pub(super) fn end(&mut self, shared: &Shared, bug: Option<&str>) {
-        self.over = true;
         self.touched.clear();
         self.stalled.clear();
         if let Some(bug) = bug {
@@ -374,6 +383,7 @@ impl Core {
             Some(bug) => format!("the scheduler has failed, which is a bug in it: {bug}").into(),
             None => "the scheduler has ended".into(),
         };
+        self.over = Some(CloseReason::Protocol(reason.to_string()));
         for (_, mut peer) in std::mem::take(&mut self.peers) {
             peer.farewell(&reason);
         }

@@ -73,6 +73,11 @@ impl Outbox {
         self.comm = Some(comm);
     }
 
+    #[cfg(test)]
+    pub(super) fn is_attached(&self) -> bool {
+        self.comm.is_some()
+    }
+
     pub(super) fn push_client(&mut self, message: SchedulerToClient) {
         self.push(Message::Client(message));
     }

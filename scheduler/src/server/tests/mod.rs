@@ -5,7 +5,7 @@ mod fake;
 use std::{sync::Arc, time::Duration};
 
 use brisk_core::{
-    comm::CloseReason,
+    comm::{CloseReason, PeerId},
     error::ErrorKind,
     function::{FunctionId, FunctionInfo},
     hello::{Hello, Purpose, Refusal, Role},
@@ -38,14 +38,29 @@ impl Site {
         Site { server, listener }
     }
 
+    /// Calls, and waits until the scheduler can answer.
+    async fn call(&self, hello: Hello, comm: Arc<FakeComm>) -> Arc<FakeComm> {
+        let comm = self.listener.call(hello, comm).await.unwrap();
+        let peer = PeerId(comm.welcome().incarnation.0);
+        let attached = async {
+            while !self.server.0.core.lock().is_attached(peer) {
+                self.server.0.drive();
+                tokio::task::yield_now().await;
+            }
+            self.server.0.drive();
+        };
+        tokio::time::timeout(Duration::from_secs(20), attached).await.expect("the peer is attached");
+        comm
+    }
+
     async fn client(&self, comm: Arc<FakeComm>) -> Arc<FakeComm> {
-        let comm = self.listener.call(client_hello(), comm).await.unwrap();
+        let comm = self.call(client_hello(), comm).await;
         comm.client_says(ClientToScheduler::Functions(vec![function()]));
         comm
     }
 
     async fn worker(&self, comm: Arc<FakeComm>) -> Arc<FakeComm> {
-        self.listener.call(worker_hello(), comm).await.unwrap()
+        self.call(worker_hello(), comm).await
     }
 }
 
@@ -123,11 +138,11 @@ async fn a_task_goes_to_the_worker_and_its_news_to_the_client() {
     let took = Duration::from_millis(1);
     worker.worker_says(WorkerToScheduler::Finished { key: run.task.key, run: run.run, nbytes: 8, took, value: None });
     client.wait(|sent, _| (client_messages(sent).len() == 2).then_some(()));
-    let started = site.server.records().into_iter().filter_map(|record| match record.what {
+    let mut started = site.server.records().into_iter().filter_map(|record| match record.what {
         What::Transition { function, run: Some((worker, _)), .. } => Some((function, worker)),
         _ => None,
     });
-    let (function, ran_on) = started.last().unwrap();
+    let (function, ran_on) = started.next_back().unwrap();
     assert_eq!((site.server.function_name(function).as_deref(), ran_on), (Some("inc"), worker_id(&worker)));
     let snapshot = site.server.snapshot();
     assert_eq!((snapshot.clients[0].client, snapshot.workers[0].values), (client_id(&client), 1));
@@ -279,13 +294,13 @@ async fn a_bug_sends_everybody_away_with_its_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_dismisses_the_workers_and_nothing_keeps_the_server_alive() {
-    let Site { server, listener } = Site::new(Config::default());
-    let weak = Arc::downgrade(&server.0);
-    let worker = listener.call(worker_hello(), plain()).await.unwrap();
-    let client = listener.call(client_hello(), plain()).await.unwrap();
+    let site = Site::new(Config::default());
+    let weak = Arc::downgrade(&site.server.0);
+    let (worker, client) = (site.worker(plain()).await, site.client(plain()).await);
     // A peer without room, for which a task waits.
     client.set_room(Some(0));
     client.client_says(ClientToScheduler::Sync(RequestId(1)));
+    let Site { server, listener } = site;
     drop(server);
     worker.closed();
     client.closed();
