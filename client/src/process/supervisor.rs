@@ -217,7 +217,7 @@ impl Supervisor {
             messages: Messages::SupervisorToScheduler(messages),
         };
         if let Err(error) = comm.try_send(batch) {
-            tracing::warn!(%error, "the scheduler was not told how a worker ended");
+            tracing::debug!(%error, "the scheduler was not told how a worker ended");
         }
     }
 

@@ -1,0 +1,219 @@
+//! Scheduler, supervisor and program as separate commands, as on several hosts; and how they end.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const BRISK: &str = env!("CARGO_BIN_EXE_brisk");
+
+/// A directory of a test's own.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("brisk-test-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Directory(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A command that runs beside the test, and ends with it.
+struct Running {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a built program starts");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        Running { child, output }
+    }
+
+    /// Reads output up to a line that begins so, and gives the rest of that line.
+    fn line(&mut self, beginning: &str) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "it ended without saying `{beginning}`");
+            if let Some(rest) = line.strip_prefix(beginning) {
+                return rest.trim().to_owned();
+            }
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn ends(&mut self) {
+        eventually("the command ends", || self.child.try_wait().unwrap().is_some());
+    }
+
+    fn children(&self) -> Vec<u32> {
+        children_of(self.child.id())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The processes whose parent is `parent`.
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    processes.filter(|pid: &u32| stat(*pid).is_some_and(|(state, ppid)| ppid == parent && state != "Z")).collect()
+}
+
+/// A process's state and parent.
+fn stat(pid: u32) -> Option<(String, u32)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    const LIMIT: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < LIMIT, "after {LIMIT:?} it still does not hold that {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn are_gone(pids: &[u32]) {
+    eventually("no process is left behind", || {
+        pids.iter().all(|pid| stat(*pid).is_none_or(|(state, _)| state == "Z"))
+    });
+}
+
+fn example(name: &str) -> PathBuf {
+    let path = Path::new(BRISK).parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is not built: run the tests of the whole workspace", path.display());
+    path
+}
+
+/// A directory of flights of which one file is a pipe that nobody writes to: the example runs until it is ended.
+fn endless_flights(directory: &Directory) -> Vec<String> {
+    assert!(Command::new("mkfifo").arg(directory.file("2013-01.csv")).status().unwrap().success());
+    vec![example("flights").to_str().unwrap().to_owned(), "--data".to_owned(), directory.file("")]
+}
+
+#[test]
+fn a_program_runs_on_the_workers_of_a_supervisor() {
+    let directory = Directory::new("hosts");
+    let credentials = directory.file("cluster.brisk");
+    assert!(Command::new(BRISK).args(["credentials", "create", &credentials]).status().unwrap().success());
+    let mut scheduler =
+        Running::start(Command::new(BRISK).args(["scheduler", "--credentials", &credentials, "--port", "0"]));
+    let address = scheduler.line("scheduler at ");
+    let arguments = ["worker", &address, "--credentials", &credentials, "--workers", "2", "--threads", "1"];
+    let mut supervisor = Running::start(Command::new(BRISK).args(arguments));
+    supervisor.line("supervisor of 2 workers");
+
+    let program = |name: &str| {
+        let mut command = Command::new(example(name));
+        command.env("BRISK_SCHEDULER", &address).env("BRISK_CREDENTIALS", &credentials).output().unwrap()
+    };
+    // Two programs of different builds, one after the other, on workers of their own.
+    for (name, expected) in [("futures", "inc(1) + dec(2) = 3"), ("delayed", "one key: true")] {
+        let output = program(name);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && text.contains(expected), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    let workers = supervisor.children();
+    assert!(workers.len() >= 2, "the workers stay for a while, for the next program");
+    supervisor.signal("-TERM");
+    supervisor.ends();
+    are_gone(&workers);
+    scheduler.signal("-TERM");
+    scheduler.ends();
+}
+
+#[test]
+fn without_a_supervisor_the_program_is_told_why_it_waits() {
+    let directory = Directory::new("alone");
+    let credentials = directory.file("cluster.brisk");
+    assert!(Command::new(BRISK).args(["credentials", "create", &credentials]).status().unwrap().success());
+    let arguments = ["scheduler", "--credentials", &credentials, "--port", "0", "--no-worker-timeout", "6"];
+    let mut scheduler = Running::start(Command::new(BRISK).args(arguments));
+    let address = scheduler.line("scheduler at ");
+    let mut command = Command::new(example("delayed"));
+    let output = command.env("BRISK_SCHEDULER", &address).env("BRISK_CREDENTIALS", &credentials).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("brisk: ") && line.contains("worker")), "the notice: {text}");
+    assert!(text.contains("Error:") && text.contains("worker"), "the error, after its time: {text}");
+}
+
+#[test]
+fn credentials_of_another_cluster_are_refused_at_once() {
+    let directory = Directory::new("strangers");
+    let (ours, theirs) = (directory.file("ours.brisk"), directory.file("theirs.brisk"));
+    for file in [&ours, &theirs] {
+        assert!(Command::new(BRISK).args(["credentials", "create", file]).status().unwrap().success());
+    }
+    let mut scheduler = Running::start(Command::new(BRISK).args(["scheduler", "--credentials", &ours, "--port", "0"]));
+    let address = scheduler.line("scheduler at ");
+    let start = Instant::now();
+    let mut command = Command::new(example("futures"));
+    let output = command.env("BRISK_SCHEDULER", &address).env("BRISK_CREDENTIALS", &theirs).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("credentials"), "{text}");
+    assert!(start.elapsed() < Duration::from_secs(3), "a stranger is refused, not kept waiting");
+    // A file that others may read is refused too, and so is none at all.
+    assert!(Command::new("chmod").args(["644", &ours]).status().unwrap().success());
+    let output = command.env("BRISK_CREDENTIALS", &ours).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("chmod 600"), "{output:?}");
+    let output = command.env_remove("BRISK_CREDENTIALS").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("BRISK_CREDENTIALS"), "{output:?}");
+}
+
+#[test]
+fn ctrl_c_leaves_no_process_behind() {
+    let directory = Directory::new("interrupt");
+    let mut local = Running::start(
+        Command::new(BRISK).args(["local", "--workers", "2", "--"]).args(endless_flights(&directory)),
+    );
+    // The program, and its two workers.
+    eventually("program and workers run", || local.children().len() == 3);
+    let processes = local.children();
+    local.signal("-INT");
+    local.ends();
+    are_gone(&processes);
+}
+
+#[test]
+fn workers_end_with_whoever_started_them_however_it_ends() {
+    let directory = Directory::new("killed");
+    let mut local = Running::start(
+        Command::new(BRISK).args(["local", "--workers", "2", "--"]).args(endless_flights(&directory)),
+    );
+    eventually("program and workers run", || local.children().len() == 3);
+    let processes = local.children();
+    local.signal("-KILL");
+    local.ends();
+    // The workers' input is closed; the program loses its scheduler, and its wait ends.
+    are_gone(&processes);
+}
