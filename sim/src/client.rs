@@ -47,6 +47,8 @@ pub struct Handle {
     pub gathers: bool,
     /// How far it is.
     pub state: State,
+    /// Whether the scheduler does not have the want any more: it was refused, or cancelled, be it after it had failed.
+    ended: bool,
 }
 
 /// How far a handle is.
@@ -117,7 +119,7 @@ impl Client {
             if !self.knows(*root) {
                 self.last_want += 1;
                 let want = WantId(self.last_want);
-                self.handles.insert(*root, Handle { want, submission, gathers, state: State::Pending });
+                self.handles.insert(*root, Handle { want, submission, gathers, state: State::Pending, ended: false });
                 wants.push((*root, want));
             }
         }
@@ -161,6 +163,7 @@ impl Client {
         let Some(handle) = self.handles.get_mut(&task) else { return };
         if !handle.state.is_settled() {
             handle.state = State::Cancelled;
+            handle.ended = true;
             let keys = vec![(workload.task(task).key, handle.want)];
             self.outbox.push_back(ClientToScheduler::Cancel { keys, force });
         }
@@ -225,6 +228,7 @@ impl Client {
     pub fn hear(&mut self, workload: &Workload, task: TaskIndex, want: WantId, news: KeyNews) -> bool {
         let Some(handle) = self.handles.get_mut(&task).filter(|handle| handle.want == want) else { return false };
         let open = matches!(handle.state, State::Pending | State::Finished { .. });
+        handle.ended |= matches!(news, KeyNews::Cancelled(_));
         match news {
             _ if !open => {}
             KeyNews::Memory { value: Some(value), .. } => match oracle::decode(&value) {
@@ -248,9 +252,11 @@ impl Client {
 
     /// A submission was refused: its handles fail.
     pub fn refused(&mut self, submission: RequestId, error: &TaskError) {
-        let of_submission = self.handles.values_mut().filter(|handle| handle.submission == submission);
-        for handle in of_submission.filter(|handle| !handle.state.is_settled()) {
-            handle.state = State::Erred(error.clone());
+        for handle in self.handles.values_mut().filter(|handle| handle.submission == submission) {
+            if !handle.state.is_settled() {
+                handle.state = State::Erred(error.clone());
+                handle.ended = true;
+            }
         }
     }
 
@@ -304,12 +310,7 @@ impl Client {
 
     /// Whether the scheduler knows a task because this client wants it.
     fn knows(&self, task: TaskIndex) -> bool {
-        let Some(handle) = self.handles.get(&task) else { return false };
-        match &handle.state {
-            State::Cancelled => false,
-            State::Erred(error) => !matches!(error.kind(), ErrorKind::Refused | ErrorKind::KeyConflict),
-            _ => true,
-        }
+        self.handles.get(&task).is_some_and(|handle| !handle.ended)
     }
 
     fn request(&mut self) -> RequestId {
