@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::bench_macros;
+use crate::{bench_macros, process};
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -42,7 +42,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
 
 /// Runs the workloads, built for release.
 fn workloads(options: &Options) -> Result<()> {
-    let mut command = std::process::Command::new(env!("CARGO"));
+    let mut command = process::cargo();
     command.args(["bench", "--quiet", "--package", "brisk-client", "--bench", "workloads", "--"]);
     command.args(["--reps", &options.reps.to_string()]);
     for (flag, value) in [("--only", &options.only), ("--transport", &options.transport)] {

@@ -1,9 +1,11 @@
 //! A process that becomes a worker.
 
-use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread};
+use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread, time::Duration};
 
 use brisk_core::{hello::Role, options::Quantity, registry::Registry};
 use brisk_worker::server::{Ended, Worker, WorkerConfig as ServerConfig};
+
+use tokio::sync::oneshot;
 
 use super::config::{WorkerConfig, path_for_this_process};
 use crate::{error::ClientError, runtime::Io};
@@ -21,15 +23,20 @@ pub(crate) fn become_worker_if_told() {
 
 fn run(path: &Path) -> Result<(), ClientError> {
     let config = WorkerConfig::read(path).map_err(ClientError::io("its configuration can't be read"))?;
-    end_with_starter()?;
+    let starter = watch_starter()?;
     let registry = Registry::linked()?;
     let io = Io::start(1).map_err(ClientError::io("no thread for connections"))?;
-    let ended = io.handle().block_on(work(config, registry, &io))?;
+    let ended = io.handle().block_on(work(config, registry, &io, starter))?;
     tracing::info!(?ended, "worker ends");
     Ok(())
 }
 
-async fn work(config: WorkerConfig, registry: Arc<Registry>, io: &Io) -> Result<Ended, ClientError> {
+async fn work(
+    config: WorkerConfig,
+    registry: Arc<Registry>,
+    io: &Io,
+    starter: oneshot::Receiver<Gone>,
+) -> Result<Ended, ClientError> {
     let transport = crate::quic::transport(io, config.credentials)?;
     let listener = transport.listen(SocketAddr::new(config.listen, 0), Role::Worker).map_err(crate::quic::error)?;
     let server = ServerConfig {
@@ -44,20 +51,36 @@ async fn work(config: WorkerConfig, registry: Arc<Registry>, io: &Io) -> Result<
     let connector = transport.connector(Role::Worker).map_err(crate::quic::error)?;
     let worker = Worker::start(server, config.scheduler, connector, listener, io.handle()).await;
     let worker = worker.map_err(|error| ClientError::Worker(error.to_string()))?;
-    let ended = worker.ended().await;
+    let ended = tokio::select! {
+        ended = worker.ended() => ended,
+        _ = starter => {
+            worker.shutdown();
+            worker.ended().await
+        }
+    };
     transport.shutdown().await;
     Ok(ended)
 }
 
-/// Ends this process when whoever started it ends: it holds the other end of our standard input, and the system closes it
-/// however that process ends.
-fn end_with_starter() -> Result<(), ClientError> {
-    let watch = || {
+/// Whoever started this process has ended, or wants it to end.
+struct Gone;
+
+/// How long the process may take to leave in order, once it should.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Tells when this process should end: whoever started it holds the other end of our standard input, and the system closes
+/// it however that process ends.
+fn watch_starter() -> Result<oneshot::Receiver<Gone>, ClientError> {
+    let (gone, told) = oneshot::channel();
+    let watch = move || {
         let mut buffer = [0; 64];
         let mut input = std::io::stdin().lock();
         while matches!(input.read(&mut buffer), Ok(1..)) {}
+        // If nobody listens the process is ending already, or has not begun.
+        let _ = gone.send(Gone);
+        thread::sleep(PATIENCE);
         std::process::exit(0);
     };
     thread::Builder::new().name("brisk-starter".to_owned()).spawn(watch).map_err(ClientError::io("no thread"))?;
-    Ok(())
+    Ok(told)
 }

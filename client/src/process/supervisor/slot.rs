@@ -25,6 +25,9 @@ use crate::process::{
 const INTENSITY: usize = 10;
 const INTENSITY_WINDOW: Duration = Duration::from_secs(60);
 
+/// A process that was told to end and has not after this long is killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Lines of a dead worker's output that are told to the scheduler.
 const LINES_KEPT: usize = 20;
 
@@ -107,9 +110,15 @@ impl Slot {
         let status = tokio::select! {
             status = child.wait() => status,
             () = async { drop(stop.wait_for(|stop| *stop).await) } => {
+                // It is told by the end of its input, and given time to leave in order.
                 drop(starter);
-                let _ = child.start_kill();
-                child.wait().await
+                match tokio::time::timeout(PATIENCE, child.wait()).await {
+                    Ok(status) => status,
+                    Err(_) => {
+                        let _ = child.start_kill();
+                        child.wait().await
+                    }
+                }
             }
         };
         *self.process.lock() = None;
