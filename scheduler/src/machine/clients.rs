@@ -1,6 +1,6 @@
 //! Clients: joining and leaving, and what they ask for besides submissions.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use brisk_core::{
     id::{ClientId, EnvironmentId, RequestId, WantId, WorkerId},
@@ -107,7 +107,7 @@ impl Scheduler {
             }
         }
         // A task that was looked at and is still needed by others is not gone into again: it may be reached many ways.
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         while let Some(t) = stack.pop() {
             let task = &self.tasks[t];
             if !seen.insert(t) || !task.wants.is_empty() || task.holds > 0 {
@@ -138,24 +138,27 @@ impl Scheduler {
         }
     }
 
-    /// Tries failed tasks again, and the failed ones that they depend on.
+    /// Tries failed tasks again, and all failed ones that will be needed for it: also those that stand behind tasks whose
+    /// values were dropped, for these are to be computed again too.
     fn retry(&mut self, c: ClientIndex, keys: &[(Key, WantId)]) {
-        let mut stack = Vec::new();
-        for &(key, want) in keys {
-            let Some(t) = self.wanted(c, key, want) else { continue };
-            if matches!(self.tasks[t].state, State::Memory { .. }) {
-                // Somebody else tried it again before, or only this client could not use the value: it waits for news.
-                self.tell_of_memory(t, c, want);
-            }
-            stack.push(t);
-        }
+        let mut stack: Vec<_> = keys.iter().filter_map(|&(key, want)| self.wanted(c, key, want)).collect();
+        stack.retain(|&t| matches!(self.tasks[t].state, State::Erred { .. }));
+        let mut seen = BTreeSet::new();
         while let Some(t) = stack.pop() {
-            if matches!(self.tasks[t].state, State::Erred { .. }) {
+            let failed = match self.tasks[t].state {
+                State::Erred { .. } => true,
+                State::Released => false,
+                _ => continue,
+            };
+            if !seen.insert(t) {
+                continue;
+            }
+            if failed {
                 self.enter_released(t);
                 self.tasks[t].history = None;
                 self.work.needed.push(t);
-                stack.extend(self.tasks[t].dependencies.iter().map(|edge| edge.task));
             }
+            stack.extend(self.tasks[t].dependencies.iter().map(|edge| edge.task));
         }
     }
 

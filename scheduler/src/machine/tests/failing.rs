@@ -60,6 +60,34 @@ fn a_retry_by_hand_tries_the_culprit_too() {
 }
 
 #[test]
+fn a_retry_reaches_failures_behind_values_that_were_dropped() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let mut next = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1]), task(3, &[2])], &[3])).1;
+    for number in 1..3 {
+        assert_eq!(next.0, number);
+        next = run(&bench.finish(w, next, 8)).1;
+    }
+    bench.finish(w, next, 8);
+    // 4 fails, and with it 5: the value of 2 is dropped again.
+    next = run(&bench.submit(c, vec![task(4, &[]), task(5, &[2, 4])], &[5])).1;
+    while next.0 != 4 {
+        next = run(&bench.finish(w, next, 8)).1;
+    }
+    bench.fail(w, next);
+    // 1 fails when it is computed again for 6. So 2 could not be had for 5.
+    next = run(&bench.submit(c, vec![task(6, &[1])], &[6])).1;
+    bench.fail(w, next);
+    let mut order = Vec::new();
+    let mut actions = bench.say(c, ClientToScheduler::Retry(vec![want(5)]));
+    while let Some(&(_, run)) = runs(&actions).first() {
+        order.push(run.0);
+        actions = bench.finish(w, run, 8);
+    }
+    assert_eq!(order, [1, 2, 4, 5]);
+}
+
+#[test]
 fn a_hundred_thousand_tasks_deep() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());
