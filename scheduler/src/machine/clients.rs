@@ -141,8 +141,16 @@ impl Scheduler {
     /// Tries failed tasks again, and all failed ones that will be needed for it: also those that stand behind tasks whose
     /// values were dropped, for these are to be computed again too.
     fn retry(&mut self, c: ClientIndex, keys: &[(Key, WantId)]) {
-        let mut stack: Vec<_> = keys.iter().filter_map(|&(key, want)| self.wanted(c, key, want)).collect();
-        stack.retain(|&t| matches!(self.tasks[t].state, State::Erred { .. }));
+        let mut stack = Vec::new();
+        for &(key, want) in keys {
+            let Some(t) = self.wanted(c, key, want) else { continue };
+            match self.tasks[t].state {
+                State::Erred { .. } => stack.push(t),
+                // Somebody else tried it again before, or only this client could not use the value: it waits for news.
+                State::Memory { .. } => self.tell_of_memory(t, c, want),
+                _ => {}
+            }
+        }
         let mut seen = BTreeSet::new();
         while let Some(t) = stack.pop() {
             let failed = match self.tasks[t].state {
