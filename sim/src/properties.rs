@@ -81,6 +81,9 @@ impl Judge {
                 WorkerToScheduler::Finished { run, .. }
                 | WorkerToScheduler::Failed { run, .. }
                 | WorkerToScheduler::Returned { run, .. } => self.runs.ended(*worker, *run),
+                WorkerToScheduler::Stolen { runs, .. } => {
+                    runs.iter().for_each(|(_, run)| self.runs.ended(*worker, *run));
+                }
                 WorkerToScheduler::Goodbye(_) => self.runs.worker_left(*worker),
                 _ => {}
             },

@@ -312,6 +312,9 @@ impl Simulation {
             // Looking at every handle costs more than a step.
             for _ in 0..8 {
                 if !self.cluster.step()? {
+                    if self.join_healer()? {
+                        break;
+                    }
                     return convergence::check(&self.cluster, "nothing happens any more");
                 }
             }
@@ -363,16 +366,16 @@ impl Simulation {
         self.cluster.join_worker(&spec)
     }
 
-    /// There is always a worker that can run everything: tasks may end it, and then another comes.
-    fn join_healer(&mut self) -> Result<(), Failure> {
+    /// There is always a worker that can run everything: tasks may end it, and then another comes. Whether one did.
+    fn join_healer(&mut self) -> Result<bool, Failure> {
         if self.cluster.workers().any(|(id, _)| self.cluster.worker(id).is_some_and(|node| &*node.spec.name == HEALER))
         {
-            return Ok(());
+            return Ok(false);
         }
         let mut spec = WorkerSpec::new(HEALER, 2);
         spec.config = worker_config(2);
         spec.resource = 1_000;
-        self.cluster.join_worker(&spec).map(|_| ())
+        self.cluster.join_worker(&spec).map(|_| true)
     }
 
     fn some_worker(&mut self) -> Option<WorkerId> {

@@ -95,7 +95,7 @@ mod tests {
         for shape in Shape::ALL {
             for tasks in [1, 2, 3, 10, 77] {
                 let edges = edges(shape, tasks, &mut Random::new(tasks as u64));
-                assert!(edges.len() >= tasks.min(2) && edges.len() <= 2 * tasks + 2, "{shape:?} {}", edges.len());
+                assert!(!edges.is_empty() && edges.len() <= 2 * tasks + 2, "{shape:?} {}", edges.len());
                 for (i, dependencies) in edges.iter().enumerate() {
                     assert!(dependencies.iter().all(|d| *d < i), "{shape:?}");
                     assert!(dependencies.windows(2).all(|pair| pair[0] < pair[1]), "{shape:?}");
