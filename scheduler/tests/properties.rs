@@ -38,7 +38,9 @@ enum Op {
     Drop { worker: u8, pick: u8 },
     WorkerMissing { worker: u8, pick: u8, holder: u8 },
     Pause { worker: u8, paused: bool },
+    AnswerSteal { worker: u8 },
     Wait { seconds: u16 },
+    WaitMillis(u8),
     Repeat,
     Replay(u16),
     OtherEpoch(u16),
@@ -73,6 +75,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         3 => (any::<u8>(), any::<u8>(), any::<u8>())
             .prop_map(|(worker, pick, holder)| Op::WorkerMissing { worker, pick, holder }),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(worker, paused)| Op::Pause { worker, paused }),
+        3 => any::<u8>().prop_map(|worker| Op::AnswerSteal { worker }),
+        3 => (1..30u8).prop_map(Op::WaitMillis),
         1 => (1..400u16).prop_map(|seconds| Op::Wait { seconds }),
         2 => Just(Op::Repeat),
         2 => any::<u16>().prop_map(Op::Replay),
@@ -111,6 +115,10 @@ impl World {
             Op::LeaveWorker { worker, intended } => self.leave_worker(self.worker(worker)?, intended),
             Op::Wait { seconds } => {
                 self.now = self.now + Duration::from_secs(seconds.into());
+                self.event(Event::Tick);
+            }
+            Op::WaitMillis(millis) => {
+                self.now = self.now + Duration::from_millis(millis.into());
                 self.event(Event::Tick);
             }
             _ => return None,
@@ -250,6 +258,14 @@ impl World {
                 let holders = self.worker(holder).into_iter().collect();
                 self.report(worker, WorkerToScheduler::Missing { key, holders });
             }
+            Op::AnswerSteal { worker } => {
+                let worker = self.worker(worker)?;
+                let state = self.workers.get_mut(&worker)?;
+                let (request, mut runs) = state.steals.pop()?;
+                runs.retain(|(_, run)| !state.started.contains(run) && state.runs.iter().any(|r| r.run == *run));
+                state.runs.retain(|assignment| !runs.iter().any(|(_, run)| *run == assignment.run));
+                self.report(worker, WorkerToScheduler::Stolen { request, runs });
+            }
             Op::Pause { worker, paused } => self.report(self.worker(worker)?, WorkerToScheduler::Paused(paused)),
             _ => return None,
         }
@@ -328,6 +344,8 @@ impl World {
         for worker in self.workers.keys().copied().collect::<Vec<_>>() {
             self.leave_worker(worker, true);
         }
+        self.now = self.now + Duration::from_secs(1);
+        self.event(Event::Tick);
         assert_eq!(self.machine.next_deadline(), None, "a timer remains");
     }
 
@@ -399,10 +417,14 @@ proptest! {
         let mut log = Vec::new();
         let mut machine = Scheduler::new(Config::default(), EPOCH);
         let mut now = brisk_core::time::Moment::ORIGIN;
-        let mut later = ops.iter().filter_map(|op| if let Op::Wait { seconds } = op { Some(*seconds) } else { None });
+        let mut later = ops.iter().filter_map(|op| match op {
+            Op::Wait { seconds } => Some(Duration::from_secs((*seconds).into())),
+            Op::WaitMillis(millis) => Some(Duration::from_millis((*millis).into())),
+            _ => None,
+        });
         for event in &world.history {
             if matches!(event, Event::Tick) {
-                now = now + Duration::from_secs(later.next().unwrap_or(0).into());
+                now = now + later.next().unwrap_or_default();
             }
             now = now + Duration::from_micros(10);
             machine.handle(now, event.clone());

@@ -36,6 +36,11 @@ pub struct Config {
     pub prefetch_one_time: Duration,
     /// How many tasks more than it has threads a worker may have at most, however short they are.
     pub prefetch_tasks: u32,
+    /// A worker with work ahead that ends nothing for so long is stalled: it is given nothing more, and asked to hand over
+    /// what others could start. Several times the prefetch, so that a busy worker is not disturbed.
+    pub steal_after: Duration,
+    /// After so long a worker that has not answered is asked again.
+    pub steal_again_after: Duration,
     /// How many calls of `async` functions a worker may have at once. They hold no thread, so neither threads nor time
     /// bound them.
     pub async_tasks: u32,
@@ -63,6 +68,8 @@ impl Default for Config {
             prefetch_time: Duration::from_millis(5),
             prefetch_one_time: Duration::from_millis(100),
             prefetch_tasks: 256,
+            steal_after: Duration::from_millis(20),
+            steal_again_after: Duration::from_secs(1),
             async_tasks: 1_024,
             max_tasks: 50_000_000,
             max_functions: 1_000_000,

@@ -343,6 +343,7 @@ impl Scheduler {
                     matches!(task.state, State::NoWorker { since } if since + self.config.no_worker_timeout == at)
                 }),
                 Timer::Notice(class) => self.classes.slab.get(class).is_some_and(|class| class.notice_at == Some(at)),
+                Timer::Watch => self.watch_at == Some(at),
                 Timer::Stop(environment) => self.programs.contains_key(&environment),
             };
             ensure!(live, "{timer:?} at {at} is for nothing");

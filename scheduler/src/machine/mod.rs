@@ -28,6 +28,7 @@ mod placement;
 mod recovery;
 mod release;
 mod reports;
+mod stealing;
 mod submit;
 mod supervisors;
 mod transition;
@@ -85,9 +86,12 @@ pub struct Scheduler {
     programs: BTreeMap<EnvironmentId, Program>,
     timers: Timers,
     obituaries: Obituaries,
-    /// The latest run and submission. Both only grow: a run is never used again, even for a key that was forgotten.
+    /// The latest run, submission and request to a worker. They only grow: a run is never used again, even for a key that was forgotten.
     next_run: u64,
     next_generation: u64,
+    next_request: u64,
+    /// When workers with work ahead are looked at, if there are any.
+    watch_at: Option<Moment>,
     counters: Counters,
     /// Empty between events.
     work: Work,
@@ -114,6 +118,8 @@ impl Scheduler {
             obituaries: Obituaries::default(),
             next_run: 0,
             next_generation: 0,
+            next_request: 0,
+            watch_at: None,
             counters: Counters::default(),
             work: Work::default(),
             scratch: BytesHere::default(),
@@ -133,6 +139,7 @@ impl Scheduler {
             match timer {
                 Timer::Expire(t) => self.expire(t),
                 Timer::Notice(class) => self.give_notice(class),
+                Timer::Watch => self.look_for_stalled(),
                 Timer::Stop(environment) => self.stop_program(environment),
             }
             self.settle();

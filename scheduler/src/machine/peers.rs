@@ -11,6 +11,7 @@ use brisk_core::{
     key::Key,
     message::ProgramSpec,
     options::Quantity,
+    time::Moment,
 };
 
 use super::class::Kind;
@@ -51,6 +52,12 @@ pub(super) struct Worker {
     /// What is left of its declared resources.
     pub(super) available: Vec<(Arc<str>, Quantity)>,
     pub(super) paused: bool,
+    /// Whether it has work ahead and has ended nothing for a while.
+    pub(super) stalled: bool,
+    /// When it last ended a run, or was given one that it could start.
+    pub(super) last_progress: Moment,
+    /// What it was asked to give up and has not answered, and when.
+    pub(super) steal: Option<(RequestId, Moment)>,
     /// Whether it is being taken out, so that nothing more is given to it.
     pub(super) leaving: bool,
     /// The loads under which its pool's orders list it, if they do.
@@ -185,6 +192,11 @@ impl Worker {
             Kind::Thread => self.processing.len() - self.async_tasks as usize,
             Kind::Async => self.async_tasks as usize,
         }
+    }
+
+    /// Whether it has more than its threads can run.
+    pub(super) fn has_work_ahead(&self) -> bool {
+        self.assigned(Kind::Thread) > self.threads()
     }
 
     /// Until when there is no room for one more task to run, presumably, in nanoseconds from now.

@@ -42,6 +42,9 @@ impl Budget {
         if kind == Kind::Async || assigned < threads {
             return assigned < self.cap(worker, kind);
         }
+        if worker.stalled {
+            return false;
+        }
         let ahead = assigned - threads;
         let wait_ns = worker.occupancy_ns / threads as u64;
         (ahead == 0 && self.tasks > 0 && wait_ns < self.one_ns) || (ahead < self.tasks && wait_ns < self.time_ns)
@@ -49,7 +52,8 @@ impl Budget {
 
     /// Whether a worker may be given more, if there is a reason.
     pub(super) fn has_room(&self, worker: &Worker, kind: Kind) -> bool {
-        !worker.paused && !worker.leaving && worker.assigned(kind) < self.cap(worker, kind)
+        let takes = !worker.paused && !worker.leaving && (!worker.stalled || kind == Kind::Async);
+        takes && worker.assigned(kind) < self.cap(worker, kind)
     }
 
     /// The most tasks of a kind that a worker may have.

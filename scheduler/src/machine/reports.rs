@@ -37,8 +37,7 @@ impl Scheduler {
                 }
             }
             WorkerToScheduler::Missing { key, holders } => self.worker_misses(w, key, &holders),
-            // Nothing is asked to be stolen yet, so whatever is answered was not asked for.
-            WorkerToScheduler::Stolen { .. } => self.counters.unasked_answers += 1,
+            WorkerToScheduler::Stolen { request, runs } => self.stolen(w, request, runs),
             WorkerToScheduler::Paused(paused) => self.paused(w, paused),
             WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
             WorkerToScheduler::Goodbye(reason) => {
@@ -57,7 +56,7 @@ impl Scheduler {
     }
 
     /// The task whose current run this is.
-    fn current(&mut self, w: WorkerIndex, key: Key, run: RunId) -> Option<TaskIndex> {
+    pub(super) fn current(&mut self, w: WorkerIndex, key: Key, run: RunId) -> Option<TaskIndex> {
         let is_current = |t: &TaskIndex| self.tasks[*t].run().is_some_and(|r| r.id == run && r.worker == w);
         let found = self.tasks.find(key).filter(is_current);
         self.counters.stale_runs += u64::from(found.is_none());
@@ -88,6 +87,7 @@ impl Scheduler {
             return self.free_stray(w, key);
         };
         self.functions.measure(self.tasks[t].function, took);
+        self.note_progress(w, t);
         self.enter_memory(t, nbytes, w);
         self.tell_all_of_memory(t, value);
     }
@@ -108,6 +108,7 @@ impl Scheduler {
     fn failed(&mut self, w: WorkerIndex, key: Key, run: RunId, failure: Failure, took: Duration) {
         let Some(t) = self.current(w, key, run) else { return };
         self.functions.measure(self.tasks[t].function, took);
+        self.note_progress(w, t);
         if self.tasks[t].retries() > 0 {
             self.tasks[t].history().failures += 1;
             if self.tasks[t].history().failures <= self.tasks[t].retries() {
@@ -121,6 +122,7 @@ impl Scheduler {
     /// A run was handed back, by nobody's doing in particular.
     fn returned(&mut self, w: WorkerIndex, key: Key, run: RunId, reason: &str) {
         let Some(t) = self.current(w, key, run) else { return };
+        self.note_progress(w, t);
         if self.counts_as_lost_too_often(t) {
             let error = self.lost_too_often(t, &returned(run, &self.workers[w].label(), reason));
             return self.enter_erred(t, error, None);

@@ -13,6 +13,8 @@ pub(super) enum Timer {
     Expire(TaskIndex),
     /// Clients should hear why no task of this class runs.
     Notice(ClassIndex),
+    /// Workers that have work ahead should be looked at.
+    Watch,
     /// This build has had no client for so long that its workers should end.
     Stop(EnvironmentId),
 }

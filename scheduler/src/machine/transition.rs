@@ -83,10 +83,14 @@ impl Scheduler {
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;
         worker.async_tasks += u32::from(demand.kind == Kind::Async);
+        if !worker.has_work_ahead() {
+            worker.last_progress = self.now;
+        }
         worker.take(&demand.resources);
         self.replace(t, State::Processing(Run { id, worker: w, slot, estimate_ns, started: false }));
         self.tasks[t].attempt += 1;
         self.load_changed(w);
+        self.watch(w);
         id
     }
 

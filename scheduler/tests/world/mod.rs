@@ -62,6 +62,8 @@ pub(crate) struct Worker {
     pub(crate) ghosts: Vec<(Key, RunId)>,
     pub(crate) started: BTreeSet<RunId>,
     pub(crate) held: BTreeMap<Key, u64>,
+    /// What it was asked to give up and has not answered.
+    pub(crate) steals: Vec<(RequestId, Vec<(Key, RunId)>)>,
     knows: BTreeSet<WorkerId>,
 }
 
@@ -177,6 +179,7 @@ impl World {
             ghosts: Vec::new(),
             started: BTreeSet::new(),
             held: BTreeMap::new(),
+            steals: Vec::new(),
             knows: BTreeSet::new(),
         };
         self.workers.insert(worker, state);
@@ -297,6 +300,7 @@ impl World {
                 state.runs.retain(|assignment| assignment.run != run);
                 state.ghosts.push((key, run));
             }
+            SchedulerToWorker::Steal { request, runs } => state.steals.push((request, runs)),
             SchedulerToWorker::Free(keys) => keys.iter().for_each(|key| state.freed(key)),
             _ => {}
         }

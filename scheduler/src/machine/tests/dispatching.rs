@@ -11,7 +11,7 @@ use brisk_core::{
 };
 
 use super::bench::*;
-use crate::machine::Event;
+use crate::machine::{Action, Event};
 
 const MICRO: Duration = Duration::from_micros(1);
 
@@ -189,4 +189,37 @@ fn async_calls_take_no_thread() {
     bench.submit(c, (1_001..1_100).map(asynchronous).collect(), &(1_001..1_100).collect::<Vec<_>>());
     assert_eq!(bench.machine.snapshot().workers[0].assigned, 1_025);
     assert_eq!(runs(&bench.finish(w, runs(&actions)[0].1, 8)).len(), 1);
+}
+
+#[test]
+fn what_is_stuck_behind_a_call_that_does_not_end_goes_to_idle_workers() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(c, vec![task(0, &[])], &[0])).1;
+    bench.finish_in(w, first, 8, MICRO);
+    let actions = bench.submit(c, (1..=100).map(|i| task(i, &[])).collect(), &(1..=100).collect::<Vec<_>>());
+    let sent = runs(&actions);
+    assert_eq!(sent.len(), 100);
+    bench.start(w, sent[0].1);
+    // Nobody else is there: it is given no more, and left alone.
+    assert_eq!(bench.wait(Duration::from_millis(20)), []);
+    assert_eq!(bench.submit(c, vec![task(101, &[])], &[101]), []);
+    let other = bench.worker_with(2, "", &[]);
+    assert_eq!(run(&other.1).0, other.0);
+    // One thread is free there.
+    let actions = bench.wait(Duration::from_millis(20));
+    let [Action::ToWorker { worker, message: SchedulerToWorker::Steal { request, runs: asked } }] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!((*worker, asked.len()), (w, 99));
+    assert_eq!(bench.wait(Duration::from_millis(20)), [], "asked once");
+    let stolen = |request, runs: &[_]| WorkerToScheduler::Stolen { request, runs: runs.to_vec() };
+    let unasked = brisk_core::id::RequestId(request.0 + 1);
+    assert_eq!(bench.report(w, stolen(unasked, asked)), []);
+    // It had started one more.
+    let actions = bench.report(w, stolen(*request, &asked[1..]));
+    assert!(runs(&actions).iter().all(|(worker, _)| *worker == other.0) && runs(&actions).len() > 1, "{actions:?}");
+    assert_eq!(bench.machine.snapshot().workers[0].assigned, 2);
+    assert_eq!(bench.report(w, stolen(*request, &asked[1..])), []);
+    assert_eq!(bench.machine.counters().unasked_answers, 2);
 }
