@@ -226,3 +226,20 @@ fn requests_are_answered_once_they_can_be() {
     assert_eq!(actions, [to_client(c, SchedulerToClient::Workers { request, count: 1 })]);
     assert_eq!(bench.say(c, ClientToScheduler::Sync(request)), [to_client(c, SchedulerToClient::Synced(request))]);
 }
+
+#[test]
+fn an_earlier_run_on_the_same_worker_says_nothing_of_the_current_one() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.release(c, 1);
+    let second = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    assert!(second.1 > first.1, "runs grow, also across forgetting");
+    let before = bench.machine.describe();
+    assert_eq!(bench.finish(w, first, 8), [], "its value is not freed: the second run's would go with it");
+    assert_eq!(bench.fail(w, first), []);
+    assert_eq!(bench.report(w, WorkerToScheduler::Started { key: key(1), run: first.1 }), []);
+    assert_eq!(bench.machine.describe(), before);
+    assert_eq!(bench.machine.counters().stale_runs, 3);
+    assert_eq!(news(&bench.finish(w, second, 8)).len(), 1);
+}
