@@ -33,7 +33,7 @@ use super::{
     detached::Abort,
     executor::{Executor, Job},
     fetch::{Links, ToFetch},
-    links::{Sender, is_long},
+    links::Sender,
     panics,
     roundtrip::RoundTrips,
     serve::Serve,
@@ -391,25 +391,37 @@ impl Core {
             incarnation: session.id.0,
             messages: Messages::WorkerToScheduler(messages),
         };
-        if self.outbox.len() <= MAX_MESSAGES && !self.outbox.iter().any(is_long) {
-            return session.scheduler.push(batch(std::mem::take(&mut self.outbox)), None);
+        let all = std::mem::take(&mut self.outbox);
+        if all.len() <= MAX_MESSAGES && !all.iter().any(is_long) {
+            return session.scheduler.push_short(batch(all));
         }
-        let mut messages = Vec::new();
-        for message in self.outbox.drain(..) {
-            if is_long(&message) || messages.len() == MAX_MESSAGES {
-                if !messages.is_empty() {
-                    session.scheduler.push(batch(std::mem::take(&mut messages)), None);
-                }
-                if is_long(&message) {
-                    session.scheduler.push(batch(vec![message]), None);
-                    continue;
-                }
+        let mut short = Vec::new();
+        for message in all {
+            let long = is_long(&message);
+            if !short.is_empty() && (long || short.len() == MAX_MESSAGES) {
+                session.scheduler.push_short(batch(std::mem::take(&mut short)));
             }
-            messages.push(message);
+            if long {
+                session.scheduler.push(batch(vec![message]), None);
+            } else {
+                short.push(message);
+            }
         }
-        if !messages.is_empty() {
-            session.scheduler.push(batch(messages), None);
+        if !short.is_empty() {
+            session.scheduler.push_short(batch(short));
         }
+    }
+}
+
+/// Whether a report may be long by itself. It is sent alone: many of them would be more than a batch may hold.
+fn is_long(message: &WorkerToScheduler) -> bool {
+    use WorkerToScheduler::{Added, Failed, Missing, Stolen};
+    match message {
+        Failed { .. } => true,
+        Added(keys) => keys.len() > 16,
+        Missing { holders, .. } => holders.len() > 16,
+        Stolen { runs, .. } => runs.len() > 16,
+        _ => false,
     }
 }
 

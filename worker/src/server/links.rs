@@ -35,6 +35,8 @@ struct Queue {
 
 struct Waiting {
     batch: Batch,
+    /// Whether others may not be joined to it.
+    alone: bool,
     /// Dropped once the transport has the batch.
     guard: Option<Guard>,
 }
@@ -47,20 +49,29 @@ impl Sender {
         Arc::new(Sender { comm, runtime, queue: Mutex::default(), emptied: Notify::new() })
     }
 
-    /// Puts a batch behind those that wait.
+    /// Puts a batch behind those that wait, to be sent as it is. `guard` is dropped once the transport has it.
     pub(super) fn push(&self, batch: Batch, guard: Option<Guard>) {
+        self.enqueue(Waiting { batch, alone: true, guard });
+    }
+
+    /// Puts reports behind those that wait, or into the last batch of them, if that stays short.
+    pub(super) fn push_short(&self, batch: Batch) {
+        self.enqueue(Waiting { batch, alone: false, guard: None });
+    }
+
+    fn enqueue(&self, mut next: Waiting) {
         let mut queue = self.queue.lock();
         if queue.closed {
             return;
         }
-        let batch = match queue.waiting.back_mut() {
-            Some(last) if last.guard.is_none() && guard.is_none() => match join(&mut last.batch, batch) {
-                Some(apart) => apart,
-                None => return,
-            },
-            _ => batch,
-        };
-        queue.waiting.push_back(Waiting { batch, guard });
+        if let Some(last) = queue.waiting.back_mut().filter(|last| !last.alone && !next.alone)
+            && let Messages::WorkerToScheduler(first) = &mut last.batch.messages
+            && let Messages::WorkerToScheduler(second) = &mut next.batch.messages
+            && first.len() + second.len() <= MAX_MESSAGES
+        {
+            return first.append(second);
+        }
+        queue.waiting.push_back(next);
     }
 
     /// Sends what waits, unless somebody does already.
@@ -109,11 +120,11 @@ impl Sender {
                 queue.sending = next.is_some();
                 next
             };
-            let Some(Waiting { batch, guard }) = next else { return self.emptied.notify_waiters() };
+            let Some(Waiting { batch, alone, guard }) = next else { return self.emptied.notify_waiters() };
             match self.comm.try_send(batch) {
                 Ok(()) => drop(guard),
                 Err(TrySendError::Full(batch)) => {
-                    self.queue.lock().waiting.push_front(Waiting { batch, guard });
+                    self.queue.lock().waiting.push_front(Waiting { batch, alone, guard });
                     let this = self.clone();
                     self.runtime.spawn(async move {
                         this.comm.ready().await;
@@ -141,32 +152,5 @@ impl Sender {
         };
         drop(forgotten);
         self.emptied.notify_waiters();
-    }
-}
-
-/// Appends the reports of `next` to those of `last`, if both are that and stay short. Gives `next` back if not.
-fn join(last: &mut Batch, next: Batch) -> Option<Batch> {
-    match (&mut last.messages, next.messages) {
-        (Messages::WorkerToScheduler(first), Messages::WorkerToScheduler(mut second))
-            if first.len() + second.len() <= MAX_MESSAGES
-                && !first.iter().any(is_long)
-                && !second.iter().any(is_long) =>
-        {
-            first.append(&mut second);
-            None
-        }
-        (_, messages) => Some(Batch { messages, ..next }),
-    }
-}
-
-/// Whether a report may be long by itself. It is sent alone: many of them would be more than a batch may hold.
-pub(super) fn is_long(message: &brisk_core::message::WorkerToScheduler) -> bool {
-    use brisk_core::message::WorkerToScheduler::{Added, Failed, Missing, Stolen};
-    match message {
-        Failed { .. } => true,
-        Added(keys) => keys.len() > 16,
-        Missing { holders, .. } => holders.len() > 16,
-        Stolen { runs, .. } => runs.len() > 16,
-        _ => false,
     }
 }

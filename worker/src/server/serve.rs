@@ -183,7 +183,7 @@ impl Shared {
         if batch.epoch != session.epoch || batch.incarnation != session.id.0 {
             return self.send_away(peer, sender, "questions for another worker");
         }
-        // The permit is held until the last question is answered: who asks faster is stopped by the transport.
+        // The permit is held until the transport has the last answer: who asks faster than it listens is stopped.
         let permit = Arc::new(permit);
         for message in messages {
             let DataMessage::Fetch { request, keys } = message else {
@@ -206,7 +206,7 @@ impl Shared {
         if sender.is_by_reference() {
             let outcome = |(value, _)| FetchOutcome::Value(Payload::from_value(value));
             let values = found.map(|(key, value)| (key, value.map_or(FetchOutcome::Missing, outcome)));
-            self.push_answer(sender, request, values.collect(), None);
+            self.push_answer(sender, request, values.collect(), Some(Box::new(permit)));
             return sender.flush();
         }
         let mut small = true;
@@ -221,10 +221,7 @@ impl Shared {
         let reserved: Vec<_> = reserved.collect();
         small &= reserved.len() <= 64;
         let (shared, sender) = (self.clone(), sender.clone());
-        let encode = move || {
-            shared.encode_and_send(&sender, request, reserved);
-            drop(permit);
-        };
+        let encode = move || shared.encode_and_send(&sender, request, reserved, permit);
         if small {
             encode();
         } else {
@@ -232,7 +229,7 @@ impl Shared {
         }
     }
 
-    fn encode_and_send(&self, sender: &Arc<Sender>, request: RequestId, found: Vec<Found>) {
+    fn encode_and_send(&self, sender: &Arc<Sender>, request: RequestId, found: Vec<Found>, permit: Arc<Permit>) {
         let mut values = Vec::new();
         let mut guards: Vec<Reserved> = Vec::new();
         let mut bytes = 0;
@@ -260,7 +257,7 @@ impl Shared {
             }
         }
         // The last message goes behind all others, so it holds what was reserved for all of them.
-        self.push_answer(sender, request, values, Some(Box::new(guards)));
+        self.push_answer(sender, request, values, Some(Box::new((guards, permit))));
         sender.flush();
     }
 

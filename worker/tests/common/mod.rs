@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use brisk_core::{
-    comm::{CloseReason, Comm, Inbox, Listener, PeerId, Permit},
+    comm::{CloseReason, Comm, Inbox, Listener, PeerId, Permit, TrySendError},
     error::Failure,
     graph::{Item, KeySource, Known, Node, Slot, plan},
     hello::{Hello, Purpose, Role, Welcome},
@@ -48,19 +49,21 @@ pub(crate) struct Joined {
     pub(crate) worker: Arc<Worker>,
     comm: Arc<dyn Comm>,
     heard: mpsc::UnboundedReceiver<Heard>,
+    reports: VecDeque<WorkerToScheduler>,
     by_reference: bool,
 }
 
 enum Heard {
-    Batch(Batch),
+    /// With its permit: what the test does not look at counts against the link's window.
+    Batch(Batch, Permit),
     Closed(CloseReason),
 }
 
 struct Recorder(mpsc::UnboundedSender<Heard>);
 
 impl Inbox for Recorder {
-    fn deliver(&self, _: PeerId, batch: Batch, _: Permit) {
-        let _ = self.0.send(Heard::Batch(batch));
+    fn deliver(&self, _: PeerId, batch: Batch, permit: Permit) {
+        let _ = self.0.send(Heard::Batch(batch, permit));
     }
 
     fn closed(&self, _: PeerId, reason: CloseReason) {
@@ -125,7 +128,7 @@ impl Cluster {
         let by_reference = comm.is_by_reference();
         {
             let worker = worker.unwrap();
-            Joined { worker, comm, heard, by_reference }
+            Joined { worker, comm, heard, reports: VecDeque::new(), by_reference }
         }
     }
 
@@ -233,35 +236,17 @@ impl Joined {
 
     /// The next report.
     pub(crate) async fn hears_all(&mut self) -> WorkerToScheduler {
-        loop {
+        while self.reports.is_empty() {
             match timeout(PATIENCE, self.heard.recv()).await.expect("the worker says nothing").unwrap() {
-                Heard::Batch(batch) => {
+                Heard::Batch(batch, _) => {
                     assert_eq!((batch.epoch, batch.incarnation), (EPOCH, self.worker.id().0));
                     let Messages::WorkerToScheduler(messages) = batch.messages else { panic!("{batch:?}") };
-                    let mut messages = messages.into_iter();
-                    let first = messages.next().expect("no batch is empty");
-                    self.put_back(messages.collect());
-                    return first;
+                    self.reports.extend(messages);
                 }
                 Heard::Closed(reason) => panic!("the worker closed the link: {reason}"),
             }
         }
-    }
-
-    fn put_back(&mut self, messages: Vec<WorkerToScheduler>) {
-        if messages.is_empty() {
-            return;
-        }
-        let (send, heard) = mpsc::unbounded_channel();
-        let batch =
-            Batch { epoch: EPOCH, incarnation: self.worker.id().0, messages: Messages::WorkerToScheduler(messages) };
-        let _ = send.send(Heard::Batch(batch));
-        let mut rest = std::mem::replace(&mut self.heard, heard);
-        tokio::spawn(async move {
-            while let Some(heard) = rest.recv().await {
-                let _ = send.send(heard);
-            }
-        });
+        self.reports.pop_front().expect("there is one")
     }
 
     /// The value that comes along with the report of a run's good end.
@@ -317,8 +302,8 @@ async fn hears_the_end(heard: &mut mpsc::UnboundedReceiver<Heard>) -> Vec<Worker
     let mut last = Vec::new();
     loop {
         match timeout(PATIENCE, heard.recv()).await.expect("the worker does not leave").unwrap() {
-            Heard::Batch(Batch { messages: Messages::WorkerToScheduler(messages), .. }) => last.extend(messages),
-            Heard::Batch(batch) => panic!("{batch:?}"),
+            Heard::Batch(Batch { messages: Messages::WorkerToScheduler(messages), .. }, _) => last.extend(messages),
+            Heard::Batch(batch, _) => panic!("{batch:?}"),
             Heard::Closed(_) => return last,
         }
     }
@@ -333,8 +318,17 @@ pub(crate) struct DataLink {
 
 impl DataLink {
     pub(crate) fn ask(&self, request: u64, keys: Vec<Key>) {
+        assert!(self.try_ask(request, keys));
+    }
+
+    /// Asks, if there is room for the question.
+    pub(crate) fn try_ask(&self, request: u64, keys: Vec<Key>) -> bool {
         let messages = Messages::Data(vec![DataMessage::Fetch { request: RequestId(request), keys }]);
-        self.comm.try_send(Batch { epoch: EPOCH, incarnation: self.worker.0, messages }).unwrap();
+        match self.comm.try_send(Batch { epoch: EPOCH, incarnation: self.worker.0, messages }) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => false,
+            Err(other) => panic!("{other}"),
+        }
     }
 
     /// All answers to one question, and in how many messages they came.
@@ -343,7 +337,7 @@ impl DataLink {
         let mut messages_came = 0;
         while answers.len() < count {
             match timeout(PATIENCE, self.heard.recv()).await.expect("no answer").unwrap() {
-                Heard::Batch(Batch { messages: Messages::Data(messages), .. }) => {
+                Heard::Batch(Batch { messages: Messages::Data(messages), .. }, _) => {
                     for message in messages {
                         let DataMessage::Values { request: r, values } = message else { panic!("{message:?}") };
                         assert_eq!(r, RequestId(request));
@@ -351,7 +345,7 @@ impl DataLink {
                         answers.extend(values);
                     }
                 }
-                Heard::Batch(batch) => panic!("{batch:?}"),
+                Heard::Batch(batch, _) => panic!("{batch:?}"),
                 Heard::Closed(reason) => panic!("{reason}"),
             }
         }

@@ -215,6 +215,28 @@ fn a_type_that_would_break_between_processes_breaks_in_one() {
 }
 
 #[test]
+fn a_scheduler_that_is_slow_to_listen_hears_everything_in_order() {
+    on_both(|cluster| async move {
+        let mut joined = cluster.worker("w", 1).await;
+        // Each runs alone, so that each is told in a batch of its own, and there are more than the link's window holds.
+        let mut runs = Vec::new();
+        for n in 0..1_000i64 {
+            let node = cluster.call(Add::DEF, vec![inline(n), inline(n)]);
+            runs.push(cluster.assign(&joined, &node, true, &[]).1);
+            while joined.worker.snapshot().values <= n as u64 {
+                tokio::task::yield_now().await;
+            }
+        }
+        for run in runs {
+            match joined.hears().await {
+                WorkerToScheduler::Finished { run: ended, .. } => assert_eq!(ended, run),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
 fn a_value_that_panics_when_it_is_dropped_harms_nobody() {
     on_both(|cluster| async move {
         let mut joined = cluster.worker("w", 1).await;

@@ -149,6 +149,25 @@ fn a_holder_that_is_gone_or_has_nothing_is_told_of() {
 }
 
 #[test]
+fn who_asks_and_does_not_listen_is_stopped() {
+    on_both(|cluster| async move {
+        let joined = cluster.worker("w", 1).await;
+        let mut link = cluster.data_link(&joined).await;
+        let nothing = Key::from_u128(1);
+        let asked = (0..10_000).take_while(|n| link.try_ask(*n, vec![nothing])).count() as u64;
+        assert!(asked < 10_000, "answers that nobody takes must not pile up");
+        for n in 0..asked {
+            link.answers(n, 1).await;
+        }
+        // Once it listens it is served again.
+        while !link.try_ask(asked, vec![nothing]) {
+            tokio::task::yield_now().await;
+        }
+        link.answers(asked, 1).await;
+    });
+}
+
+#[test]
 fn strangers_and_those_who_mean_another_are_refused() {
     on_both(|cluster| async move {
         let joined = cluster.worker("w", 1).await;
