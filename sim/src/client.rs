@@ -114,12 +114,13 @@ impl Client {
     pub fn submit(&mut self, workload: &Workload, roots: &[TaskIndex], chunk: usize, gathers: bool) -> RequestId {
         let tasks = workload.needed_for(roots, |task| self.knows(task));
         let submission = self.request();
-        let mut wants = Vec::new();
+        let (mut wants, mut replaced) = (Vec::new(), Vec::new());
         for root in roots {
             if !self.knows(*root) {
                 self.last_want += 1;
                 let want = WantId(self.last_want);
-                self.handles.insert(*root, Handle { want, submission, gathers, state: State::Pending, ended: false });
+                let handle = Handle { want, submission, gathers, state: State::Pending, ended: false };
+                replaced.extend(self.handles.insert(*root, handle).map(|old| (workload.task(*root).key, old.want)));
                 wants.push((*root, want));
             }
         }
@@ -141,6 +142,11 @@ impl Client {
                 tasks: tasks.iter().map(|task| workload.submitted(*task)).collect(),
                 wants: wants.map(|(task, want)| (workload.task(*task).key, *want)).collect(),
             });
+        }
+        if !replaced.is_empty() {
+            // Nobody holds the old handles any more. The scheduler may still have their wants, if it refused only a later
+            // chunk of their submissions.
+            self.outbox.push_back(ClientToScheduler::Release(replaced));
         }
         submission
     }

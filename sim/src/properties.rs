@@ -6,6 +6,7 @@
 //! | runs are numbered upwards, and each goes to one live worker that can have its inputs | I2, I18, I31 | [`runs`] |
 //! | nobody is named who was not introduced | I20, I31 | [`introductions`] |
 //! | a worker stores exactly what its machine accounts for | I40 | [`storage`] |
+//! | a worker holds what it reports | I39 | [`reports`] |
 //! | every value is the serial interpreter's | I46 | [`values`] |
 //! | every error has a real cause | I12, I17, I46 | [`errors`] |
 //! | a want settles once | I23 | [`news`] |
@@ -22,6 +23,7 @@ pub mod introductions;
 pub mod invariants;
 pub mod news;
 pub mod quiescence;
+pub mod reports;
 pub mod runs;
 pub mod storage;
 pub mod values;

@@ -7,7 +7,7 @@ use super::{Cluster, EPOCH, Happening};
 use crate::{
     failure::Failure,
     network::{Close, Node, Packet},
-    properties::invariants,
+    properties::{invariants, reports},
 };
 
 impl Cluster {
@@ -39,6 +39,9 @@ impl Cluster {
     pub(super) fn tell_scheduler(&mut self, mut event: Event) -> Result<(), Failure> {
         if !self.tamper.scheduler_event(&mut event) {
             return Ok(());
+        }
+        if let Event::FromWorker { worker, message, .. } = &event {
+            reports::check(&self.judge.runs, *worker, self.workers.get(worker), message)?;
         }
         self.judge.event(self.calendar.now(), &self.workload, &event);
         self.feed_scheduler(event)

@@ -42,6 +42,11 @@ impl Runs {
         self.workers.get(&worker).into_iter().flat_map(|runs| runs.values().copied())
     }
 
+    /// Whether a worker was given this run, and it has not ended.
+    pub fn is_current(&self, worker: WorkerId, run: RunId) -> bool {
+        self.workers.get(&worker).is_some_and(|runs| runs.contains_key(&run))
+    }
+
     /// A run has ended, or was cancelled.
     pub fn ended(&mut self, worker: WorkerId, run: RunId) {
         if let Some(runs) = self.workers.get_mut(&worker) {
