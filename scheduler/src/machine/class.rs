@@ -263,19 +263,29 @@ impl Classes {
 }
 
 impl Pool {
-    /// Takes a worker in, or out, and sees whether its order is worth keeping.
-    pub(super) fn change(&mut self, worker: WorkerIndex, joins: bool, workers: &mut Workers, budget: Budget) {
-        if joins {
-            self.workers.push(worker);
-        } else {
-            self.workers.retain(|&other| other != worker);
-            workers[worker].listed = [None; 2];
+    /// Takes a worker in. With the first that is one too many to look at all, the order begins to be kept.
+    pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
+        self.workers.push(index);
+        let unlisted = if self.workers.len() == FEW + 1 { 0 } else { self.workers.len() - 1 };
+        for i in unlisted..self.workers.len() {
+            let index = self.workers[i];
+            self.update(index, &mut workers[index], budget);
         }
-        self.by_load.iter_mut().for_each(BTreeSet::clear);
-        for i in 0..self.workers.len() {
-            let worker = self.workers[i];
-            workers[worker].listed = [None; 2];
-            self.update(worker, &mut workers[worker], budget);
+    }
+
+    /// Takes a worker out.
+    pub(super) fn part(&mut self, index: WorkerIndex, workers: &mut Workers) {
+        self.workers.retain(|&other| other != index);
+        for (order, listed) in self.by_load.iter_mut().zip(&mut workers[index].listed) {
+            if let Some(load) = listed.take() {
+                order.remove(&(load, index));
+            }
+        }
+        if self.workers.len() == FEW {
+            self.by_load.iter_mut().for_each(BTreeSet::clear);
+            for &index in &self.workers {
+                workers[index].listed = [None; 2];
+            }
         }
     }
 

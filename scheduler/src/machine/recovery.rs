@@ -67,7 +67,7 @@ impl Scheduler {
         let w = self.workers.insert(id, worker);
         self.record(What::WorkerJoined { worker: id });
         let pool = &mut self.classes.environments[environment].pool;
-        pool.change(w, true, &mut self.workers, self.budget);
+        pool.join(w, &mut self.workers, self.budget);
         self.classes.environments[environment].obstacles.clear();
         self.reconsider_classes(environment);
         self.work.room = true;
@@ -97,7 +97,7 @@ impl Scheduler {
         self.record(What::WorkerLeft { worker: id, intended });
         self.workers[w].leaving = true;
         let pool = &mut self.classes.environments[environment].pool;
-        pool.change(w, false, &mut self.workers, self.budget);
+        pool.part(w, &mut self.workers);
         self.reconsider_classes(environment);
         let blamed = if intended { Vec::new() } else { self.running(w) };
         let loss = Loss {
