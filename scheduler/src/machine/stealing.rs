@@ -93,13 +93,14 @@ impl Scheduler {
         }
     }
 
-    /// A worker has given up these runs.
+    /// A worker has given up these runs. An answer that was not waited for any longer counts as well: the worker has
+    /// forgotten the runs, and will not give them up a second time. Each is fenced by its own number.
     pub(super) fn stolen(&mut self, w: WorkerIndex, request: RequestId, runs: Vec<(Key, RunId)>) {
-        if self.workers[w].steal.is_none_or(|(asked, _)| asked != request) {
+        if self.workers[w].steal.is_some_and(|(asked, _)| asked == request) {
+            self.workers[w].steal = None;
+        } else {
             self.counters.unasked_answers += 1;
-            return;
         }
-        self.workers[w].steal = None;
         for (key, run) in runs {
             if let Some(t) = self.current(w, key, run) {
                 self.enter_waiting(t);
