@@ -100,6 +100,9 @@ impl Scheduler {
             self.workers[w].steal = None;
         } else {
             self.counters.unasked_answers += 1;
+            if request.0 > self.next_request {
+                return;
+            }
         }
         for (key, run) in runs {
             if let Some(t) = self.current(w, key, run) {
