@@ -5,7 +5,7 @@
 //! [`properties`](crate::properties).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -34,6 +34,7 @@ use crate::{
 mod clients;
 mod data;
 mod schedulers;
+mod wire;
 mod workers;
 
 pub use workers::WorkerNode;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub conditions: Conditions,
     /// What goes wrong all the time.
     pub trouble: Trouble,
+    /// Whether messages go through the codec, as between processes, or are handed over, as inside one.
+    pub encodes: bool,
     /// Whether what happens is kept or printed.
     pub lines: Lines,
     /// Invariants are checked after every event as long as there are at most so many tasks, and more seldom beyond.
@@ -82,6 +85,7 @@ impl Settings {
             scheduler: scheduler::Config::default(),
             conditions: Conditions::calm(),
             trouble: Trouble::default(),
+            encodes: false,
             lines: Lines::Kept,
             checked_tasks: 200,
         }
@@ -343,8 +347,8 @@ impl Cluster {
 
     /// A node stands still for a while, as a stopped process does.
     pub fn pause(&mut self, node: Node, span: Duration) {
-        if !self.paused.contains_key(&node) {
-            self.paused.insert(node, VecDeque::new());
+        if let Entry::Vacant(entry) = self.paused.entry(node) {
+            entry.insert(VecDeque::new());
             self.calendar.enter_after(span, Happening::Resumes(node));
         }
     }
@@ -401,6 +405,7 @@ impl Cluster {
             Arrival::Late | Arrival::Lost => return Ok(()),
         }
         let Delivery { link, from, to, packet } = delivery;
+        let packet = if self.settings.encodes { wire::through(packet)? } else { packet };
         match (to, packet) {
             (Node::Scheduler, packet) => self.scheduler_hears(from, packet),
             (Node::Worker(worker), Packet::ToWorker(message)) => {

@@ -222,6 +222,8 @@ fn settings(random: &mut Random) -> Settings {
     scheduler.allowed_losses = random.within(2..=16) as u32;
     scheduler.no_worker_timeout = Duration::from_secs(random.within(1..=60));
     scheduler.notice_after = Duration::from_millis(random.within(10..=2_000));
+    scheduler.steal_after = Duration::from_millis(random.within(1..=50));
+    scheduler.steal_again_after = Duration::from_millis(random.within(50..=2_000));
     if random.chance(300) {
         scheduler.unknown_duration = Duration::from_micros(100);
         scheduler.prefetch_tasks = random.within(0..=8) as u32;
@@ -242,6 +244,7 @@ fn settings(random: &mut Random) -> Settings {
             early_ticks: often(random, 100),
             aborts: often(random, 1_000),
         },
+        encodes: random.chance(300),
         lines: Lines::Hashed,
         checked_tasks: 100,
     }
@@ -264,7 +267,7 @@ impl fmt::Display for Options {
         writeln!(f, "  graphs {:?}", self.graphs)?;
         writeln!(f, "  {:?}", self.oddities)?;
         writeln!(f, "  {:?}", self.settings.scheduler)?;
-        writeln!(f, "  {:?}", self.settings.conditions)?;
+        writeln!(f, "  {:?}, encoded: {}", self.settings.conditions, self.settings.encodes)?;
         writeln!(f, "  {:?}", self.settings.trouble)?;
         write!(f, "  {} moves, up to {:?} apart: {:?}", self.moves, self.pace, self.weights)
     }

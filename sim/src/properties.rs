@@ -9,6 +9,7 @@
 //! | a worker holds what it reports | I39 | [`reports`] |
 //! | every value is the serial interpreter's | I46 | [`values`] |
 //! | every error has a real cause | I12, I17, I46 | [`errors`] |
+//! | what is encoded comes out as it went in | I52 | `cluster/wire.rs` |
 //! | a want settles once | I23 | [`news`] |
 //! | a task runs once unless there is a reason | I45 | [`executions`] |
 //! | after the faults everything wanted settles | I47 to I49 | [`convergence`] |

@@ -72,6 +72,11 @@ impl Stage {
         panic!("{what}: not within 100,000 events");
     }
 
+    /// Until nothing happens any more, or there is no worker left.
+    fn rest_or_no_worker(&mut self) {
+        self.until("nothing happens", |cluster| cluster.snapshot().workers.is_empty());
+    }
+
     fn until_running(&mut self, task: TaskIndex) -> WorkerId {
         self.until("it runs", |cluster| runner(cluster, task).is_some());
         runner(&self.cluster, task).expect("it runs")
@@ -341,9 +346,30 @@ fn who_tries_again_what_another_has_tried_again_gets_the_value() {
     stage.end();
 }
 
-impl Stage {
-    /// Until nothing happens any more, or there is no worker left.
-    fn rest_or_no_worker(&mut self) {
-        self.until("nothing happens", |cluster| cluster.snapshot().workers.is_empty());
-    }
+/// Calls that were sent ahead are stuck behind a long one, on a worker that stands still for longer than the scheduler
+/// waits for an answer. It is asked twice to give them up, and does at the first question.
+#[test]
+fn what_a_slow_worker_gives_up_is_taken_back_even_if_it_was_asked_again() {
+    let mut workload = Workload::new();
+    let measured = workload.add(Task::plain(vec![]));
+    let long = workload.add(Task { duration: Duration::from_secs(20), ..Task::plain(vec![]) });
+    let stuck: Vec<_> = (0..30).map(|_| workload.add(Task::plain(vec![]))).collect();
+    let mut stage = Stage::new(workload);
+    let slow = stage.worker(1);
+    stage.submit(&[measured], true);
+    stage.rest();
+    let wanted: Vec<_> = [long].into_iter().chain(stuck.iter().copied()).collect();
+    stage.submit(&wanted, true);
+    stage.until_running(long);
+    stage.worker(1);
+    stage.cluster.pause(Node::Worker(slow), Duration::from_secs(5));
+    let (client, last) = (stage.client, stuck[stuck.len() - 1]);
+    stage.until("the last short one is done", |cluster| {
+        cluster.client(client).unwrap().handle(last).unwrap().state.is_settled()
+    });
+    assert_eq!(stage.state(long), State::Pending);
+    stage.rest();
+    wanted.iter().for_each(|task| stage.is_right(*task));
+    assert!(wanted.iter().all(|task| stage.executions(*task) == 1));
+    stage.end();
 }

@@ -81,6 +81,7 @@ fn one(seed: u64, quiet: bool) -> ExitCode {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "people are told how fast seeds pass, in real time")]
 fn many(arguments: &Arguments) -> ExitCode {
     let start = Instant::now();
     let limit = arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes));
