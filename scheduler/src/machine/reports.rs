@@ -84,7 +84,12 @@ impl Scheduler {
         took: Duration,
     ) {
         let Some(t) = self.current(w, key, run) else {
-            return self.free_stray(w, key);
+            // If a later run there needs the value it is fetching a copy, or has one: the free would drop that. What this
+            // run has made went with its cancellation.
+            if !self.tasks.find(key).is_some_and(|t| self.awaits(w, t)) {
+                self.free_stray(w, key);
+            }
+            return;
         };
         self.functions.measure(self.tasks[t].function, took);
         self.note_progress(w, t);
