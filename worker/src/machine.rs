@@ -279,8 +279,13 @@ impl Worker {
         if self.phase == Phase::Left {
             return;
         }
-        self.update_pause();
+        let changed = self.update_pause();
         self.start_runs();
+        if changed {
+            // After what has started: the scheduler takes back what has not, and the one task that starts all the same,
+            // with all its inputs here, would go round all workers.
+            self.tell(WorkerToScheduler::Paused(self.held.paused));
+        }
         self.start_fetches();
         if !self.added.is_empty() {
             let added = std::mem::take(&mut self.added);

@@ -83,8 +83,8 @@ impl Worker {
         }
     }
 
-    /// Pauses or goes on, by the bytes that are held.
-    pub(super) fn update_pause(&mut self) {
+    /// Pauses or goes on, by the bytes that are held. Whether that changed, and the scheduler is to be told.
+    pub(super) fn update_pause(&mut self) -> bool {
         let limit = u128::from(self.config.memory_limit);
         let bytes = u128::from(self.held.bytes) * 100;
         let paused = match self.held.paused {
@@ -92,10 +92,7 @@ impl Worker {
             false => bytes >= limit * PAUSE_PERCENT,
             true => bytes >= limit * RESUME_PERCENT,
         };
-        if paused != self.held.paused {
-            self.held.paused = paused;
-            self.tell(WorkerToScheduler::Paused(paused));
-        }
+        std::mem::replace(&mut self.held.paused, paused) != paused
     }
 
     /// Sees to it that a change of what is held gets reported, but not each by itself.
