@@ -70,7 +70,7 @@ async fn main() -> anyhow::Result<()> {
     println!("one key: {}", by_graph.key() == by_calls.key());
 
     // Delayed calls and futures mix, and several are submitted together; what they share runs once.
-    let (doubled, squared) = client.compute((add(&graph_sum(), 1), square(&graph_sum())));
+    let (doubled, squared) = client.compute((add(graph_sum(), 1), square(graph_sum())));
     println!("and with them: {} {}", doubled.result().await?, squared.result().await?);
     Ok(())
 }
