@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use brisk_transport_quic::Credentials;
 use clap::{Args, Subcommand};
 
@@ -23,7 +22,7 @@ enum Action {
 
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let Action::Create { file } = options.action;
-    Credentials::create(&file).with_context(|| format!("{} was not made", file.display()))?;
+    Credentials::create(&file)?;
     println!("{} is made, for you alone to read. Copy it to each host and user of the cluster, then:", file.display());
     println!("  brisk scheduler --credentials {}", file.display());
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::Context;
 use brisk_core::{hello::Role, id::Epoch};
 use brisk_scheduler::server::{Config, Server};
 use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
@@ -33,12 +32,10 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 
 async fn serve(options: Options) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Handle::current();
-    let credentials = Credentials::load(&options.credentials)
-        .with_context(|| format!("the credentials in {} can't be used", options.credentials.display()))?;
+    let credentials = Credentials::load(&options.credentials)?;
     let transport = QuicTransport::new(credentials, runtime.clone(), QuicConfig::default())?;
     let bind = network::bind_address(options.host.as_deref(), options.port)?;
-    let listener =
-        transport.listen(bind, Role::Scheduler).with_context(|| format!("the scheduler can't listen at {bind}"))?;
+    let listener = transport.listen(bind, Role::Scheduler)?;
     let mut config = Config::default();
     config.machine.no_worker_timeout = Duration::from_secs(options.no_worker_timeout);
     let address = listener.address();

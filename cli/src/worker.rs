@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use brisk_client::supervisor::{Supervisor, SupervisorConfig};
 use brisk_core::address::Address;
 use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
@@ -63,8 +62,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 
 async fn supervise(options: Options) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Handle::current();
-    let credentials = Credentials::load(&options.credentials)
-        .with_context(|| format!("the credentials in {} can't be used", options.credentials.display()))?;
+    let credentials = Credentials::load(&options.credentials)?;
     let transport = QuicTransport::new(credentials.clone(), runtime.clone(), QuicConfig::default())?;
     let (workers, threads) = options.workers.size()?;
     let host = network::host_name();

@@ -102,7 +102,8 @@ fn rosenbrock() {
 fn flights() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/tests/data/flights");
     let [alone, local] = on_both_transports("flights", &["--data", data.to_str().expect("text")]);
-    let table = |stdout: &str| stdout.lines().take_while(|line| !line.starts_with("files read")).map(String::from).collect();
+    let table =
+        |stdout: &str| stdout.lines().take_while(|line| !line.starts_with("files read")).map(String::from).collect();
     let (alone, local): (Vec<String>, Vec<String>) = (table(&alone), table(&local));
     assert!(alone.iter().any(|line| line.starts_with("UA")), "{alone:?}");
     assert_eq!(alone, local, "both transports print the same table");

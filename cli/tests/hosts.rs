@@ -102,9 +102,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn are_gone(pids: &[u32]) {
-    eventually("no process is left behind", || {
-        pids.iter().all(|pid| stat(*pid).is_none_or(|(state, _)| state == "Z"))
-    });
+    eventually("no process is left behind", || pids.iter().all(|pid| stat(*pid).is_none_or(|(state, _)| state == "Z")));
 }
 
 fn example(name: &str) -> PathBuf {
@@ -139,7 +137,11 @@ fn a_program_runs_on_the_workers_of_a_supervisor() {
     for (name, expected) in [("futures", "inc(1) + dec(2) = 3"), ("delayed", "one key: true")] {
         let output = program(name);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && text.contains(expected), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success() && text.contains(expected),
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     let workers = supervisor.children();
@@ -193,9 +195,8 @@ fn credentials_of_another_cluster_are_refused_at_once() {
 #[test]
 fn ctrl_c_leaves_no_process_behind() {
     let directory = Directory::new("interrupt");
-    let mut local = Running::start(
-        Command::new(BRISK).args(["local", "--workers", "2", "--"]).args(endless_flights(&directory)),
-    );
+    let mut local =
+        Running::start(Command::new(BRISK).args(["local", "--workers", "2", "--"]).args(endless_flights(&directory)));
     // The program, and its two workers.
     eventually("program and workers run", || local.children().len() == 3);
     let processes = local.children();
@@ -207,9 +208,8 @@ fn ctrl_c_leaves_no_process_behind() {
 #[test]
 fn workers_end_with_whoever_started_them_however_it_ends() {
     let directory = Directory::new("killed");
-    let mut local = Running::start(
-        Command::new(BRISK).args(["local", "--workers", "2", "--"]).args(endless_flights(&directory)),
-    );
+    let mut local =
+        Running::start(Command::new(BRISK).args(["local", "--workers", "2", "--"]).args(endless_flights(&directory)));
     eventually("program and workers run", || local.children().len() == 3);
     let processes = local.children();
     local.signal("-KILL");

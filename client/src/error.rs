@@ -1,6 +1,6 @@
 //! Why there is no client.
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use brisk_core::{comm::ConnectError, error::TaskError, registry::DuplicateTask};
 use thiserror::Error;
@@ -22,14 +22,6 @@ pub enum ClientError {
     /// `BRISK_SCHEDULER` is set and `BRISK_CREDENTIALS` is not.
     #[error("BRISK_SCHEDULER is set but BRISK_CREDENTIALS is not: name the cluster's credentials file in it")]
     NoCredentials,
-    /// The credentials can't be used.
-    #[error("the credentials in {path} can't be used: {reason}", path = path.display())]
-    Credentials {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
     /// The scheduler was not reached, or refused.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -41,7 +33,7 @@ pub enum ClientError {
         /// What needs it.
         what: &'static str,
     },
-    /// The transport between processes can't be had: credentials that have expired, an address that is taken.
+    /// The transport between processes can't be had: credentials that are missing, open to others or expired.
     #[error(transparent)]
     Transport(Box<dyn std::error::Error + Send + Sync>),
     /// Worker processes were asked for, and the program would not become one.

@@ -9,9 +9,7 @@ use crate::{connect::Keep, error::ClientError, runtime::Io};
 
 /// A transport with the credentials in a file.
 pub(crate) fn transport_from_file(io: &Io, path: &Path) -> Result<Arc<QuicTransport>, ClientError> {
-    let credentials = Credentials::load(path)
-        .map_err(|error| ClientError::Credentials { path: path.to_owned(), reason: error.to_string() })?;
-    transport(io, credentials)
+    transport(io, Credentials::load(path).map_err(error)?)
 }
 
 /// A transport with these credentials.

@@ -213,25 +213,35 @@ impl Shared {
         self.drive();
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let core = self.core.lock();
-        let Some(core) = core.as_ref() else { return Snapshot::default() };
-        Snapshot {
+    /// What the worker has now.
+    pub(super) fn snapshot(self: &Arc<Self>) -> Snapshot {
+        let snapshot = self.core.lock().as_ref().map(|core| Snapshot {
             bytes: core.machine.bytes(),
             values: core.machine.values(),
             running: core.machine.running(),
             assigned: core.machine.assigned() as u64,
             paused: core.machine.is_paused(),
-        }
+        });
+        self.look_again();
+        snapshot.unwrap_or_default()
     }
 
     /// Ends all asynchronous tasks, those that are only about to begin included.
-    pub(super) fn abort_all(&self) {
+    pub(super) fn abort_all(self: &Arc<Self>) {
         let running = self.core.lock().as_mut().map(|core| {
             core.futures.over = true;
             std::mem::take(&mut core.futures.running)
         });
+        self.look_again();
         running.into_iter().flatten().for_each(|(_, future)| future.abort());
+    }
+
+    /// What everybody does who has had the machine: somebody may have found it taken, and left.
+    fn look_again(self: &Arc<Self>) {
+        fence(Ordering::SeqCst);
+        if !self.news.lock().is_empty() {
+            self.drive();
+        }
     }
 
     /// Deals with all that is queued, unless another thread does.
