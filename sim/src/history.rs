@@ -27,6 +27,8 @@ pub struct History {
     pub departures: u32,
     /// Handles that were dropped, and clients that left.
     pub releases: u32,
+    /// Times that a worker said that it has too little memory: what it has not started is taken elsewhere.
+    pub pauses: u32,
     now: Moment,
     workers: u32,
     /// Since when there is no worker; the longest time without one.
@@ -73,6 +75,7 @@ impl History {
                 WorkerToScheduler::Returned { key, .. } | WorkerToScheduler::Missing { key, .. } => {
                     self.note(workload, *key, |facts| facts.losses += 1);
                 }
+                WorkerToScheduler::Paused(true) => self.pauses += 1,
                 WorkerToScheduler::Goodbye(_) => self.left(runs, *worker, true),
                 _ => {}
             },

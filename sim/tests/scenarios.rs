@@ -373,3 +373,24 @@ fn what_a_slow_worker_gives_up_is_taken_back_even_if_it_was_asked_again() {
     assert!(wanted.iter().all(|task| stage.executions(*task) == 1));
     stage.end();
 }
+
+/// A task brought all its inputs together on a worker, which thereby had too much, and said so; the scheduler took the
+/// task away, though it was the one that a full worker starts all the same; and so on, round all workers.
+#[test]
+fn a_task_that_fills_its_worker_is_not_sent_round_all_of_them() {
+    let mut workload = Workload::new();
+    let inputs: Vec<_> = (0..9).map(|_| workload.add(Task { nbytes: 100, ..slow(vec![]) })).collect();
+    let sum = workload.add(slow(inputs));
+    let mut stage = Stage::new(workload);
+    for _ in 0..3 {
+        let mut spec = WorkerSpec::new("w", 1);
+        spec.config.memory_limit = 1_000;
+        stage.cluster.join_worker(&spec).unwrap();
+    }
+    stage.submit(&[sum], true);
+    stage.rest();
+    stage.is_right(sum);
+    assert_eq!(stage.executions(sum), 1);
+    assert_eq!(stage.cluster.judge.history.pauses, 1, "it did fill its worker");
+    stage.end();
+}

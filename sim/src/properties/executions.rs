@@ -1,5 +1,5 @@
 //! A task runs once unless there is a reason to run it again (I45): each further start needs a worker that was lost or
-//! left, a failed attempt, a value or run that was lost, or a submission that names the task again when its value had
+//! left or has too little memory, a failed attempt, a value or run that was lost, or a submission that names the task again when its value had
 //! gone, since nobody needed it any more.
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ impl Executions {
         let losses: u32 = (0..workload.tasks().len()).map(|task| history.of(task).losses).sum();
         for (task, count) in &self.0 {
             let facts = history.of(*task);
-            let reasons = facts.submissions + facts.failures + losses;
+            let reasons = facts.submissions + facts.failures + losses + history.pauses;
             if *count > reasons {
                 let found = format!("task {task} was started {count} times, with reason for {reasons}");
                 return Err(Failure::safety("executions", found));
