@@ -25,6 +25,10 @@ use crate::{
     message::Batch,
 };
 
+mod window;
+
+pub use window::{Weight, Window};
+
 /// A number by which an inbox's owner knows one of its connections. The owner chooses it; transports only repeat it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PeerId(pub u64);

@@ -14,13 +14,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::TaskError, id::WantId, key::Key, task::TaskName, value::Datum};
+use crate::{error::TaskError, id::WantId, key::Key, task::TaskName, value::Datum, wakers::WakerSet};
 
 mod task_future;
-mod wakers;
 
 pub use task_future::{Settled, TaskFuture, Wait};
-use wakers::WakerSet;
 
 /// How far a future is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -33,6 +33,7 @@ pub mod testing;
 pub mod time;
 pub mod typedef;
 pub mod value;
+mod wakers;
 pub mod wire;
 
 #[doc(hidden)]

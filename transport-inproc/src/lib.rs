@@ -11,6 +11,5 @@
 mod backlog;
 mod link;
 mod network;
-mod window;
 
 pub use network::InprocNetwork;

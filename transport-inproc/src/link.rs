@@ -8,13 +8,11 @@ use std::sync::{
 use async_trait::async_trait;
 use brisk_core::{
     address::Address,
-    comm::{CloseReason, Comm, Inbox, PeerId, Permit, TrySendError},
+    comm::{CloseReason, Comm, Inbox, PeerId, Permit, TrySendError, Weight, Window},
     limits::MAX_MESSAGES_BYTES,
     message::Batch,
     wire::{self, Frame, HEADER_BYTES, Header, LinkKind, WireError},
 };
-
-use crate::window::{Weight, Window};
 
 /// One side's place for batches: its inbox, and the name by which that knows the connection.
 pub(crate) struct Receiver {

@@ -34,7 +34,6 @@ mod data;
 mod ending;
 mod frames;
 mod outbox;
-mod window;
 
 use outbox::{Outbox, Queue};
 

@@ -71,7 +71,7 @@ pub struct Worker {
     /// All and only the tasks that are ready, the most urgent first.
     ready: BTreeSet<(Rank, u32)>,
     /// All and only the runs that were handed to the executor and have not come back, forgotten ones too: they hold a slot.
-    executions: FxHashMap<RunId, Execution>,
+    executions: BTreeMap<RunId, Execution>,
     slots: Slots,
     /// The newest run that was assigned. Runs only grow, so an older one that is not here is a copy.
     last_run: RunId,
@@ -149,7 +149,7 @@ impl Worker {
             entries: FxHashMap::default(),
             tasks: Slab::default(),
             ready: BTreeSet::new(),
-            executions: FxHashMap::default(),
+            executions: BTreeMap::new(),
             slots: Slots::default(),
             last_run: RunId::default(),
             accepted: 0,

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use brisk_core::{comm::Permit, wire::LinkKind};
+use brisk_core::{
+    comm::{Permit, Weight, Window},
+    wire::LinkKind,
+};
 use bytes::Bytes;
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::time::timeout;
@@ -11,7 +14,6 @@ use super::{
     Broken, Queue, Receiver,
     frames::{FrameBuffer, pieces},
     outbox::Outbox,
-    window::{Weight, Window},
 };
 
 /// Batches that are written at once. What has come together while the last ones were written goes out as one.

@@ -3,17 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use brisk_core::{
-    comm::{CloseReason, TrySendError},
+    comm::{CloseReason, TrySendError, Weight, Window},
     limits::WINDOW_BYTES,
     message::Batch,
     wire::{self, Frame, LinkKind},
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{
-    QueueReceiver, QueueSender, ShutReceiver, ShutSender,
-    window::{Weight, Window},
-};
+use super::{QueueReceiver, QueueSender, ShutReceiver, ShutSender};
 
 /// The sending half of a connection's end.
 pub(super) struct Outbox {

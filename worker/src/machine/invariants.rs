@@ -124,7 +124,6 @@ impl Worker {
         for (_, task) in self.tasks.iter() {
             task.needs.iter().for_each(|key| *pins.entry(*key).or_default() += 1);
         }
-        #[allow(clippy::disallowed_methods, reason = "they are counted, and sums have no order")]
         for execution in self.executions.values() {
             if let Owner::Nobody(needs) = &execution.owner {
                 needs.iter().for_each(|key| *pins.entry(*key).or_default() += 1);

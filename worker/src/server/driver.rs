@@ -6,6 +6,7 @@
 //! and carried out after it is given back, since carrying out may come back here.
 
 use std::{
+    cell::RefCell,
     sync::{
         Arc, OnceLock,
         atomic::{Ordering, fence},
@@ -244,8 +245,9 @@ impl Shared {
         }
     }
 
-    /// Deals with all that is queued, unless another thread does.
+    /// Deals with all that is queued, unless somebody does already: another thread, or this one further up its stack.
     pub(super) fn drive(self: &Arc<Self>) {
+        let Some(_driving) = Driving::begin(self) else { return };
         loop {
             // The queue was written before the lock is looked at; whoever holds it gives it back before it looks at the
             // queue. So one of the two sees the other.
@@ -282,6 +284,34 @@ impl Shared {
                 LeaveReason::Shutdown(_) => Ended::Shutdown,
             });
         }
+    }
+}
+
+thread_local! {
+    /// The workers that this thread drives: each has done so on behalf of the one before it.
+    static DRIVEN: RefCell<Vec<*const Shared>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A worker that this thread drives, for as long as it does. What is carried out in process may come back here, and lead
+/// to more, and come back; whoever is further up looks at the queue again, so that the stack does not grow with it.
+struct Driving;
+
+impl Driving {
+    fn begin(shared: &Arc<Shared>) -> Option<Self> {
+        DRIVEN.with_borrow_mut(|driven| {
+            let this = Arc::as_ptr(shared);
+            let first = !driven.contains(&this);
+            first.then(|| {
+                driven.push(this);
+                Driving
+            })
+        })
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        DRIVEN.with_borrow_mut(|driven| driven.pop());
     }
 }
 

@@ -1,29 +1,37 @@
-//! How much of what was delivered is unhandled, and those who wait for it to become less.
+//! How much is under way in one direction, and those who wait for it to become less: at a sender what is not written yet,
+//! at a receiver what is not handled yet. For transports.
 
 use std::{
-    pin::pin,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    future::poll_fn,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Poll,
 };
 
-use brisk_core::limits::{WINDOW_BATCHES, WINDOW_BYTES};
-use tokio::sync::Notify;
+use crate::{
+    limits::{WINDOW_BATCHES, WINDOW_BYTES},
+    wakers::WakerSet,
+};
 
 /// What one batch takes of a [`Window`].
-#[derive(Clone, Copy)]
-pub(crate) struct Weight(u64);
+#[derive(Clone, Copy, Debug)]
+pub struct Weight(u64);
 
-/// The batches and bytes that one receiver holds unhandled. Both counts live in one word, so that taking and giving back
-/// cost one atomic operation each.
+/// The batches and bytes under way, at most [`WINDOW_BATCHES`] and [`WINDOW_BYTES`]. Both counts live in one word, so that
+/// taking and giving back cost one atomic operation each.
 ///
 /// There is room while both counts are below their limits, whatever the next batch weighs: it may go beyond the limit of
 /// bytes, alone. So "there is room" means the same for a short batch as for a long one, and whoever waited for it can
 /// send.
-pub(crate) struct Window {
+#[derive(Default)]
+pub struct Window {
     /// Batches in the upper 16 bits, bytes in the lower 48.
     held: AtomicU64,
-    /// Whether anybody may wait for `freed`. Spares the common case a look at the list of waiters.
+    /// Whether anybody may wait. Spares the common case a look at the list of waiters.
     waiting: AtomicBool,
-    freed: Notify,
+    waiters: Mutex<WakerSet>,
 }
 
 const ONE_BATCH: u64 = 1 << 48;
@@ -33,18 +41,30 @@ const _: () = assert!(WINDOW_BATCHES < 1 << 15 && (WINDOW_BYTES as u64) < 1 << 4
 
 impl Weight {
     /// The weight of a batch of so many bytes. Beyond the whole window there is nothing to tell apart.
-    pub(crate) fn of(bytes: usize) -> Self {
+    pub fn of(bytes: usize) -> Self {
         Weight(ONE_BATCH | bytes.min(WINDOW_BYTES) as u64)
+    }
+
+    /// The weight of both, to be given back at once.
+    #[must_use]
+    pub fn and(self, other: Weight) -> Self {
+        Weight(self.0 + other.0)
     }
 }
 
 impl Window {
-    pub(crate) fn new() -> Self {
-        Window { held: AtomicU64::new(0), waiting: AtomicBool::new(false), freed: Notify::new() }
+    /// An empty window.
+    pub fn new() -> Self {
+        Window::default()
+    }
+
+    /// Whether there is room.
+    pub fn has_room(&self) -> bool {
+        has_room(self.held.load(Ordering::SeqCst))
     }
 
     /// Takes `weight` if there is room.
-    pub(crate) fn take(&self, weight: Weight) -> bool {
+    pub fn take(&self, weight: Weight) -> bool {
         let mut held = self.held.load(Ordering::Relaxed);
         loop {
             if !has_room(held) {
@@ -58,30 +78,51 @@ impl Window {
     }
 
     /// Gives back what [`take`](Window::take) took.
-    pub(crate) fn give_back(&self, weight: Weight) {
+    pub fn give_back(&self, weight: Weight) {
         self.held.fetch_sub(weight.0, Ordering::SeqCst);
         self.wake();
     }
 
     /// Wakes everybody who waits, to look again.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         // Either this load sees the mark of a waiter, or that waiter's look at `held` comes after our change to it: both
         // are sequentially consistent.
         if self.waiting.load(Ordering::SeqCst) && self.waiting.swap(false, Ordering::SeqCst) {
-            self.freed.notify_waiters();
+            let wakers = self.waiters().all();
+            wakers.into_iter().for_each(|waker| waker.wake());
         }
     }
 
-    /// Waits until there is room, or `ended` says that there is nothing to wait for.
-    pub(crate) async fn room(&self, ended: impl Fn() -> bool) {
-        loop {
-            let mut freed = pin!(self.freed.notified());
-            freed.as_mut().enable();
-            self.waiting.store(true, Ordering::SeqCst);
-            if has_room(self.held.load(Ordering::SeqCst)) || ended() {
-                return;
+    /// Waits until there is room, or `ended` says that there is nothing to wait for. Cancel safe.
+    pub async fn room(&self, ended: impl Fn() -> bool) {
+        let mut waiter = Waiter { window: self, slot: None };
+        poll_fn(|context| {
+            if self.has_room() || ended() {
+                return Poll::Ready(());
             }
-            freed.await;
+            self.waiters().register(&mut waiter.slot, context.waker());
+            self.waiting.store(true, Ordering::SeqCst);
+            // What was freed before the mark was set has woken nobody.
+            if self.has_room() || ended() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, WakerSet> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits, and a place in the list, which goes with the wait.
+struct Waiter<'a> {
+    window: &'a Window,
+    slot: Option<usize>,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            self.window.waiters().remove(slot);
         }
     }
 }

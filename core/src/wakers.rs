@@ -1,4 +1,4 @@
-//! Those who wait for one future.
+//! Those who wait for one thing: the end of a future, room in a window.
 
 use std::task::Waker;
 
@@ -7,13 +7,13 @@ use smallvec::SmallVec;
 /// Wakers in slots. A waiting party keeps its slot from its first wait to its own drop, so a party that polls often, or
 /// is dropped in a `select!`, never leaves anything behind.
 #[derive(Default)]
-pub(super) struct WakerSet {
+pub(crate) struct WakerSet {
     slots: SmallVec<[Option<Waker>; 1]>,
 }
 
 impl WakerSet {
     /// Registers a party under its slot, or gives it one.
-    pub(super) fn register(&mut self, slot: &mut Option<usize>, waker: &Waker) {
+    pub(crate) fn register(&mut self, slot: &mut Option<usize>, waker: &Waker) {
         let index = slot.unwrap_or_else(|| match self.slots.iter().position(Option::is_none) {
             Some(free) => free,
             None => {
@@ -29,7 +29,7 @@ impl WakerSet {
     }
 
     /// The party will wait no more.
-    pub(super) fn remove(&mut self, slot: usize) {
+    pub(crate) fn remove(&mut self, slot: usize) {
         self.slots[slot] = None;
         while self.slots.last().is_some_and(Option::is_none) {
             self.slots.pop();
@@ -37,12 +37,12 @@ impl WakerSet {
     }
 
     /// A copy of every waker, to be woken outside the lock.
-    pub(super) fn all(&self) -> SmallVec<[Waker; 1]> {
+    pub(crate) fn all(&self) -> SmallVec<[Waker; 1]> {
         self.slots.iter().flatten().cloned().collect()
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.iter().flatten().count()
     }
 }
