@@ -17,8 +17,10 @@ use brisk_core::{
 use tokio::runtime::Handle;
 
 mod call;
+
 mod detached;
 mod driver;
+mod engine;
 mod executor;
 mod fetch;
 mod links;

@@ -1,0 +1,259 @@
+//! The machine with all that belongs to it: events and the values that come with them in, effects out.
+
+use std::sync::Arc;
+
+use brisk_core::{
+    id::{RunId, WorkerId},
+    key::Key,
+    message::{Batch, Messages, WorkerToScheduler},
+    payload::Payload,
+    time::Moment,
+    value::Datum,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{
+    detached::Abort,
+    driver::{Done, Fetched, News, Shared},
+    executor::Job,
+    fetch::ToFetch,
+};
+use crate::machine::{Action, Event, FetchResult, LeaveReason, Worker};
+
+/// Messages of one batch to the scheduler.
+const MAX_MESSAGES: usize = 1_024;
+
+/// What is only touched with the machine in hand.
+pub(super) struct Engine {
+    pub(super) machine: Worker,
+    futures: Futures,
+    /// Kept for its memory.
+    batch: Vec<News>,
+    outbox: Vec<WorkerToScheduler>,
+    jobs: Vec<Job>,
+    after: After,
+}
+
+/// How runs that the executor has can be ended early.
+#[derive(Default)]
+struct Futures {
+    /// The asynchronous ones that go on.
+    running: FxHashMap<RunId, Arc<Abort>>,
+    /// Those in a thread's hands that nobody waits for any more: one that turns out to be asynchronous need not go on.
+    unwanted: FxHashSet<RunId>,
+    /// The session is over: none need go on.
+    over: bool,
+}
+
+/// What is done once the machine is given back.
+#[derive(Default)]
+pub(super) struct After {
+    pub(super) fetches: Vec<ToFetch>,
+    pub(super) disconnects: Vec<WorkerId>,
+    pub(super) aborts: Vec<Arc<Abort>>,
+    /// Runs that no thread has taken and nobody waits for.
+    pub(super) never_ran: Vec<Job>,
+    /// Values to drop: that may run user code.
+    pub(super) garbage: Vec<Datum>,
+    pub(super) leave: Option<LeaveReason>,
+}
+
+/// The values that came with one event, for [`Action::Keep`].
+#[derive(Default)]
+struct Brought {
+    one: Option<(Datum, u64)>,
+    inline: Option<Payload>,
+    many: std::vec::IntoIter<(Key, (Datum, u64))>,
+}
+
+impl Engine {
+    pub(super) fn new(machine: Worker) -> Self {
+        Engine {
+            machine,
+            futures: Futures::default(),
+            batch: Vec::new(),
+            outbox: Vec::new(),
+            jobs: Vec::new(),
+            after: After::default(),
+        }
+    }
+
+    /// No asynchronous task need go on, nor begin. Answers how to end those that do.
+    pub(super) fn take_futures(&mut self) -> impl Iterator<Item = Arc<Abort>> + use<> {
+        self.futures.over = true;
+        std::mem::take(&mut self.futures.running).into_values()
+    }
+
+    /// One round: everything that is queued now. What comes meanwhile is for the next one, so that reports do not wait.
+    pub(super) fn deal_with_news(&mut self, shared: &Arc<Shared>) -> After {
+        shared.swap_news(&mut self.batch);
+        let now = shared.now();
+        let mut batch = std::mem::take(&mut self.batch);
+        for news in batch.drain(..) {
+            self.deal_with(shared, now, news);
+        }
+        self.batch = batch;
+        self.post(shared);
+        shared.executor.submit(&mut self.jobs);
+        shared.timer.arm(self.machine.next_deadline());
+        std::mem::take(&mut self.after)
+    }
+
+    fn deal_with(&mut self, shared: &Shared, now: Moment, news: News) {
+        match news {
+            News::Batch { epoch, messages, permit } => {
+                for message in messages {
+                    self.handle(shared, now, Event::FromScheduler { epoch, message }, Brought::default());
+                }
+                drop(permit);
+            }
+            News::Done { run, outcome, took } => {
+                self.futures.forget(run);
+                let (outcome, brought) = match outcome {
+                    Ok(Done { value, nbytes, inline }) => {
+                        (Ok(nbytes), Brought { one: Some((value, nbytes)), inline, ..Brought::default() })
+                    }
+                    Err(failure) => (Err(failure), Brought::default()),
+                };
+                self.handle(shared, now, Event::Done { run, outcome, took }, brought);
+            }
+            News::Fetched { request, outcomes, permit } => {
+                let mut values = Vec::with_capacity(outcomes.len());
+                let outcomes = outcomes.into_iter().map(|(key, fetched)| match fetched {
+                    Fetched::Value(value, nbytes) => {
+                        values.push((key, (value, nbytes)));
+                        (key, FetchResult::Stored { nbytes })
+                    }
+                    Fetched::Not(result) => (key, result),
+                });
+                let outcomes = outcomes.collect();
+                let brought = Brought { many: values.into_iter(), ..Brought::default() };
+                self.handle(shared, now, Event::FetchDone { request, outcomes }, brought);
+                drop(permit);
+            }
+            News::Detached(run, abort) => {
+                if self.futures.over || self.futures.unwanted.contains(&run) {
+                    self.after.aborts.push(abort);
+                } else {
+                    self.futures.running.insert(run, abort);
+                }
+                self.handle(shared, now, Event::Detached { run }, Brought::default());
+            }
+            News::PeerLost(worker) => self.handle(shared, now, Event::PeerLost { worker }, Brought::default()),
+            News::Tick => self.handle(shared, now, Event::Tick, Brought::default()),
+            News::Shutdown => {
+                let reason = Arc::from("the worker was shut down");
+                self.handle(shared, now, Event::Shutdown { reason }, Brought::default());
+            }
+        }
+    }
+
+    /// One event, then all its actions.
+    fn handle(&mut self, shared: &Shared, now: Moment, event: Event, mut brought: Brought) {
+        self.machine.handle(now, event);
+        while let Some(action) = self.machine.poll_action() {
+            self.take(shared, action, &mut brought);
+        }
+        // What was not kept came for nobody.
+        let garbage = &mut self.after.garbage;
+        garbage.extend(brought.one.map(|(value, _)| value));
+        garbage.extend(brought.many.map(|(_, (value, _))| value));
+    }
+
+    fn take(&mut self, shared: &Shared, action: Action, brought: &mut Brought) {
+        match action {
+            Action::ToScheduler(mut message) => {
+                if let WorkerToScheduler::Finished { value, .. } = &mut message {
+                    *value = brought.inline.take();
+                }
+                self.outbox.push(message);
+            }
+            Action::Execute { run, spec, task, wanted, .. } => self.jobs.push(Job { run, spec, task, wanted }),
+            Action::Abort { run } => match (shared.executor.take_back(run), self.futures.running.get(&run)) {
+                (Some(job), _) => self.after.never_ran.push(job),
+                (None, Some(future)) => self.after.aborts.push(future.clone()),
+                (None, None) => _ = self.futures.unwanted.insert(run),
+            },
+            Action::Keep { key } => {
+                let value = brought.one.take().or_else(|| brought.find(key, &mut self.after.garbage));
+                if let Some((value, nbytes)) = value {
+                    self.after.garbage.extend(shared.store.insert(key, value, nbytes));
+                } else {
+                    tracing::error!(%key, "a value to keep did not come along");
+                }
+            }
+            Action::DropValue { key } => self.after.garbage.extend(shared.store.remove(key)),
+            Action::Fetch { request, from, address, keys } => {
+                self.after.fetches.push(ToFetch { request, from, address, keys });
+            }
+            Action::Disconnect { worker } => self.after.disconnects.push(worker),
+            Action::Leave { reason } => self.after.leave = Some(reason),
+        }
+    }
+
+    /// Puts what is to be said to the scheduler into its queue, in batches of bounded length.
+    fn post(&mut self, shared: &Shared) {
+        let Some(session) = shared.session.get().filter(|_| !self.outbox.is_empty()) else { return };
+        let batch = |messages| Batch {
+            epoch: session.epoch,
+            incarnation: session.id.0,
+            messages: Messages::WorkerToScheduler(messages),
+        };
+        let all = std::mem::take(&mut self.outbox);
+        if all.len() <= MAX_MESSAGES && !all.iter().any(is_long) {
+            return session.scheduler.push_short(batch(all));
+        }
+        let mut short = Vec::new();
+        for message in all {
+            let long = is_long(&message);
+            if !short.is_empty() && (long || short.len() == MAX_MESSAGES) {
+                session.scheduler.push_short(batch(std::mem::take(&mut short)));
+            }
+            if long {
+                session.scheduler.push(batch(vec![message]), None);
+            } else {
+                short.push(message);
+            }
+        }
+        if !short.is_empty() {
+            session.scheduler.push_short(batch(short));
+        }
+    }
+}
+
+/// Whether a report may be long by itself. It is sent alone: many of them would be more than a batch may hold.
+fn is_long(message: &WorkerToScheduler) -> bool {
+    use WorkerToScheduler::{Added, Failed, Missing, Stolen};
+    match message {
+        Failed { .. } => true,
+        Added(keys) => keys.len() > 16,
+        Missing { holders, .. } => holders.len() > 16,
+        Stolen { runs, .. } => runs.len() > 16,
+        _ => false,
+    }
+}
+
+impl Futures {
+    /// A run has ended.
+    fn forget(&mut self, run: RunId) {
+        if !self.running.is_empty() {
+            self.running.remove(&run);
+        }
+        if !self.unwanted.is_empty() {
+            self.unwanted.remove(&run);
+        }
+    }
+}
+
+impl Brought {
+    /// The value of `key`. Those before it were not kept.
+    fn find(&mut self, key: Key, garbage: &mut Vec<Datum>) -> Option<(Datum, u64)> {
+        for (of, value) in self.many.by_ref() {
+            if of == key {
+                return Some(value);
+            }
+            garbage.push(value.0);
+        }
+        None
+    }
+}
