@@ -87,7 +87,7 @@ struct Wanted {
     fingerprint: Key,
     /// The submission that first named the key, which fails it when it is refused.
     submission: RequestId,
-    /// The scheduler has not taken the submission.
+    /// The scheduler has not taken the submission, or has ended the want.
     refused: bool,
     /// Who holds the value, as far as is known.
     holders: SmallVec<[WorkerId; 1]>,
@@ -341,6 +341,7 @@ impl Owner for Session {
         let error = TaskError::new(ErrorKind::Cancelled, "cancelled").with(|report| {
             report.task = Some(handle.name().clone());
         });
+        self.forgotten(handle.key(), handle.want());
         self.say(ClientToScheduler::Cancel { keys: vec![(handle.key(), handle.want())], force: false });
         handle.set_cancelled(error);
     }

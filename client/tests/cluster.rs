@@ -233,6 +233,9 @@ on_every_cluster! {
         assert_eq!(long.status(), Status::Cancelled);
         assert_eq!(long.result().await.unwrap_err().kind(), ErrorKind::Cancelled);
         assert_eq!(next.result().await.unwrap_err().kind(), ErrorKind::Cancelled);
+        // There is nothing to try again.
+        long.retry();
+        assert_eq!(long.status(), Status::Cancelled);
         // The key can be had again.
         let again = client.submit(later(1, Duration::from_secs(600)));
         assert_eq!(again.status(), Status::Pending);
@@ -306,6 +309,11 @@ on_every_cluster! {
         assert_eq!(error.kind(), ErrorKind::KeyConflict);
         assert!(error.to_string().contains("inc") && error.to_string().contains("add"), "both are named: {error}");
         assert_eq!(there.submit(inc(1).key("answer")).await.unwrap(), 2);
+        // What was refused is not known there: it is sent anew, and its retry is no wait without an end.
+        let refused = there.submit(add(1, 2).key("answer"));
+        refused.exception().await.unwrap();
+        refused.retry();
+        assert_eq!(refused.status(), Status::Erred);
         assert_eq!(first.await.unwrap(), 2);
     }
 

@@ -1,6 +1,6 @@
 //! What a transport is: connections that carry batches, push what arrives, and end once with a reason.
 //!
-//! The contract, checked for every transport by [`testing`](crate::testing):
+//! The contract, checked for every transport by the suite in `testing` (a feature):
 //!
 //! - **Order.** On a control link batches arrive in the order in which they were sent, each once or not at all; none is
 //!   delivered after the end of the connection. On a data link (see [`Purpose::Data`](crate::hello::Purpose::Data)) each batch arrives whole, but a long one

@@ -1,9 +1,9 @@
 //! Brisk's macros. Users have them from `brisk-client`, which re-exports them; what they expand to is in its hidden
 //! `__private` module, so that the expansion itself stays small: it is compiled once a task.
 //!
-//! In reading order: what the attribute may say ([`options`]), what a function may take and return ([`param`],
-//! [`output`], [`signature`]), what becomes of it ([`task`], [`definition`], [`instances`]), functions in place
-//! ([`in_place`]), and programs and tests ([`entry`]).
+//! In reading order: what the attribute may say (`options`), what a function may take and return (`param`,
+//! `output`, `signature`), what becomes of it (`task`, `definition`, `instances`), functions in place
+//! (`in_place`), and programs and tests (`entry`).
 
 use proc_macro::TokenStream;
 

@@ -40,9 +40,21 @@ impl Session {
                 handle.set_finished();
             }
             KeyNews::Erred(error) => handle.set_error(error),
-            KeyNews::Cancelled(error) => handle.set_cancelled(error),
+            KeyNews::Cancelled(error) => {
+                self.forgotten(key, want);
+                handle.set_cancelled(error);
+            }
             KeyNews::Pending => handle.set_pending(),
             other => tracing::warn!(?other, "news that this version does not know"),
+        }
+    }
+
+    /// The scheduler no longer knows this want: there is nothing there to try again, or to depend on.
+    pub(super) fn forgotten(&self, key: Key, want: WantId) {
+        if let Some(wanted) = self.table.lock().wanted.get_mut(&key)
+            && wanted.want == want
+        {
+            wanted.refused = true;
         }
     }
 

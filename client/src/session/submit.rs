@@ -115,8 +115,8 @@ impl Table {
             let status = handle.status();
             spare.borrow_mut().push(handle);
             match status {
+                _ if known.refused || status == Status::Cancelled => Known::No,
                 _ if known.fingerprint != fingerprint => Known::Conflict,
-                Status::Cancelled => Known::No,
                 _ => Known::Yes,
             }
         })
@@ -131,7 +131,8 @@ impl Table {
         owner: impl FnOnce() -> Arc<dyn brisk_core::future::Owner>,
     ) -> (Handle, bool) {
         let name = root.name().expect("the root was planned");
-        if let Some(handle) = self.wanted.get(&name.key).and_then(|wanted| wanted.handle.upgrade())
+        if let Some(handle) =
+            self.wanted.get(&name.key).filter(|wanted| !wanted.refused).and_then(|wanted| wanted.handle.upgrade())
             && handle.status() != Status::Cancelled
         {
             return (handle, false);

@@ -354,6 +354,23 @@ impl DataLink {
     }
 }
 
+impl DataLink {
+    /// The questions of the next batch of answers, in whatever order they are answered.
+    pub(crate) async fn answered(&mut self) -> Vec<u64> {
+        match timeout(PATIENCE, self.heard.recv()).await.expect("no answer").unwrap() {
+            Heard::Batch(Batch { messages: Messages::Data(messages), .. }, _) => messages
+                .into_iter()
+                .map(|message| match message {
+                    DataMessage::Values { request, .. } => request.0,
+                    other => panic!("{other:?}"),
+                })
+                .collect(),
+            Heard::Batch(batch, _) => panic!("{batch:?}"),
+            Heard::Closed(reason) => panic!("{reason}"),
+        }
+    }
+}
+
 pub(crate) fn inline<T: Value>(value: T) -> Slot {
     Slot::One(Item::Inline(Datum::new(value)))
 }
