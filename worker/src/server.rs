@@ -1,8 +1,8 @@
 //! A worker: threads that run tasks, the values they make, and the links over which both are spoken of.
 //!
 //! [`Worker::start`] joins a scheduler and serves it until one of the two ends the session. The machine decides; what is
-//! here carries out. It is in this order: what arrives is queued ([`driver`](self)), dealt with by whichever thread has
-//! the machine, and leads to tasks for the executor, requests to peers, and one batch to the scheduler. Nothing here
+//! here carries out. It is in this order: what arrives is queued, dealt with by whichever thread has the
+//! machine, and leads to tasks for the executor, requests to peers, and one batch to the scheduler. Nothing here
 //! waits for another thread while it holds the machine, so delivering a message never blocks its sender.
 
 use std::{fmt, io, sync::Arc};

@@ -53,7 +53,13 @@ impl Worker {
         let waits = dependencies.into_iter().map(|dependency| u32::from(self.need(dependency, place, rank)));
         let count: u32 = waits.sum();
         if count == 0 {
-            return self.make_ready(place);
+            return if self.ready.is_empty() && self.may_start() {
+                // Nothing is more urgent: no need to queue.
+                self.take_up(place);
+                self.start(place);
+            } else {
+                self.make_ready(place);
+            };
         }
         let task = self.tasks.get_mut(place).expect("it was inserted above");
         if let TaskState::NeedsData { missing, .. } = &mut task.state {
@@ -201,12 +207,18 @@ impl Worker {
     }
 
     fn make_ready(&mut self, place: u32) {
+        let rank = self.take_up(place);
+        self.ready.insert((rank, place));
+    }
+
+    /// A task has all its data. It must be started, or queued under the rank that this answers.
+    fn take_up(&mut self, place: u32) -> Rank {
         let task = self.tasks.get_mut(place).expect("only tasks that are there become ready");
-        // A placeholder that costs nothing stands in while the assignment moves.
+        // A state that costs nothing stands in while the assignment moves.
         if let TaskState::NeedsData { assignment, .. } = std::mem::replace(&mut task.state, TaskState::Running) {
             task.state = TaskState::Ready { assignment };
-            self.ready.insert((task.rank, place));
         }
+        task.rank
     }
 
     fn start(&mut self, place: u32) {
