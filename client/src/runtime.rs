@@ -11,8 +11,16 @@ pub(crate) struct Io(Option<Runtime>);
 impl Io {
     /// Starts `threads` threads for connections and timers.
     pub(crate) fn start(threads: usize) -> io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().worker_threads(threads).thread_name("brisk-io").enable_all().build()?;
+        Self::named("brisk-io", threads)
+    }
+
+    /// Starts `threads` threads for asynchronous tasks, which may block them as they like.
+    pub(crate) fn for_tasks(threads: u32) -> io::Result<Self> {
+        Self::named("brisk-async", threads as usize)
+    }
+
+    fn named(name: &str, threads: usize) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build()?;
         Ok(Io(Some(runtime)))
     }
 

@@ -47,6 +47,12 @@ async fn later(x: i64, time: Duration) -> i64 {
     x
 }
 
+/// An asynchronous task that does what it should not: it blocks its thread.
+#[task]
+async fn blocks_its_thread(time: Duration) {
+    std::thread::sleep(time);
+}
+
 #[task]
 fn sleep(x: i64, time: Duration) -> i64 {
     std::thread::sleep(time);
@@ -156,6 +162,17 @@ on_every_cluster! {
         let start = std::time::Instant::now();
         assert_eq!(client.gather(&naps).await.unwrap().len(), 100);
         assert!(start.elapsed() < Duration::from_secs(15), "they ran one after the other");
+    }
+
+    async fn an_async_task_that_blocks_holds_up_no_connection(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let blocking = client.map(0..4, |_| blocks_its_thread(Duration::from_secs(3)).impure());
+        // Results and values still come, and nobody is taken for dead.
+        let blocks = client.map(0..4usize, |i| block(100_000 + i));
+        assert_eq!(client.submit(count_blocks(&blocks)).await.unwrap(), 400_006);
+        assert!(blocking.iter().any(|future| future.status() == Status::Pending));
+        assert_eq!(cluster.snapshot().workers.len(), 2);
     }
 
     async fn a_panic_is_an_error_that_names_the_task(cluster: LocalCluster) {

@@ -88,6 +88,7 @@ fn with_shell(tasks: u64, threads: u32) {
         resources: Vec::new(),
         environment: EnvironmentId::IN_PROCESS,
         registry: Arc::new(Registry::default()),
+        async_tasks: runtime.handle().clone(),
     };
     let at = network.listen("w", Role::Worker).unwrap();
     let start = Worker::start(config, listener.address(), network.connector(), at, runtime.handle().clone());

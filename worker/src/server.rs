@@ -50,6 +50,9 @@ pub struct WorkerConfig {
     pub environment: EnvironmentId,
     /// The functions and types of its program.
     pub registry: Arc<Registry>,
+    /// Where asynchronous tasks run: a runtime with timers, apart from the one that the worker itself stands on. A task that
+    /// blocks a thread of that one would make a worker that lives look dead.
+    pub async_tasks: Handle,
 }
 
 /// A worker in its session with a scheduler. Dropping it shuts it down without waiting.
@@ -98,8 +101,8 @@ pub enum StartError {
 }
 
 impl Worker {
-    /// Joins the scheduler at `scheduler` through `connector`, and serves values on `listener`. Connections, timers and
-    /// asynchronous tasks run on `runtime`, which must have timers; other tasks on threads of their own.
+    /// Joins the scheduler at `scheduler` through `connector`, and serves values on `listener`. Connections and
+    /// timers run on `runtime`, which must have timers; tasks on threads of their own and on the configured runtime.
     ///
     /// # Errors
     /// See [`StartError`].

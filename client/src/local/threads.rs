@@ -16,12 +16,15 @@ use crate::{connect::Ground, error::ClientError, runtime::Io};
 struct Threads {
     network: InprocNetwork,
     workers: Vec<Arc<Worker>>,
+    /// Where asynchronous tasks of all workers run. After the workers, so that it ends after them.
+    _async_tasks: Io,
 }
 
 /// Starts a scheduler and workers in this process.
 pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalCluster, ClientError> {
     let registry = Registry::linked()?;
     let io = Arc::new(Io::start(1).map_err(ClientError::io("no thread for timers"))?);
+    let async_tasks = Io::for_tasks(size.threads).map_err(ClientError::io("no thread for asynchronous tasks"))?;
     let network = if builder.encoding { InprocNetwork::encoding() } else { InprocNetwork::new() };
     let scheduler = Server::start(builder.server(), epoch(), io.handle());
     let listener = network.listen("scheduler", Role::Scheduler).map_err(taken)?;
@@ -37,10 +40,12 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
             resources: builder.resources.iter().map(|(n, x)| (n.as_str().into(), Quantity::from_f64(*x))).collect(),
             environment: EnvironmentId::IN_PROCESS,
             registry: registry.clone(),
+            async_tasks: async_tasks.handle(),
         };
         workers.push(worker(config, &address, &network, &io).await?);
     }
-    Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers: Box::new(Threads { network, workers }), io })))
+    let workers = Box::new(Threads { network, workers, _async_tasks: async_tasks });
+    Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers, io })))
 }
 
 async fn worker(

@@ -39,6 +39,7 @@ async fn work(
 ) -> Result<Ended, ClientError> {
     let transport = crate::quic::transport(io, config.credentials)?;
     let listener = transport.listen(SocketAddr::new(config.listen, 0), Role::Worker).map_err(crate::quic::error)?;
+    let async_tasks = Io::for_tasks(config.threads).map_err(ClientError::io("no thread for asynchronous tasks"))?;
     let server = ServerConfig {
         name: config.name.into(),
         host: config.host.into(),
@@ -47,6 +48,7 @@ async fn work(
         resources: config.resources.into_iter().map(|(name, n)| (name.into(), Quantity::from_f64(n))).collect(),
         environment: config.environment,
         registry,
+        async_tasks: async_tasks.handle(),
     };
     let connector = transport.connector(Role::Worker).map_err(crate::quic::error)?;
     let worker = Worker::start(server, config.scheduler, connector, listener, io.handle()).await;

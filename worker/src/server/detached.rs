@@ -80,7 +80,7 @@ impl AsyncRun {
 pub(super) fn go_on(shared: &Arc<Shared>, run: AsyncRun) {
     // First this, then the future: its end must not be told before its beginning.
     shared.tell(News::Detached(run.run, run.abort.clone()));
-    shared.runtime.spawn(run);
+    shared.executor.async_tasks.spawn(run);
 }
 
 impl Future for AsyncRun {

@@ -113,7 +113,7 @@ impl Shared {
         environment: EnvironmentId,
         registry: Arc<Registry>,
         runtime: Handle,
-        threads: u32,
+        executor: Executor,
         links: Links,
         serve: Serve,
     ) -> Arc<Self> {
@@ -123,7 +123,7 @@ impl Shared {
             registry,
             runtime,
             store: Store::default(),
-            executor: Executor::new(threads),
+            executor,
             links,
             serve,
             timer: Timer::new(),

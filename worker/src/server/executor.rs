@@ -7,7 +7,7 @@ use std::{cell::Cell, collections::VecDeque, io, sync::Arc, thread};
 
 use brisk_core::{id::RunId, payload::Payload, task::TaskName};
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 
 use super::{call, driver::Shared};
 
@@ -26,6 +26,8 @@ pub(super) struct Job {
 
 pub(super) struct Executor {
     threads: u32,
+    /// Where asynchronous tasks go on.
+    pub(super) async_tasks: Handle,
     queue: Mutex<Queue>,
     more: Condvar,
     /// How many threads there are.
@@ -41,8 +43,8 @@ struct Queue {
 }
 
 impl Executor {
-    pub(super) fn new(threads: u32) -> Self {
-        Executor { threads, queue: Mutex::default(), more: Condvar::new(), alive: watch::Sender::new(0) }
+    pub(super) fn new(threads: u32, async_tasks: Handle) -> Self {
+        Executor { threads, async_tasks, queue: Mutex::default(), more: Condvar::new(), alive: watch::Sender::new(0) }
     }
 
     /// Takes over jobs, in order. A thread of this executor that submits looks at the queue itself right after, so one

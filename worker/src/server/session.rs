@@ -16,6 +16,7 @@ use tokio::{runtime::Handle, time::timeout};
 use super::{
     Ended, StartError, WorkerConfig,
     driver::{FromScheduler, News, Session, Shared},
+    executor::Executor,
     fetch::Links,
     panics,
     serve::{self, Serve},
@@ -55,7 +56,7 @@ pub(super) async fn start(
         config.environment,
         config.registry,
         runtime.clone(),
-        config.threads,
+        Executor::new(config.threads, config.async_tasks),
         Links::new(connector.clone()),
         Serve::new(listener.clone(), config.memory_limit),
     );

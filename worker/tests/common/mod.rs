@@ -114,6 +114,7 @@ impl Cluster {
             resources: Vec::new(),
             environment: EnvironmentId::IN_PROCESS,
             registry,
+            async_tasks: Handle::current(),
         };
         let address = self.listener.address();
         let start = Worker::start(config, address, self.network.connector(), listener, Handle::current());
