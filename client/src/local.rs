@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use brisk_core::{address::Address, id::Epoch};
+use brisk_core::{address::Address, id::Epoch, registry::Registry};
 use brisk_scheduler::{
     machine::{Record, Snapshot},
     server::{Config as ServerConfig, Server},
@@ -40,6 +40,7 @@ pub struct LocalBuilder {
     memory_limit: u64,
     resources: Vec<(String, f64)>,
     no_worker_timeout: Option<Duration>,
+    registry: Option<Arc<Registry>>,
 }
 
 impl LocalBuilder {
@@ -88,6 +89,28 @@ impl LocalBuilder {
         self
     }
 
+    /// The functions that the workers know, in place of all that are linked into the program: where link-time registration
+    /// can't be had. Only for workers in this process; a worker process knows what is linked into it.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, Registry, task};
+    /// #[task]
+    /// fn inc(x: i64) -> i64 {
+    ///     x + 1
+    /// }
+    ///
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::local().registry(Registry::builder().task::<inc>().build()?).await?;
+    /// assert_eq!(client.submit(inc(1)).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = Some(Arc::new(registry));
+        self
+    }
+
     /// Starts the cluster.
     ///
     /// # Errors
@@ -95,6 +118,10 @@ impl LocalBuilder {
     /// processes.
     pub async fn start(self) -> Result<LocalCluster, ClientError> {
         let size = self.size()?;
+        if self.processes && self.registry.is_some() {
+            let what = "worker processes know what is linked into them: a registry is for workers in this process";
+            return Err(ClientError::Configuration(what.to_owned()));
+        }
         warn_of_abort();
         if self.processes { start_processes(self, size).await } else { start_threads(self, size).await }
     }

@@ -53,6 +53,14 @@ async fn blocks_its_thread(time: Duration) {
     std::thread::sleep(time);
 }
 
+/// Starts this program once more, from within a task, as the worker was started. Whether it ended as itself.
+#[task]
+fn child_is_itself() -> std::io::Result<bool> {
+    let mut child = std::process::Command::new(std::env::current_exe()?);
+    let child = child.args(["--exact", "brisk_test_worker"]).stdin(std::process::Stdio::null());
+    Ok(child.stdout(std::process::Stdio::null()).status()?.success())
+}
+
 #[task]
 fn sleep(x: i64, time: Duration) -> i64 {
     std::thread::sleep(time);
@@ -173,6 +181,11 @@ on_every_cluster! {
         assert_eq!(client.submit(count_blocks(&blocks)).await.unwrap(), 400_006);
         assert!(blocking.iter().any(|future| future.status() == Status::Pending));
         assert_eq!(cluster.snapshot().workers.len(), 2);
+    }
+
+    async fn a_child_of_a_task_is_no_worker(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        assert!(client.submit(child_is_itself()).await.unwrap(), "it inherits the variable and must not heed it");
     }
 
     async fn a_panic_is_an_error_that_names_the_task(cluster: LocalCluster) {
@@ -405,6 +418,24 @@ fn without_workers_the_client_hears_why_and_the_wait_ends() {
         let error = client.submit(inc(2).resource("gpu", 1.0)).result().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoWorker);
         assert!(error.to_string().contains("gpu"), "{error}");
+    });
+}
+
+#[cfg(feature = "inproc")]
+#[test]
+fn an_unknown_function_is_an_error_that_says_what_is_missing() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let registry = brisk_client::Registry::builder().task::<inc>().build().unwrap();
+        // By pointer a call brings its function along: only what is encoded is looked up.
+        let builder = brisk_client::LocalBuilder::default().registry(registry);
+        let cluster = support::start(support::Kind::Encoded, builder).await;
+        let client = cluster.client().await.unwrap();
+        assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
+        let error = client.submit(add(1, 2)).result().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownFunction);
+        let text = error.to_string();
+        assert!(text.contains("`add`") && text.contains("use that_crate as _;"), "{text}");
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     any::TypeId,
+    fmt,
     sync::{Arc, OnceLock},
 };
 
@@ -28,6 +29,12 @@ inventory::collect!(TypeEntry);
 pub struct Registry {
     tasks: FxHashMap<FunctionId, &'static TaskDef>,
     types: FxHashMap<TypeId, TypeDef>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Registry({} tasks, {} types)", self.tasks.len(), self.types.len())
+    }
 }
 
 /// The program's functions can't be told apart.

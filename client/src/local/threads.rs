@@ -22,7 +22,10 @@ struct Threads {
 
 /// Starts a scheduler and workers in this process.
 pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalCluster, ClientError> {
-    let registry = Registry::linked()?;
+    let registry = match &builder.registry {
+        Some(registry) => registry.clone(),
+        None => Registry::linked()?,
+    };
     let io = Arc::new(Io::start(1).map_err(ClientError::io("no thread for timers"))?);
     let async_tasks = Io::for_tasks(size.threads).map_err(ClientError::io("no thread for asynchronous tasks"))?;
     let network = if builder.encoding { InprocNetwork::encoding() } else { InprocNetwork::new() };
