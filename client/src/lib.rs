@@ -39,7 +39,7 @@ pub use brisk_core::{
     comm::{CloseReason, ConnectError},
     error::{ErrorKind, Failure, Report, TaskError},
     future::{Settled, Status, TaskFuture, Wait},
-    graph::{Arg, Call, Delayed},
+    graph::{Arg, Call, Delayed, Elem},
     json::Json,
     key::Key,
     registry::{DuplicateTask, Registry, RegistryBuilder},

@@ -21,6 +21,7 @@ use crate::{
 mod arg;
 mod call;
 mod delayed;
+mod elem;
 mod plan;
 mod run;
 
@@ -28,6 +29,7 @@ pub use arg::{Arg, Call};
 pub use call::{CallError, Invocation};
 pub use delayed::Delayed;
 pub(crate) use delayed::short_type_name;
+pub use elem::{Elem, PutTheExpressionIntoATaskFn};
 pub use plan::{KeySource, Known, PlanError, PlannedTask, plan};
 pub use run::block_on;
 
@@ -69,6 +71,9 @@ pub enum Item {
     Call(Arc<Node>),
     /// The result of something that was submitted already. The handle keeps it wanted until this graph is submitted.
     Future(Handle),
+    /// The element of a collection, in a call that a closure was traced into. Only collections submit such calls, once they
+    /// have put the elements in.
+    Placeholder(u8),
 }
 
 /// Options of one call.
@@ -172,13 +177,13 @@ impl Node {
 }
 
 impl Item {
-    /// The key of a value that is to come; `None` for one that is here.
+    /// The key of a value that is to come; `None` for one that is here, or that is only a placeholder.
     ///
     /// # Panics
     /// On a call that was not planned.
     pub fn key(&self) -> Option<Key> {
         match self {
-            Item::Inline(_) => None,
+            Item::Inline(_) | Item::Placeholder(_) => None,
             Item::Call(node) => Some(node.key().expect("a call's arguments are planned before the call")),
             Item::Future(handle) => Some(handle.key()),
         }

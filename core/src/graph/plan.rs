@@ -80,6 +80,14 @@ pub enum PlanError {
         /// How many it has.
         count: usize,
     },
+    /// A call over a placeholder, outside of any collection.
+    #[error("a call of `{function}` at {place} takes an element of a collection: give the closure to the collection")]
+    Placeholder {
+        /// The function.
+        function: Arc<str>,
+        /// Its file and line.
+        place: Arc<str>,
+    },
     /// Two different calls were given one name.
     #[error(
         "two different calls have the key `{name}`; the second is a call of `{function}` at {place}. Give them different names"
@@ -125,6 +133,10 @@ pub fn plan<'a>(
                 // The stack is popped from the end, and the first argument comes first.
                 stack[first_child..].reverse();
                 continue;
+            }
+            if node.items().any(|item| matches!(item, Item::Placeholder(_))) {
+                let FunctionInfo { name: function, place, .. } = node.def.info().clone();
+                return Err(PlanError::Placeholder { function, place });
             }
             let keyed = node.assign_key(keys).map_err(|error| PlanError::Argument {
                 function: node.def.info().name.clone(),
@@ -238,6 +250,14 @@ mod tests {
         assert_eq!(plan([root.node()], &mut keys(), |_, _| Known::No).unwrap().len(), 2);
         let root = add(add(1, 2).impure(), add(1, 2).impure());
         assert_eq!(plan([root.node()], &mut keys(), |_, _| Known::No).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_call_over_a_placeholder_is_for_collections() {
+        let call = add(crate::graph::Elem::placeholder(0), 1);
+        let error = plan([call.node()], &mut keys(), |_, _| Known::No).unwrap_err();
+        assert!(error.to_string().contains("takes an element of a collection"), "{error}");
+        assert!(call.run().unwrap_err().to_string().contains("element of a collection"));
     }
 
     #[test]

@@ -44,6 +44,10 @@ fn call(node: &Node, values: &FxHashMap<*const Node, Datum>) -> Result<Datum, Ta
     let value = |item: &Item| match item {
         Item::Inline(value) => Ok(value.clone()),
         Item::Call(child) => Ok(values[&Arc::as_ptr(child)].clone()),
+        Item::Placeholder(_) => {
+            let what = "an element of a collection has no value here: give the closure to the collection";
+            Err(TaskError::new(ErrorKind::Refused, what))
+        }
         Item::Future(handle) => handle.value().ok_or_else(|| {
             let what = format!(
                 "{} has no value here yet: await it before the graph is run, or submit the graph",
