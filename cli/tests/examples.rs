@@ -110,6 +110,17 @@ fn flights() {
 }
 
 #[test]
+fn flights_counts_bad_rows_and_goes_on() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/tests/data/flights-bad-rows");
+    for stdout in on_both_transports("flights", &["--data", data.to_str().expect("text")]) {
+        assert!(stdout.contains("3 rows are no flights and were left out; the first: "), "{stdout}");
+        assert!(stdout.contains("made-by-hand.csv, line 4: `soon` is no delay"), "{stdout}");
+        let all = stdout.lines().find(|line| line.starts_with("all")).expect("a total");
+        assert_eq!(all.split_whitespace().collect::<Vec<_>>(), ["all", "3", "1", "-1.50", "min"]);
+    }
+}
+
+#[test]
 fn flights_without_data_says_what_to_do() {
     let mut command = Command::new(example("flights"));
     command.args(["--data", "/nowhere"]);

@@ -170,6 +170,31 @@ fn without_a_supervisor_the_program_is_told_why_it_waits() {
 }
 
 #[test]
+fn a_program_that_was_rebuilt_since_it_was_started_is_told_so() {
+    let directory = Directory::new("rebuilt");
+    let credentials = directory.file("cluster.brisk");
+    assert!(Command::new(BRISK).args(["credentials", "create", &credentials]).status().unwrap().success());
+    let arguments = ["scheduler", "--credentials", &credentials, "--port", "0", "--no-worker-timeout", "2"];
+    let mut scheduler = Running::start(Command::new(BRISK).args(arguments));
+    let address = scheduler.line("scheduler at ");
+    let arguments = ["worker", &address, "--credentials", &credentials, "--workers", "1"];
+    let mut supervisor = Running::start(Command::new(BRISK).args(arguments));
+    supervisor.line("supervisor of 1 workers");
+
+    let (program, rebuilt) = (directory.file("program"), directory.file("rebuilt"));
+    fs::copy(example("delayed"), &program).unwrap();
+    fs::copy(example("futures"), &rebuilt).unwrap();
+    let mut command = Command::new(&program);
+    command.env("BRISK_SCHEDULER", &address).env("BRISK_CREDENTIALS", &credentials);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    fs::rename(&rebuilt, &program).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("is another build here"), "{text}");
+}
+
+#[test]
 fn credentials_of_another_cluster_are_refused_at_once() {
     let directory = Directory::new("strangers");
     let (ours, theirs) = (directory.file("ours.brisk"), directory.file("theirs.brisk"));

@@ -35,7 +35,7 @@ impl Image {
             return Ok(image.clone());
         }
         let what = "the program's own executable can't be read";
-        let path = std::env::current_exe().map_err(ClientError::io(what))?;
+        let path = undeleted(std::env::current_exe().map_err(ClientError::io(what))?);
         let id = hash(&Self::running(&path)).map_err(ClientError::io(what))?;
         Ok(IMAGE.get_or_init(|| Image { id, path }).clone())
     }
@@ -58,6 +58,14 @@ impl Image {
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn running(path: &Path) -> PathBuf {
         path.to_owned()
+    }
+}
+
+/// The path of an executable whose file was replaced since it was started, as rebuilding does: Linux marks it.
+fn undeleted(path: PathBuf) -> PathBuf {
+    match path.to_str().and_then(|text| text.strip_suffix(" (deleted)")) {
+        Some(before) => PathBuf::from(before),
+        None => path,
     }
 }
 
