@@ -1,11 +1,11 @@
 //! The examples, run as a newcomer runs them: in process, and against `brisk local` over QUIC.
 
 use std::{
-    io::Read,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::mpsc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// No example takes this long; one that does has hung.
@@ -37,29 +37,19 @@ fn example(name: &str) -> PathBuf {
 fn run(mut command: Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env_remove("BRISK_SCHEDULER").env_remove("BRISK_CREDENTIALS");
-    let mut child = command.spawn().expect("a built program starts");
-    let drain = |mut pipe: Box<dyn Read + Send>| {
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            pipe.read_to_end(&mut bytes).map(|_| bytes).unwrap_or_default()
-        })
-    };
-    let stdout = drain(Box::new(child.stdout.take().expect("piped")));
-    let stderr = drain(Box::new(child.stderr.take().expect("piped")));
-    let start = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("our own child") {
-            break status;
+    let child = command.spawn().expect("a built program starts");
+    let pid = child.id().to_string();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(child.wait_with_output().expect("our own child")));
+    match told.recv_timeout(LIMIT) {
+        Ok(output) => output,
+        Err(_) => {
+            // Ended so that its last words can be shown.
+            let killed = Command::new("kill").args(["-9", &pid]).status();
+            let words = told.recv().map(|output| text(&output.stderr));
+            panic!("{command:?} has not ended after {LIMIT:?} ({killed:?}):\n{}", words.unwrap_or_default());
         }
-        if start.elapsed() > LIMIT {
-            child.kill().expect("our own child");
-            let stderr = stderr.join().expect("reading does not panic");
-            panic!("{command:?} has not ended after {LIMIT:?}:\n{}", text(&stderr));
-        }
-        thread::sleep(Duration::from_millis(5));
-    };
-    let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("reading does not panic"));
-    Output { status, stdout, stderr }
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -92,6 +92,7 @@ fn stat(pid: u32) -> Option<(String, u32)> {
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
+/// Looks until it holds. Nobody tells of other processes' coming and going, so there is nothing to wait on but time.
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     const LIMIT: Duration = Duration::from_secs(20);
     let start = Instant::now();

@@ -170,7 +170,7 @@ fn log(watch: &mut Watch<'_>, wake: &mpsc::Receiver<Wake>) {
 /// Waits for a time, or until somebody awaits the end.
 fn pause(wake: &mpsc::Receiver<Wake>, time: Duration) {
     if let Err(RecvTimeoutError::Disconnected) = wake.recv_timeout(time) {
-        // The display was dropped and draws on by itself.
+        // The display was dropped and draws on by itself: nobody can wake it any more, and the pace is still wanted.
         thread::sleep(time);
     }
 }

@@ -2,7 +2,13 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use brisk_client::{AsCompleted, ErrorKind, Status, task, wait, wait_first};
 use serde::{Deserialize, Serialize};
@@ -47,10 +53,21 @@ async fn later(x: i64, time: Duration) -> i64 {
     x
 }
 
-/// An asynchronous task that does what it should not: it blocks its thread.
+/// How many of these calls there are at once in this process, as each finds when it has napped.
+#[task(impure)]
+async fn crowd(nap: Duration) -> usize {
+    static PRESENT: AtomicUsize = AtomicUsize::new(0);
+    PRESENT.fetch_add(1, Ordering::SeqCst);
+    tokio::time::sleep(nap).await;
+    PRESENT.fetch_sub(1, Ordering::SeqCst)
+}
+
+/// An asynchronous task that does what it should not: once it goes on, it blocks the thread that it shares with others,
+/// until somebody writes to a pipe.
 #[task]
-async fn blocks_its_thread(time: Duration) {
-    std::thread::sleep(time);
+async fn blocks_its_thread(pipe: String) -> std::io::Result<String> {
+    tokio::task::yield_now().await;
+    std::fs::read_to_string(pipe)
 }
 
 /// Starts this program once more, from within a task, as the worker was started. Whether it ended as itself.
@@ -61,6 +78,7 @@ fn child_is_itself() -> std::io::Result<bool> {
     Ok(child.stdout(std::process::Stdio::null()).status()?.success())
 }
 
+/// A task that holds its thread for a time, as one that computes does.
 #[task]
 fn sleep(x: i64, time: Duration) -> i64 {
     std::thread::sleep(time);
@@ -165,22 +183,30 @@ on_every_cluster! {
 
     async fn async_tasks_hold_no_thread(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
-        // One after the other they would take 20 s on two threads.
-        let naps = client.map(0..100, |i| later(i, Duration::from_millis(400)));
-        let start = std::time::Instant::now();
-        assert_eq!(client.gather(&naps).await.unwrap().len(), 100);
-        assert!(start.elapsed() < Duration::from_secs(15), "they ran one after the other");
+        let naps = client.map(0..100, |_| crowd(Duration::from_millis(400)));
+        let most = client.gather(&naps).await.unwrap().into_iter().max();
+        assert!(most > Some(4), "workers of one thread each had at most {most:?} of 100 calls under way at once");
     }
 
     async fn an_async_task_that_blocks_holds_up_no_connection(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
         client.wait_for_workers(2).await.unwrap();
-        let blocking = client.map(0..4, |_| blocks_its_thread(Duration::from_secs(3)).impure());
+        let pipes: Vec<String> = (0..2).map(|i| temporary(&format!("pipe-{i}"))).collect();
+        for pipe in &pipes {
+            assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+        }
+        let blocking = client.map(pipes.clone(), blocks_its_thread);
         // Results and values still come, and nobody is taken for dead.
         let blocks = client.map(0..4usize, |i| block(100_000 + i));
         assert_eq!(client.submit(count_blocks(&blocks)).await.unwrap(), 400_006);
-        assert!(blocking.iter().any(|future| future.status() == Status::Pending));
+        assert!(blocking.iter().all(|future| future.status() == Status::Pending));
         assert_eq!(cluster.snapshot().workers.len(), 2);
+        for pipe in pipes.clone() {
+            // Opening a pipe waits for its reader, and they may share one thread: whichever comes first must find its writer.
+            tokio::task::spawn_blocking(move || std::fs::write(pipe, "go on").unwrap());
+        }
+        assert_eq!(client.gather(&blocking).await.unwrap(), ["go on", "go on"]);
+        pipes.iter().for_each(|pipe| std::fs::remove_file(pipe).unwrap());
     }
 
     async fn a_child_of_a_task_is_no_worker(cluster: LocalCluster) {

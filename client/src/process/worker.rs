@@ -80,6 +80,7 @@ fn watch_starter() -> Result<oneshot::Receiver<Gone>, ClientError> {
         while matches!(input.read(&mut buffer), Ok(1..)) {}
         // If nobody listens the process is ending already, or has not begun.
         let _ = gone.send(Gone);
+        // The end in order goes on elsewhere, and takes this thread along; if it has not by then, something is stuck.
         thread::sleep(PATIENCE);
         std::process::exit(0);
     };
