@@ -70,6 +70,10 @@ pub enum ErrorKind {
     WorkerDied,
     /// The value is gone and can't be computed again.
     DataLost,
+    /// The value is gone, and what it was computed from is so old that it was forgotten.
+    LineageCut,
+    /// The task's code took longer than it was allowed.
+    TimedOut,
     /// The task was cancelled.
     Cancelled,
     /// The scheduler refused the submission.

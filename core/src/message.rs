@@ -18,10 +18,10 @@ mod data;
 mod supervisor;
 mod worker;
 
-pub use client::{ClientToScheduler, KeyNews, SchedulerToClient, SubmittedTask};
+pub use client::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SubmittedTask};
 pub use data::{DataMessage, FetchOutcome};
 pub use supervisor::{Exit, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler};
-pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, WorkerToScheduler};
+pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, Transfer, WorkerToScheduler};
 
 /// Messages that one peer has for another, in order.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! What a caller may ask of one call, beyond its result.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,14 @@ use crate::key::Key;
 pub struct TaskOptions {
     /// How often the task is run again after an error of its own.
     pub retries: u32,
+    /// The pause before the first of those runs, doubled for each further one. None by default.
+    pub retry_delay: Option<Duration>,
+    /// How long a run's own code may take before it counts as failed.
+    pub timeout: Option<Duration>,
+    /// How many copies of the value are kept while it is needed; 0 and 1 both mean one.
+    pub replicas: u32,
+    /// Whether it may be started once only: when its value is lost, or the worker that runs it, it fails.
+    pub once: bool,
     /// Higher runs first, among the tasks of one client.
     pub priority: i32,
     /// The key that the caller chose, by name.

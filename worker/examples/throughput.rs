@@ -178,6 +178,8 @@ fn assignment(task: TaskName, run: u64, spec: Payload) -> Box<Assignment> {
         dependencies: Vec::new(),
         resources: Vec::new(),
         wanted: true,
+        reproducible: true,
+        timeout: None,
     })
 }
 

@@ -58,6 +58,64 @@ pub enum ClientToScheduler {
         /// The holders that did not have it, or did not answer.
         holders: SmallVec<[WorkerId; 1]>,
     },
+    /// Values that the client has put into workers' stores itself. Nothing can compute them again.
+    Scattered(Vec<ScatteredValue>),
+    /// Keep so many copies of these values, for as long as they are wanted. Answered with [`Answer::Done`] once they exist.
+    Replicate {
+        /// The request.
+        request: RequestId,
+        /// The keys, as they are wanted.
+        keys: Vec<(Key, WantId)>,
+        /// How many copies; 0 for one on every worker, also those that come later.
+        count: u32,
+        /// Addresses, names or hosts of the workers to hold them; empty for any.
+        workers: Vec<Arc<str>>,
+    },
+    /// Even out the bytes that workers hold. Answered with [`Answer::Done`] once nothing moves any more.
+    Rebalance {
+        /// The request.
+        request: RequestId,
+        /// The values that may be moved; empty for all.
+        keys: Vec<Key>,
+    },
+    /// Let workers go, without losing what they hold. Answered with [`Answer::Workers`], those that have gone, or with
+    /// [`Answer::Refused`] if nobody could take what they hold.
+    RetireWorkers {
+        /// The request.
+        request: RequestId,
+        /// Their addresses, names or hosts.
+        workers: Vec<Arc<str>>,
+    },
+    /// Keep these values under a name, also when every client has gone. Answered with [`Answer::Done`], or with
+    /// [`Answer::Refused`] if the name is taken and is not to be replaced, or a key is not known.
+    Publish {
+        /// The request.
+        request: RequestId,
+        /// The name.
+        name: Arc<str>,
+        /// The keys.
+        keys: Vec<Key>,
+        /// What the keys make up, in words that only clients read.
+        shape: Arc<str>,
+        /// Whether an earlier publication of that name ends.
+        replace: bool,
+    },
+    /// End a publication. Answered with [`Answer::Done`], or with [`Answer::Refused`] if there is none of that name.
+    Unpublish {
+        /// The request.
+        request: RequestId,
+        /// The name.
+        name: Arc<str>,
+    },
+    /// What was published under a name. Answered with [`Answer::Dataset`], or with [`Answer::Refused`] if there is none.
+    Dataset {
+        /// The request.
+        request: RequestId,
+        /// The name.
+        name: Arc<str>,
+    },
+    /// The names of all publications. Answered with [`Answer::Names`].
+    Datasets(RequestId),
     /// Answer when at least so many workers are there, or at once with how many there are if `count` is 0.
     WaitForWorkers {
         /// The request.
@@ -84,6 +142,21 @@ pub struct SubmittedTask {
     pub dependencies: SmallVec<[Key; 2]>,
     /// Options, if it has any.
     pub options: Option<Box<TaskOptions>>,
+}
+
+/// A value that a client has put into workers' stores itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScatteredValue {
+    /// The key.
+    pub key: Key,
+    /// The client's want of it.
+    pub want: WantId,
+    /// The value's length.
+    pub nbytes: u64,
+    /// The workers that hold it.
+    pub holders: SmallVec<[WorkerId; 1]>,
+    /// How many copies are to be kept; 0 for one on every worker.
+    pub replicas: u32,
 }
 
 /// What the scheduler says to a client.
@@ -124,6 +197,13 @@ pub enum SchedulerToClient {
     },
     /// The answer to [`Sync`](ClientToScheduler::Sync).
     Synced(RequestId),
+    /// The answer to a request that names this one.
+    Answered {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
     /// Something the client's user should read: why nothing runs, for one.
     Notice {
         /// The tasks it is about, a few of them.
@@ -131,6 +211,27 @@ pub enum SchedulerToClient {
         /// The sentence.
         message: Arc<str>,
     },
+}
+
+/// What comes of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Answer {
+    /// It was done.
+    Done,
+    /// It was not done, and nothing has changed.
+    Refused(TaskError),
+    /// These workers.
+    Workers(Vec<Arc<str>>),
+    /// What was published.
+    Dataset {
+        /// The keys.
+        keys: Vec<Key>,
+        /// What they make up.
+        shape: Arc<str>,
+    },
+    /// These names.
+    Names(Vec<Arc<str>>),
 }
 
 /// What happened to a key.

@@ -53,6 +53,9 @@ pub enum SchedulerToWorker {
         /// The runs asked for.
         runs: Vec<(Key, RunId)>,
     },
+    /// Fetch copies of these values and keep them, after everything that runs here needs. The answer is
+    /// [`Added`](WorkerToScheduler::Added), or [`Missing`](WorkerToScheduler::Missing) when none of the holders has one.
+    Acquire(Vec<DependencyInfo>),
     /// Start nothing new; finish what runs; then leave.
     Retire,
     /// Leave now, for this reason. Nothing more will be accepted from this incarnation.
@@ -79,6 +82,11 @@ pub struct Assignment {
     pub resources: Vec<(Arc<str>, Quantity)>,
     /// Whether a client waits for the result: a short one should come along with the report.
     pub wanted: bool,
+    /// Whether the key alone says which value this is, so that it may be [offered](WorkerToScheduler::Offered) to another
+    /// life of the scheduler. Not so for a key that a user chose.
+    pub reproducible: bool,
+    /// How long the task's own code may take. A run that takes longer is reported as failed, and its result dropped.
+    pub timeout: Option<Duration>,
 }
 
 /// A task's place among others: user priority, then submission, then place in the graph. Lower runs first.
@@ -150,6 +158,9 @@ pub enum WorkerToScheduler {
     },
     /// Copies of these values were fetched and are held here too, with their lengths.
     Added(Vec<(Key, u64)>),
+    /// Values that were made for an earlier life of the scheduler and are still held here, with their lengths: the first
+    /// thing said after joining. Each is taken over if somebody asks for its key before long, and freed otherwise.
+    Offered(Vec<(Key, u64)>),
     /// These values are no longer held here.
     Dropped(Vec<Key>),
     /// A value needed by a run can't be had from these holders, or no holder is known.
@@ -175,8 +186,21 @@ pub enum WorkerToScheduler {
         /// Values held.
         values: u64,
     },
+    /// What transfers have taken since the last such message.
+    Transfers(Vec<Transfer>),
     /// The worker leaves by its own will; nothing is to be blamed on anybody.
     Goodbye(Arc<str>),
+}
+
+/// What one transfer between two workers has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Who sent.
+    pub from: WorkerId,
+    /// The length of all values that came.
+    pub nbytes: u64,
+    /// From the request to the last byte.
+    pub took: Duration,
 }
 
 impl SchedulerToWorker {

@@ -67,6 +67,8 @@ fn to_worker() -> impl Strategy<Value = SchedulerToWorker> {
                 dependencies: deps.into_iter().map(dependency).collect(),
                 resources: vec![],
                 wanted: true,
+                reproducible: run % 2 == 0,
+                timeout: (run % 3 == 0).then_some(Duration::from_millis(run)),
             }))
         },
     )

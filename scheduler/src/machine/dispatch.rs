@@ -85,6 +85,8 @@ impl Scheduler {
             dependencies,
             resources: self.classes.slab[task.class].demand.resources.clone(),
             wanted: !task.wants.is_empty(),
+            reproducible: !task.is_named(),
+            timeout: task.options.as_ref().and_then(|options| options.timeout),
         };
         self.tell_worker(w, SchedulerToWorker::Run(Box::new(assignment)));
     }

@@ -96,6 +96,8 @@ fn assignment(n: u64, run: u64, user: i32, needs: &[(u128, &[u64])]) -> Schedule
         dependencies: dependencies.collect(),
         resources: Vec::new(),
         wanted: false,
+        reproducible: true,
+        timeout: None,
     }))
 }
 

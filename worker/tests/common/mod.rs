@@ -181,6 +181,8 @@ impl Cluster {
             dependencies: dependencies.collect(),
             resources: Vec::new(),
             wanted,
+            reproducible: true,
+            timeout: None,
         })));
         (key, run)
     }

@@ -294,6 +294,8 @@ impl Model {
             dependencies: dependencies.collect(),
             resources: Vec::new(),
             wanted: false,
+            reproducible: true,
+            timeout: None,
         })));
     }
 

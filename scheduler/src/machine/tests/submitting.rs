@@ -30,6 +30,8 @@ fn the_life_of_one_task() {
         dependencies: vec![],
         resources: vec![],
         wanted: true,
+        reproducible: true,
+        timeout: None,
     };
     assert_eq!(actions, [to_worker(w, SchedulerToWorker::Run(Box::new(assignment)))]);
     bench.start(w, (1, id));
