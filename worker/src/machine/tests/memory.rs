@@ -1,0 +1,70 @@
+//! Values: kept, pinned, freed; and too many of them.
+
+use brisk_core::{
+    message::{SchedulerToWorker, WorkerToScheduler},
+    time::Moment,
+};
+
+use super::*;
+
+#[test]
+fn a_value_that_a_task_needs_is_freed_when_the_task_ends() {
+    let mut bench = Bench::new(1, 0);
+    bench.with_value(1, 8);
+    bench.run(2, &[(1, &[])]);
+    assert_eq!(bench.says(SchedulerToWorker::Free(vec![key(1)])), []);
+    let mut expected = finished(2, 8).to_vec();
+    expected.push(drop_value(1));
+    assert_eq!(bench.done(2, 8), expected);
+}
+
+#[test]
+fn a_freed_value_that_is_needed_anew_stays_and_is_told() {
+    let mut bench = Bench::new(1, 0);
+    bench.with_value(1, 8);
+    bench.run(2, &[(1, &[])]);
+    bench.says(SchedulerToWorker::Free(vec![key(1)]));
+    assert_eq!(bench.run(3, &[(1, &[2])]), [added(1, 8)]);
+    bench.done(2, 8);
+    assert!(!bench.done(3, 8).contains(&drop_value(1)));
+}
+
+#[test]
+fn above_its_memory_a_worker_starts_and_fetches_one_at_a_time() {
+    let mut bench = Bench::new(4, 100);
+    bench.run(1, &[]);
+    assert_eq!(bench.done(1, 80)[2], Action::ToScheduler(WorkerToScheduler::Paused(true)));
+    assert_eq!(bench.run(2, &[]), started(2), "nothing else could ever make room");
+    assert_eq!(bench.run(3, &[]), []);
+    assert_eq!(bench.run(4, &[(10, &[1])]), []);
+    assert_eq!(bench.done(2, 0)[2..], started(3));
+    assert_eq!(bench.done(3, 0)[2..], [fetch(1, 1, &[10])]);
+    let freed = bench.says(SchedulerToWorker::Free(vec![key(1)]));
+    assert_eq!(freed, [drop_value(1), Action::ToScheduler(WorkerToScheduler::Paused(false))]);
+}
+
+#[test]
+fn pausing_has_a_gap_to_going_on() {
+    let mut bench = Bench::new(1, 100);
+    bench.with_value(1, 5);
+    bench.with_value(2, 5);
+    bench.with_value(3, 70);
+    assert!(bench.worker.is_paused());
+    bench.says(SchedulerToWorker::Free(vec![key(1)]));
+    bench.says(SchedulerToWorker::Free(vec![key(2)]));
+    assert!(bench.worker.is_paused(), "70 of 100");
+    bench.says(SchedulerToWorker::Free(vec![key(3)]));
+    assert!(!bench.worker.is_paused());
+}
+
+#[test]
+fn what_is_held_is_reported_when_it_changes_and_not_too_often() {
+    let mut bench = Bench::new(1, 0);
+    bench.with_value(1, 8);
+    let due = bench.worker.next_deadline().unwrap();
+    assert_eq!(due, Moment::from_nanos(500 * MS));
+    bench.now = 500 * MS;
+    let health = Action::ToScheduler(WorkerToScheduler::Health { bytes: 8, values: 1 });
+    assert_eq!(bench.event(Event::Tick), [health]);
+    assert_eq!(bench.worker.next_deadline(), None);
+}

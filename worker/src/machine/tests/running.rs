@@ -1,0 +1,79 @@
+//! Tasks: assigned, started, ended, stolen.
+
+use brisk_core::{
+    id::{Epoch, RequestId, RunId},
+    message::{SchedulerToWorker, WorkerToScheduler},
+};
+
+use super::*;
+
+#[test]
+fn a_task_without_inputs_starts_at_once_and_its_end_is_told() {
+    let mut bench = Bench::new(1, 0);
+    assert_eq!(bench.run(1, &[]), started(1));
+    assert_eq!(bench.done(1, 8), finished(1, 8));
+    assert_eq!((bench.worker.bytes(), bench.worker.values()), (8, 1));
+    assert_eq!(bench.says(SchedulerToWorker::Free(vec![key(1)])), [drop_value(1)]);
+    assert_eq!((bench.worker.bytes(), bench.worker.running()), (0, 0));
+}
+
+#[test]
+fn the_most_urgent_runs_first_and_of_equals_the_newest() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[]);
+    for (n, user) in [(2, 0), (3, 0), (4, -1)] {
+        assert_eq!(bench.says(assignment(n, n, user, &[])), []);
+    }
+    let ran: Vec<_> =
+        [(1, 4), (4, 3), (3, 2)].iter().map(|(ends, starts)| bench.done(*ends, 1)[2..] == started(*starts)).collect();
+    assert_eq!(ran, [true; 3]);
+}
+
+#[test]
+fn a_newer_run_of_a_task_takes_the_place_of_the_older_one() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[]);
+    assert_eq!(bench.says(assignment(1, 2, 0, &[])), [Action::Abort { run: RunId(1) }]);
+    assert_eq!(bench.done(1, 8), started_as(1, 2));
+}
+
+#[test]
+fn copies_of_assignments_do_nothing() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[]);
+    assert_eq!(bench.run(1, &[]), []);
+    bench.done(1, 8);
+    let again = bench.run(1, &[]);
+    assert!(again.len() == 1 && again.iter().all(returned(1)), "{again:?}");
+}
+
+#[test]
+fn only_what_has_not_started_is_stolen() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[]);
+    bench.run(2, &[]);
+    bench.run(3, &[(10, &[1])]);
+    let runs = (1..=4).map(|n| (key(u128::from(n)), RunId(n))).collect();
+    let given = (2..=3).map(|n| (key(u128::from(n)), RunId(n))).collect();
+    let stolen = Action::ToScheduler(WorkerToScheduler::Stolen { request: RequestId(5), runs: given });
+    assert_eq!(bench.says(SchedulerToWorker::Steal { request: RequestId(5), runs }), [stolen]);
+    assert_eq!(bench.done(1, 8), finished(1, 8));
+}
+
+#[test]
+fn asynchronous_tasks_hold_no_thread() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[]);
+    bench.run(2, &[]);
+    assert_eq!(bench.event(Event::Detached { run: RunId(1) }), started(2));
+    assert_eq!(bench.worker.running(), 2);
+    assert_eq!(bench.done(1, 8), finished(1, 8));
+}
+
+#[test]
+fn messages_of_another_life_of_the_scheduler_do_nothing() {
+    let mut bench = Bench::new(1, 0);
+    let message = assignment(1, 1, 0, &[]);
+    assert_eq!(bench.event(Event::FromScheduler { epoch: Epoch(6), message }), []);
+    assert_eq!(bench.worker.counters().stale_messages, 1);
+}
