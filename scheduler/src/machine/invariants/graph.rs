@@ -1,0 +1,131 @@
+//! Tasks and the edges between them: states, counts of neighbours, and who must exist.
+
+use std::collections::BTreeMap;
+
+use super::{Check, ensure};
+use crate::machine::{Scheduler, slab::TaskIndex, task::State};
+
+impl Scheduler {
+    /// I0: the lists of what follows from an event are empty.
+    pub(super) fn i00_nothing_is_left_to_do(&self) -> Check {
+        let work = &self.work;
+        ensure!(work.is_settled() && work.ready.is_empty() && work.freeing.is_empty(), "{work:?}");
+        ensure!(self.workers.slab.iter().all(|(_, worker)| worker.frees.is_empty()), "a worker has frees to be sent");
+        Ok(())
+    }
+
+    /// I1: a task is in the containers of its one state.
+    pub(super) fn i01_one_state_and_its_containers(&self) -> Check {
+        for (t, task) in self.tasks() {
+            ensure!(self.tasks.find(task.key) == Some(t), "{} is not found by its key", self.name(t));
+            let queue = &self.classes.slab[task.class].queue;
+            let queued = matches!(task.state, State::Queued | State::NoWorker { .. });
+            ensure!((queue.get(&task.priority) == Some(&t)) == queued, "{}: {:?}", self.name(t), task.state.name());
+        }
+        for (index, class) in self.classes.slab.iter() {
+            for &t in class.queue.values() {
+                let there = self.tasks.get(t).is_some_and(|task| task.class == index);
+                ensure!(there, "a queue holds {t:?}, which is gone or of another class");
+            }
+            let active = class.queue.values().any(|&t| matches!(self.tasks[t].state, State::Queued));
+            ensure!(self.classes.active.contains(&index) == active, "{index:?} is active: {}", !active);
+        }
+        Ok(())
+    }
+
+    /// I6: each edge has two ends, and following dependencies ends.
+    pub(super) fn i06_edges_are_symmetrical_and_acyclic(&self) -> Check {
+        let mut missing: BTreeMap<TaskIndex, usize> = BTreeMap::new();
+        let mut free = Vec::new();
+        for (t, task) in self.tasks() {
+            for (i, edge) in task.dependencies.iter().enumerate() {
+                let back = self.tasks.get(edge.task).and_then(|d| d.dependents.get(edge.slot as usize));
+                let right = back.is_some_and(|back| back.task == t && back.slot as usize == i);
+                ensure!(right, "{} depends on {:?}, which does not know", self.name(t), edge.task);
+            }
+            for (i, edge) in task.dependents.iter().enumerate() {
+                let back = self.tasks.get(edge.task).and_then(|d| d.dependencies.get(edge.slot as usize));
+                let right = back.is_some_and(|back| back.task == t && back.slot as usize == i);
+                ensure!(right, "{} has a dependent {:?}, which does not know", self.name(t), edge.task);
+            }
+            missing.insert(t, task.dependencies.len());
+            free.extend(task.dependencies.is_empty().then_some(t));
+        }
+        let mut reached = 0;
+        while let Some(t) = free.pop() {
+            reached += 1;
+            for edge in &self.tasks[t].dependents {
+                let left = missing.get_mut(&edge.task).ok_or("an edge leads nowhere")?;
+                *left -= 1;
+                free.extend((*left == 0).then_some(edge.task));
+            }
+        }
+        ensure!(reached == self.tasks.len(), "{} tasks are in cycles", self.tasks.len() - reached);
+        Ok(())
+    }
+
+    /// I7: a waiting task misses something, counts it, and all of it is on its way.
+    pub(super) fn i07_waiting_counts_what_is_missing(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let State::Waiting { missing } = task.state else { continue };
+            let states = task.dependencies.iter().map(|edge| &self.tasks[edge.task].state);
+            let absent: Vec<_> = states.filter(|state| !matches!(state, State::Memory { .. })).collect();
+            ensure!(missing > 0, "{} waits for nothing", self.name(t));
+            ensure!(missing as usize == absent.len(), "{} counts {missing}, not {}", self.name(t), absent.len());
+            let coming = absent.iter().all(|state| state.is_unfinished());
+            ensure!(coming, "{} waits for what will not come", self.name(t));
+        }
+        Ok(())
+    }
+
+    /// I8: inputs are in memory, or the run has started and has pinned them.
+    pub(super) fn i08_ready_and_assigned_have_inputs(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let needs_all = match &task.state {
+                State::Queued | State::NoWorker { .. } => true,
+                State::Processing(run) => !run.started,
+                _ => false,
+            };
+            let mut states = task.dependencies.iter().map(|edge| &self.tasks[edge.task].state);
+            let has_all = states.all(|state| matches!(state, State::Memory { .. }));
+            ensure!(has_all || !needs_all, "{} is {:?} without its inputs", self.name(t), task.state.name());
+        }
+        Ok(())
+    }
+
+    /// I9: waiters are the dependents that are on their way.
+    pub(super) fn i09_waiters_are_unfinished_dependents(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let unfinished = |d: TaskIndex| self.tasks[d].state.is_unfinished();
+            let waiters = task.dependents.iter().filter(|edge| unfinished(edge.task)).count();
+            ensure!(waiters == task.waiters as usize, "{} counts {}, not {waiters}", self.name(t), task.waiters);
+        }
+        Ok(())
+    }
+
+    /// I10: a task exists as long as it is wanted, or something that exists depends on it.
+    pub(super) fn i10_known_means_wanted_or_needed(&self) -> Check {
+        let dead = self.tasks().find(|(_, task)| !task.is_alive());
+        dead.map_or(Ok(()), |(t, _)| Err(format!("{} is kept for nobody", self.name(t))))
+    }
+
+    /// I11: unless it failed, a task is needed if and only if it is not merely lineage.
+    pub(super) fn i11_needed_is_scheduled(&self) -> Check {
+        for (t, task) in self.tasks().filter(|(_, task)| !matches!(task.state, State::Erred { .. })) {
+            let released = matches!(task.state, State::Released);
+            ensure!(task.is_needed() != released, "{} is {:?}", self.name(t), task.state.name());
+            let ended = matches!(task.state, State::Memory { .. });
+            ensure!(!(ended && task.detached), "{} is done and still detached", self.name(t));
+        }
+        Ok(())
+    }
+
+    /// I12: nothing that is on its way depends on what failed, and every failure says whose it was.
+    pub(super) fn i12_failures_reach_dependents(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let State::Erred { error, .. } = &task.state else { continue };
+            ensure!(error.key().is_some() && task.waiters == 0 && !task.detached, "{}: {error}", self.name(t));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Clients and their wants, open submissions, and whatever names a peer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, ensure};
+use crate::machine::{
+    Scheduler,
+    slab::{ClassIndex, Index, TaskIndex, WorkerIndex},
+    task::State,
+    timers::Timer,
+};
+
+impl Scheduler {
+    /// I20: no list, set or timer names a peer, class or task that is gone.
+    pub(super) fn i20_the_gone_are_forgotten(&self) -> Check {
+        let is_worker = |w: WorkerIndex| self.workers.slab.get(w).is_some();
+        let told =
+            self.clients.slab.iter().map(|(_, c)| &c.knows).chain(self.workers.slab.iter().map(|(_, w)| &w.knows));
+        for knows in told {
+            ensure!(knows.iter().all(is_worker), "a peer is believed to know of a dead worker");
+        }
+        for (index, class) in self.classes.slab.iter() {
+            let mut noticed = class.noticed.iter();
+            ensure!(noticed.all(|&c| self.clients.slab.get(c).is_some()), "{index:?} remembers a dead client");
+        }
+        for (at, timer) in self.timers.iter() {
+            let live = match timer {
+                Timer::Expire(t) => self.tasks.get(t).is_some_and(|task| {
+                    matches!(task.state, State::NoWorker { since } if since + self.config.no_worker_timeout == at)
+                }),
+                Timer::Notice(class) => self.classes.slab.get(class).is_some_and(|class| class.notice_at == Some(at)),
+                Timer::Watch => self.watch_at == Some(at),
+                Timer::Stop(environment) => self.programs.contains_key(&environment),
+            };
+            ensure!(live, "{timer:?} at {at} is for nothing");
+        }
+        Ok(())
+    }
+
+    /// I20, for classes and builds: the last user takes them along.
+    pub(super) fn i20_classes_have_users(&self) -> Check {
+        let mut tasks: BTreeMap<ClassIndex, u32> = BTreeMap::new();
+        for (_, task) in self.tasks() {
+            *tasks.entry(task.class).or_default() += 1;
+        }
+        ensure!(tasks.len() == self.classes.slab.len(), "{} classes for {}", self.classes.slab.len(), tasks.len());
+        let mut used: BTreeSet<u32> = self.classes.slab.iter().map(|(_, class)| class.environment.as_u32()).collect();
+        used.extend(self.clients.slab.iter().map(|(_, client)| client.environment.as_u32()));
+        used.extend(self.workers.slab.iter().map(|(_, worker)| worker.environment.as_u32()));
+        let known = self.classes.environments.len();
+        ensure!(known == used.len(), "{known} builds are known, {} used", used.len());
+        Ok(())
+    }
+
+    /// I21: a task knows a client's want if and only if the client lists the task. I24: and the client is alive, since its
+    /// end takes its list along.
+    pub(super) fn i21_wants_are_symmetrical(&self) -> Check {
+        let mut wants = 0;
+        for (t, task) in self.tasks() {
+            wants += task.wants.len();
+            for want in &task.wants {
+                let client = self.clients.slab.get(want.client);
+                let listed = client.and_then(|client| client.wants.get(want.slot as usize));
+                ensure!(listed == Some(&t), "{} is not on the list of {:?}", self.name(t), want.client);
+            }
+        }
+        let listed: usize = self.clients.slab.iter().map(|(_, client)| client.wants.len()).sum();
+        ensure!(listed == wants, "clients list {listed} wants, but tasks know {wants}");
+        Ok(())
+    }
+
+    /// I25: what an open submission has named so far is held, by it and no other.
+    pub(super) fn i25_holds_are_those_of_open_submissions(&self) -> Check {
+        let mut holds: BTreeMap<TaskIndex, u32> = BTreeMap::new();
+        let open = self.clients.slab.iter().flat_map(|(_, client)| client.open.values());
+        for &t in open.flat_map(|open| &open.held) {
+            *holds.entry(t).or_default() += 1;
+        }
+        for (t, task) in self.tasks() {
+            let expected = holds.remove(&t).unwrap_or(0);
+            ensure!(task.holds == expected, "{} is held {} times, not {expected}", self.name(t), task.holds);
+        }
+        ensure!(holds.is_empty(), "tasks are held that are gone");
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! Workers: what is assigned to each, what each holds, and the sums that are kept of both.
+
+use std::collections::BTreeSet;
+
+use super::{Check, ensure};
+use crate::machine::{
+    Scheduler,
+    class::{Class, Demand, KINDS},
+    slab::{TaskIndex, WorkerIndex},
+    task::State,
+};
+
+impl Scheduler {
+    /// I2: an assigned task's worker is alive and has it on its list.
+    pub(super) fn i02_assigned_to_one_live_worker(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let Some(run) = task.run() else { continue };
+            let worker = self.workers.slab.get(run.worker).ok_or(format!("{} is on a dead worker", self.name(t)))?;
+            let listed = worker.processing.get(run.slot as usize);
+            ensure!(listed == Some(&t), "{} is not on {}'s list", self.name(t), worker.id);
+        }
+        Ok(())
+    }
+
+    /// I3: a worker lists no task that is not assigned to it. Each that is has its own place, by I2: so counting is enough.
+    pub(super) fn i03_lists_hold_only_what_is_assigned(&self) -> Check {
+        let assigned = self.tasks().filter(|(_, task)| task.run().is_some()).count();
+        let listed: usize = self.workers.slab.iter().map(|(_, worker)| worker.processing.len()).sum();
+        ensure!(listed == assigned, "workers list {listed} tasks, but {assigned} are assigned");
+        Ok(())
+    }
+
+    /// I4: a holder is alive, and lists what it holds, and lists nothing else.
+    pub(super) fn i04_holders_are_symmetrical(&self) -> Check {
+        let mut held = 0;
+        for (t, task) in self.tasks() {
+            let State::Memory { holders, .. } = &task.state else { continue };
+            held += holders.len();
+            let distinct: BTreeSet<_> = holders.iter().map(|holder| holder.worker).collect();
+            ensure!(distinct.len() == holders.len(), "{} is held twice by one worker", self.name(t));
+            for holder in holders {
+                let worker = self.workers.slab.get(holder.worker);
+                let listed = worker.and_then(|worker| worker.replicas.get(holder.slot as usize));
+                ensure!(listed == Some(&t), "{} is not on the list of {:?}", self.name(t), holder.worker);
+            }
+        }
+        let listed: usize = self.workers.slab.iter().map(|(_, worker)| worker.replicas.len()).sum();
+        ensure!(listed == held, "workers list {listed} values, but {held} replicas are known");
+        Ok(())
+    }
+
+    /// I5: what is in memory has a holder. Nothing else can have one: the list of holders is a part of that state.
+    pub(super) fn i05_in_memory_is_held(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let State::Memory { holders, .. } = &task.state else { continue };
+            ensure!(!holders.is_empty(), "nobody holds {}", self.name(t));
+        }
+        Ok(())
+    }
+
+    /// I13: the workers that may run a class are those that its demand means, and a task is in no-worker if and only if
+    /// there are none.
+    pub(super) fn i13_no_worker_means_nobody_eligible(&self) -> Check {
+        for (index, class) in self.classes.slab.iter() {
+            let eligible = self.classes.eligible(index);
+            let expected = self.expected_eligible(class);
+            ensure!(eligible.iter().copied().eq(expected.iter().copied()), "{index:?}: {eligible:?}, not {expected:?}");
+            for &t in class.queue.values() {
+                let nobody = matches!(self.tasks[t].state, State::NoWorker { .. });
+                ensure!(nobody == eligible.is_empty(), "{} is {:?}", self.name(t), self.tasks[t].state.name());
+            }
+        }
+        Ok(())
+    }
+
+    fn expected_eligible(&self, class: &Class) -> Vec<WorkerIndex> {
+        let demand = &class.demand;
+        let able = self
+            .workers
+            .in_order()
+            .filter(|(_, worker)| worker.environment == class.environment && worker.declares(&demand.resources));
+        let able: Vec<_> = able.collect();
+        let named = able.iter().filter(|(_, worker)| {
+            demand.workers.is_empty() || demand.workers.iter().any(|name| worker.answers_to(name))
+        });
+        let named: Vec<_> = named.map(|(w, _)| *w).collect();
+        match named.is_empty() && demand.allow_other_workers {
+            true => able.into_iter().map(|(w, _)| w).collect(),
+            false => named,
+        }
+    }
+
+    /// I14: a queued task stays queued only while no eligible worker is open and has the resources.
+    pub(super) fn i14_no_open_worker_beside_queued_work(&self) -> Check {
+        for &class in &self.classes.active {
+            let Demand { kind, resources, .. } = &self.classes.slab[class].demand;
+            let kind = *kind;
+            let idle = self.classes.eligible(class).iter().find(|&&w| {
+                let worker = &self.workers[w];
+                self.budget.is_open(worker, kind) && worker.has_left(resources)
+            });
+            ensure!(idle.is_none(), "{idle:?} is open beside queued tasks of {class:?}");
+        }
+        Ok(())
+    }
+
+    /// I15: no worker has more than its cap, and what is left of a resource and what is taken are what was declared.
+    pub(super) fn i15_slots_and_resources_add_up(&self) -> Check {
+        for (_, worker) in self.workers.slab.iter() {
+            let id = worker.id;
+            for kind in KINDS {
+                let of_kind = |t: &&TaskIndex| self.classes.slab[self.tasks[**t].class].demand.kind == kind;
+                let assigned = worker.processing.iter().filter(of_kind).count();
+                ensure!(assigned == worker.assigned(kind), "{id} counts {} of {kind:?}", worker.assigned(kind));
+                ensure!(assigned <= self.budget.cap(worker, kind), "{id} has {assigned} of {kind:?}");
+            }
+            let started = worker.processing.iter().filter_map(|&t| self.tasks[t].run()).filter(|run| run.started);
+            let started = started.count();
+            ensure!(started == worker.started as usize, "{id}: {} started, not {started}", worker.started);
+            let mut left = worker.available.clone();
+            for &t in &worker.processing {
+                for (name, amount) in &self.classes.slab[self.tasks[t].class].demand.resources {
+                    let found = left.iter_mut().find(|(n, _)| n == name).ok_or(format!("{id} has no {name}"))?;
+                    found.1.0 += amount.0;
+                }
+            }
+            ensure!(left == crate::machine::class::summed(&worker.info.resources), "{id}: resources are {left:?}");
+        }
+        Ok(())
+    }
+
+    /// I16: the sums that are kept of a worker are the sums, and its place in the order of its pool is by them.
+    pub(super) fn i16_occupancy_and_bytes_add_up(&self) -> Check {
+        for (_, worker) in self.workers.slab.iter() {
+            let id = worker.id;
+            let runs = worker.processing.iter().filter_map(|&t| self.tasks[t].run());
+            let occupancy: u64 = runs.map(|run| run.estimate_ns).sum();
+            ensure!(occupancy == worker.occupancy_ns, "{id}: occupancy {}, not {occupancy}", worker.occupancy_ns);
+            let bytes: u64 = worker.replicas.iter().map(|&t| self.tasks[t].nbytes()).fold(0, u64::saturating_add);
+            ensure!(bytes == worker.bytes || bytes == u64::MAX, "{id}: {} bytes, not {bytes}", worker.bytes);
+            let pool = &self.classes.environments[worker.environment].pool;
+            ensure!(pool.lists_rightly(worker, self.budget), "{id} is listed under {:?}", worker.listed);
+        }
+        Ok(())
+    }
+
+    /// I18: no run is higher than the last one handed out, and no two are the same.
+    pub(super) fn i18_runs_grow(&self) -> Check {
+        let runs: Vec<_> = self.tasks().filter_map(|(_, task)| task.run().map(|run| run.id)).collect();
+        let distinct: BTreeSet<_> = runs.iter().collect();
+        ensure!(distinct.len() == runs.len(), "two tasks have one run");
+        ensure!(runs.iter().all(|run| run.0 <= self.next_run), "a run was never handed out");
+        Ok(())
+    }
+}
