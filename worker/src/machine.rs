@@ -26,6 +26,7 @@ use brisk_core::{
 };
 use rustc_hash::FxHashMap;
 
+mod acquire;
 mod action;
 mod config;
 mod event;
@@ -252,6 +253,7 @@ impl Worker {
             SchedulerToWorker::Cancel { key, run } => self.on_cancel(key, run),
             SchedulerToWorker::Free(keys) => keys.into_iter().for_each(|key| self.free(key)),
             SchedulerToWorker::Holders { key, holders } => self.on_holders(key, holders),
+            SchedulerToWorker::Acquire(copies) => copies.into_iter().for_each(|copy| self.acquire(copy)),
             SchedulerToWorker::Steal { request, runs } => self.on_steal(request, runs),
             SchedulerToWorker::Retire => self.on_retire(),
             SchedulerToWorker::Dismiss(reason) => self.leave(LeaveReason::Dismissed(reason)),

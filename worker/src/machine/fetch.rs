@@ -12,7 +12,7 @@ use brisk_core::{
 
 use super::{
     Action, FetchResult, Worker,
-    state::{Phase, Request, WantState},
+    state::{Phase, Rank, Request, WantState},
     timers::Timer,
 };
 
@@ -28,6 +28,7 @@ impl Worker {
         while self.phase == Phase::Working
             && let Some(room) = self.room()
             && let Some(peer) = self.next_peer()
+            && (!self.held.paused || self.is_urgent(peer))
         {
             self.ask_peer(peer, room);
         }
@@ -35,7 +36,14 @@ impl Worker {
 
     /// Whether a peer could be asked for something now.
     pub(super) fn may_fetch(&self) -> bool {
-        self.phase == Phase::Working && self.room().is_some() && !self.askable.is_empty()
+        let peer = self.room().and_then(|_| self.next_peer());
+        self.phase == Phase::Working && peer.is_some_and(|peer| !self.held.paused || self.is_urgent(peer))
+    }
+
+    /// Whether the first thing that a peer would be asked for is needed by a task: a copy for its own sake is not fetched
+    /// while memory is short.
+    fn is_urgent(&self, peer: WorkerId) -> bool {
+        self.peers[&peer].queue.first().is_some_and(|(rank, _)| *rank < Rank::COPY)
     }
 
     /// A peer answered some keys.
@@ -106,6 +114,8 @@ impl Worker {
             FetchResult::Failed(failure) => {
                 let waiters = self.waiters(key);
                 waiters.into_iter().for_each(|place| self.fail(place, failure.clone()));
+                // Whoever asked for a copy hears that it is not to be had there.
+                self.revise(key, |want| want.tried.push(peer));
             }
         }
     }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Worker,
-    state::{Entry, Owner, Phase, TaskState, Want, WantState},
+    state::{Entry, Owner, Phase, Rank, TaskState, Want, WantState},
     timers::Timer,
 };
 
@@ -149,7 +149,9 @@ impl Worker {
         for (key, entry) in self.sorted_entries() {
             let Some(want) = &entry.want else { continue };
             let waiting = self.waiters(key).len();
-            check!("a want has waiters", waiting > 0, "{key}");
+            check!("a want has waiters", waiting > 0 || want.acquired, "{key}");
+            let idle = want.rank == Rank::COPY;
+            check!("only a copy for its own sake has the last rank", idle == (waiting == 0), "{key}: {:?}", want.rank);
             check!("waiters are counted", waiting == want.waiting as usize, "{key}: {waiting}, {}", want.waiting);
             let sound = match want.state {
                 WantState::Loose => false,

@@ -64,7 +64,9 @@ impl Worker {
     /// The scheduler wants a value gone. One that a task of this worker needs goes when that task does: the scheduler
     /// would only have to send it again.
     pub(super) fn free(&mut self, key: Key) {
-        let Some(value) = self.entries.get_mut(&key).and_then(|entry| entry.value.as_mut()) else { return };
+        let Some(value) = self.entries.get_mut(&key).and_then(|entry| entry.value.as_mut()) else {
+            return self.release_copy(key);
+        };
         if value.pins > 0 {
             value.doomed = true;
         } else {

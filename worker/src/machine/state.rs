@@ -31,6 +31,12 @@ pub(super) struct Rank {
     pub(super) turn: u64,
 }
 
+impl Rank {
+    /// That of a copy which no task waits for: after everything that tasks need, as Dask ranks `acquire-replicas`.
+    pub(super) const COPY: Rank =
+        Rank { priority: Priority { user: i32::MAX, generation: u64::MAX, order: u64::MAX }, turn: u64::MAX };
+}
+
 /// Everything that is known of one key. An entry without any of it does not exist.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
@@ -112,7 +118,9 @@ pub(super) struct Want {
     pub(super) waiters: Vec<(u32, u64)>,
     /// How many of the waiters still wait.
     pub(super) waiting: u32,
-    /// That of the most urgent waiter so far.
+    /// Whether the scheduler asked for a copy and was not answered.
+    pub(super) acquired: bool,
+    /// That of the most urgent waiter so far; [`Rank::COPY`] while there is none.
     pub(super) rank: Rank,
     /// Its length as announced, in bytes.
     pub(super) nbytes: u64,
@@ -123,6 +131,13 @@ pub(super) struct Want {
     /// How often the scheduler was asked.
     pub(super) asked: u32,
     pub(super) state: WantState,
+}
+
+impl Want {
+    /// Whether nobody waits for the value any more, neither a task nor the scheduler.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting == 0 && !self.acquired
+    }
 }
 
 /// What a want waits for. Each ends: by an answer, by a deadline, or with the task that makes the value.

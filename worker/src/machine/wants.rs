@@ -35,6 +35,7 @@ impl Worker {
             entry.want = Some(Box::new(Want {
                 waiters: vec![(place, rank.turn)],
                 waiting: 1,
+                acquired: false,
                 rank,
                 nbytes,
                 holders,
@@ -65,13 +66,25 @@ impl Worker {
         let Some(entry) = self.entries.get_mut(&key) else { return };
         let Some(want) = &mut entry.want else { return self.unpin(key) };
         want.waiting -= 1;
-        if want.waiting == 0 {
-            let mut want = entry.want.take().expect("it was there a line above");
-            self.settle(key, &mut want, WantState::Loose);
-            self.prune(key);
+        if want.is_idle() {
+            self.drop_want(key);
+        } else if want.waiting == 0 {
+            // Only the scheduler waits for it now, which is less urgent.
+            self.revise(key, |want| {
+                want.waiters.clear();
+                want.rank = Rank::COPY;
+            });
         } else if want.waiters.len() > 2 * want.waiting as usize + 16 {
             let tasks = &self.tasks;
             want.waiters.retain(|(place, turn)| tasks.get(*place).is_some_and(|task| task.rank.turn == *turn));
+        }
+    }
+
+    /// Nobody waits for a value any more.
+    pub(super) fn drop_want(&mut self, key: Key) {
+        if let Some(mut want) = self.entries.get_mut(&key).and_then(|entry| entry.want.take()) {
+            self.settle(key, &mut want, WantState::Loose);
+            self.prune(key);
         }
     }
 
@@ -131,7 +144,16 @@ impl Worker {
         } else {
             self.ask(key, &mut want);
         }
-        self.entries.get_mut(&key).expect("it was there above").want = Some(want);
+        self.put_back(key, want);
+    }
+
+    /// Puts a want back, unless nobody waits for it any more.
+    fn put_back(&mut self, key: Key, mut want: Box<Want>) {
+        if want.is_idle() {
+            self.settle(key, &mut want, WantState::Loose);
+            return self.prune(key);
+        }
+        self.entries.get_mut(&key).expect("it was there when its want was taken out").want = Some(want);
     }
 
     /// Changes a want, and finds anew what it should wait for. Does nothing if there is none.
@@ -147,13 +169,13 @@ impl Worker {
             self.settle(key, &mut want, WantState::Queued);
         } else if made_here {
             self.settle(key, &mut want, WantState::Expected);
-        } else if want.holders.is_empty() && want.asked == 0 {
+        } else if want.holders.is_empty() && want.asked == 0 && !want.acquired {
             // It was sent ahead, but what makes it is not here: the scheduler may be about to say more.
             self.settle(key, &mut want, WantState::Resting(self.now + self.config.missing_delay));
         } else {
             self.ask(key, &mut want);
         }
-        self.entries.get_mut(&key).expect("it was there above").want = Some(want);
+        self.put_back(key, want);
     }
 
     /// The one place where a want changes its state: takes it out of the queues and timers of the old one and puts it into
@@ -184,10 +206,14 @@ impl Worker {
         }
     }
 
-    /// Asks the scheduler who holds a value.
+    /// Asks the scheduler who holds a value. To the scheduler's own request for a copy this is the answer.
     fn ask(&mut self, key: Key, want: &mut Want) {
         self.counters.asked += 1;
         self.tell(WorkerToScheduler::Missing { key, holders: want.holders.clone() });
+        want.acquired = false;
+        if want.waiting == 0 {
+            return;
+        }
         let delay = Config::backed_off(self.config.missing_delay, want.asked);
         want.asked += 1;
         self.settle(key, want, WantState::Asked(self.now + delay));
@@ -200,13 +226,13 @@ impl Worker {
 
     /// Those holders that were not introduced. They can't be asked, and count as tried: an honest scheduler introduces a
     /// worker before it names it.
-    fn strangers(&self, holders: &[WorkerId]) -> SmallVec<[WorkerId; 1]> {
+    pub(super) fn strangers(&self, holders: &[WorkerId]) -> SmallVec<[WorkerId; 1]> {
         holders.iter().filter(|holder| !self.peers.contains_key(holder)).copied().collect()
     }
 
     /// At most [`MAX_HOLDERS`] holders. Different workers and keys choose different ones, so that the first in the list is
     /// not asked by everybody.
-    fn some_of(&self, key: Key, mut holders: SmallVec<[WorkerId; 1]>) -> SmallVec<[WorkerId; 1]> {
+    pub(super) fn some_of(&self, key: Key, mut holders: SmallVec<[WorkerId; 1]>) -> SmallVec<[WorkerId; 1]> {
         if holders.len() > MAX_HOLDERS {
             let spread = (key.as_u128() as u64) ^ self.id.0.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let start = (spread % holders.len() as u64) as usize;

@@ -38,6 +38,8 @@ pub(crate) enum Op {
     Foreign(Index),
     Cancel(Index),
     Free(u8),
+    /// The scheduler wants a copy that no task needs, held by some peers.
+    Acquire(u8, u8),
     Holders(u8, u8),
     Steal(Vec<Index>),
     Gone(u8),
@@ -81,6 +83,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         1 => index().prop_map(Op::Foreign),
         3 => index().prop_map(Op::Cancel),
         3 => (0..KEYS).prop_map(Op::Free),
+        3 => (0..KEYS, any::<u8>()).prop_map(|(key, holders)| Op::Acquire(key, holders)),
         2 => (0..KEYS, any::<u8>()).prop_map(|(key, holders)| Op::Holders(key, holders)),
         2 => proptest::collection::vec(index(), 0..3).prop_map(Op::Steal),
         1 => (0..PEERS).prop_map(Op::Gone),
@@ -173,6 +176,10 @@ impl Model {
                 }
             }
             Op::Free(n) => self.free(key(n)),
+            Op::Acquire(n, holders) => {
+                let holders = workers(holders).collect();
+                self.say(SchedulerToWorker::Acquire(vec![DependencyInfo { key: key(n), nbytes: 20, holders }]));
+            }
             Op::Holders(n, holders) => self.holders(key(n), holders),
             Op::Steal(indices) => {
                 let all: Vec<_> = self.assigned.iter().map(|(run, key)| (*key, *run)).collect();
@@ -263,7 +270,8 @@ impl Model {
         let stored: Vec<_> = self.store.keys().copied().collect();
         let believed: Vec<_> = self.believed.keys().copied().collect();
         assert_eq!(stored, believed, "an idle worker holds what the scheduler believes");
-        stored.into_iter().for_each(|key| self.free(key));
+        // Copies that a full worker has not fetched yet are given up like those it has.
+        (0..KEYS).for_each(|n| self.free(key(n)));
         for _ in 0..20 {
             if let Some(deadline) = self.worker.next_deadline() {
                 self.now = self.now.max(deadline);

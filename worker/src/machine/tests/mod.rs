@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use super::{Action, Config, Event, FetchResult, LeaveReason, Worker};
 
+mod acquiring;
 mod cancelling;
 mod fetching;
 mod leaving;
