@@ -36,6 +36,10 @@ pub enum ClientToScheduler {
         /// Keys whose results the client wants, of this chunk or known before.
         wants: Vec<(Key, WantId)>,
     },
+    /// The submission of this number, whose chunks follow, was made before: to a scheduler that is gone, or over a
+    /// connection that was lost. Values of it may be on offer, so nothing begins before its last chunk but for what is
+    /// wanted by then.
+    Resubmit(RequestId),
     /// The client wants these keys no more. Only the current want of a key is ended.
     Release(Vec<(Key, WantId)>),
     /// Cancel these tasks, and what depends on them. A task that another client wants stays, unless `force`.

@@ -83,6 +83,7 @@ impl Scheduler {
             ClientToScheduler::Submit { submission, chunk, last, tasks, wants } => {
                 self.submit(c, Place { submission, chunk, last }, tasks, &wants);
             }
+            ClientToScheduler::Resubmit(submission) => self.resubmit(c, submission),
             ClientToScheduler::Release(keys) => self.release(c, &keys),
             ClientToScheduler::Cancel { keys, force } => self.cancel(c, &keys, force),
             ClientToScheduler::Retry(keys) => self.retry(c, &keys),

@@ -50,6 +50,15 @@ pub struct Config {
     pub max_functions: u32,
     /// How many submissions a client may have open at once.
     pub max_open_submissions: u32,
+    /// What a worker holds from before it joined is kept for so long, for somebody to ask for it. Longer than clients take to
+    /// find that their scheduler is gone and to come back.
+    pub offer_grace: Duration,
+    /// How many such values are kept of one worker; more are freed at once.
+    pub max_offers: u32,
+    /// When somebody comes back to a scheduler that was started a moment ago, nothing is assigned for so long, for others
+    /// to come back too: what they hold need not be computed again. Longer than the time between two peers' finding that
+    /// the former scheduler is gone, and a call or two.
+    pub gather_time: Duration,
     /// Whether [`Action::Record`](super::Action::Record) is emitted.
     pub records: bool,
 }
@@ -74,6 +83,9 @@ impl Default for Config {
             max_tasks: 50_000_000,
             max_functions: 1_000_000,
             max_open_submissions: 4_096,
+            offer_grace: Duration::from_secs(30),
+            max_offers: 1_000_000,
+            gather_time: Duration::from_secs(3),
             records: true,
         }
     }

@@ -23,7 +23,7 @@ impl Scheduler {
         ready.sort_unstable();
         ready.dedup();
         // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
-        let direct = self.classes.active.is_empty();
+        let direct = self.classes.active.is_empty() && !self.is_gathering();
         let mut queued = false;
         for (_, t) in ready.drain(..) {
             let Some(task) = self.tasks.get(t) else { continue };
@@ -43,7 +43,7 @@ impl Scheduler {
         }
         self.work.ready = ready;
         let room = std::mem::take(&mut self.work.room);
-        if !direct && (room || queued) {
+        if !direct && (room || queued) && !self.is_gathering() {
             self.drain_queues();
         }
     }

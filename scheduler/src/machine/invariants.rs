@@ -7,6 +7,7 @@ use std::fmt;
 use super::{Scheduler, slab::TaskIndex, task::Task};
 
 mod graph;
+mod offers;
 mod peers;
 mod workers;
 
@@ -76,8 +77,10 @@ impl Scheduler {
             i18_runs_grow
             i20_the_gone_are_forgotten
             i20_classes_have_users
+            i20_offers_are_of_live_workers
             i21_wants_are_symmetrical
             i25_holds_are_those_of_open_submissions
+            i29_offers_end
         }
         Ok(())
     }

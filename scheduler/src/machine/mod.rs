@@ -23,7 +23,9 @@ mod work;
 mod clients;
 mod dispatch;
 mod errors;
+mod gathering;
 mod no_worker;
+mod offers;
 mod placement;
 mod recovery;
 mod release;
@@ -55,6 +57,8 @@ pub use snapshot::{ClientSnapshot, Counters, Snapshot, SupervisorSnapshot, Worke
 
 use class::Classes;
 use functions::Functions;
+use gathering::Gathering;
+use offers::Offers;
 use peers::{Clients, Peers, Supervisor, Workers};
 use placement::{Budget, BytesHere};
 use recovery::Obituaries;
@@ -86,6 +90,10 @@ pub struct Scheduler {
     programs: BTreeMap<EnvironmentId, Program>,
     timers: Timers,
     obituaries: Obituaries,
+    offers: Offers,
+    gathering: Gathering,
+    /// When the first event came.
+    born: Option<Moment>,
     /// The latest run, submission and request to a worker. They only grow: a run is never used again, even for a key that was forgotten.
     next_run: u64,
     next_generation: u64,
@@ -116,6 +124,9 @@ impl Scheduler {
             programs: BTreeMap::new(),
             timers: Timers::default(),
             obituaries: Obituaries::default(),
+            offers: Offers::default(),
+            gathering: Gathering::default(),
+            born: None,
             next_run: 0,
             next_generation: 0,
             next_request: 0,
@@ -133,6 +144,7 @@ impl Scheduler {
     /// If the scheduler has a bug: a transition that the table of legal transitions does not have.
     pub fn handle(&mut self, now: Moment, event: Event) {
         self.now = self.now.max(now);
+        self.born.get_or_insert(self.now);
         self.dispatch_event(event);
         self.settle();
         while let Some(timer) = self.timers.pop(self.now) {
@@ -141,6 +153,8 @@ impl Scheduler {
                 Timer::Notice(class) => self.give_notice(class),
                 Timer::Watch => self.look_for_stalled(),
                 Timer::Stop(environment) => self.stop_program(environment),
+                Timer::Offers(w) => self.expire_offers(w),
+                Timer::Gathered => self.end_gathering(),
             }
             self.settle();
         }
@@ -187,7 +201,18 @@ impl Scheduler {
                 &self.supervisors,
                 &self.programs
             )
-        ) + &format!("{:#?}", (&self.timers, &self.obituaries, self.next_run, self.next_generation, &self.work))
+        ) + &format!(
+            "{:#?}",
+            (
+                &self.timers,
+                &self.obituaries,
+                &self.offers,
+                self.gathering,
+                self.next_run,
+                self.next_generation,
+                &self.work
+            )
+        )
     }
 
     fn dispatch_event(&mut self, event: Event) {

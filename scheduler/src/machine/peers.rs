@@ -1,7 +1,7 @@
 //! Peers: what the scheduler knows of each worker, client and supervisor.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -66,6 +66,9 @@ pub(super) struct Worker {
     pub(super) knows: IndexSet,
     /// Values to drop, sent as one message at the end of the event.
     pub(super) frees: Vec<Key>,
+    /// All and only the values it has on offer, until the deadline if there are any.
+    pub(super) offered: BTreeSet<Key>,
+    pub(super) offers_until: Option<Moment>,
 }
 
 /// A live client.
@@ -98,6 +101,8 @@ pub(super) struct OpenSubmission {
     /// The tasks that it holds, each as often as it named it.
     pub(super) held: Vec<TaskIndex>,
     pub(super) refused: bool,
+    /// It was made before, to a scheduler that is gone.
+    pub(super) again: bool,
 }
 
 /// A live supervisor.

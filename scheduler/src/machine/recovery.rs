@@ -63,6 +63,8 @@ impl Scheduler {
             listed: [None; 2],
             knows: IndexSet::default(),
             frees: Vec::new(),
+            offered: Default::default(),
+            offers_until: None,
         };
         let w = self.workers.insert(id, worker);
         self.record(What::WorkerJoined { worker: id });
@@ -114,6 +116,7 @@ impl Scheduler {
         for t in self.workers[w].replicas.clone() {
             self.drop_replica(t, w);
         }
+        drop(self.withdraw_offers(w));
         self.workers.remove(id);
         self.classes.leave(environment);
         self.tell_worker_gone(id, w);

@@ -73,7 +73,9 @@ impl Scheduler {
     /// A submission names its tasks no longer.
     pub(super) fn unhold(&mut self, held: &[TaskIndex]) {
         for &t in held {
-            self.tasks[t].holds -= 1;
+            let task = &mut self.tasks[t];
+            task.holds -= 1;
+            task.held_for_lineage &= task.holds > 0;
             self.work.unneeded.push(t);
         }
     }

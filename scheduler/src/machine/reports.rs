@@ -31,6 +31,7 @@ impl Scheduler {
             WorkerToScheduler::Failed { key, run, failure, took } => self.failed(w, key, run, *failure, took),
             WorkerToScheduler::Returned { key, run, reason } => self.returned(w, key, run, &reason),
             WorkerToScheduler::Added(values) => values.into_iter().for_each(|(key, nbytes)| self.added(w, key, nbytes)),
+            WorkerToScheduler::Offered(values) => self.offered(w, values),
             WorkerToScheduler::Dropped(keys) => {
                 for t in keys.into_iter().filter_map(|key| self.tasks.find(key)).collect::<Vec<_>>() {
                     self.drop_replica(t, w);
@@ -99,7 +100,7 @@ impl Scheduler {
 
     /// Frees what a stale run has left on a worker; not what the worker holds by right, or is making anew: that run's
     /// value would be freed with it.
-    fn free_stray(&mut self, w: WorkerIndex, key: Key) {
+    pub(super) fn free_stray(&mut self, w: WorkerIndex, key: Key) {
         let by_right = |t: TaskIndex| {
             let task = &self.tasks[t];
             task.is_held_by(w) || task.run().is_some_and(|run| run.worker == w)
@@ -137,7 +138,7 @@ impl Scheduler {
 
     /// A worker has fetched a copy. A copy of a pure value is the value, whoever made it, so it may end a computation that
     /// was begun because all known copies were lost; the copy of a value under a chosen name may be another's.
-    fn added(&mut self, w: WorkerIndex, key: Key, nbytes: u64) {
+    pub(super) fn added(&mut self, w: WorkerIndex, key: Key, nbytes: u64) {
         let task = self.tasks.find(key);
         match task.map(|t| (t, &self.tasks[t])) {
             Some((_, task)) if task.is_held_by(w) => {}

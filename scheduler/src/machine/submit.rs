@@ -48,7 +48,7 @@ impl Scheduler {
     /// A chunk of a submission has come.
     pub(super) fn submit(&mut self, c: ClientIndex, place: Place, tasks: Vec<SubmittedTask>, wants: &[(Key, WantId)]) {
         let Place { submission, chunk, last } = place;
-        if !self.clients[c].open.contains_key(&submission) && !self.open_submission(c, submission) {
+        if !self.clients[c].open.contains_key(&submission) && !self.open_submission(c, submission, false) {
             return;
         }
         let open = &self.clients[c].open[&submission];
@@ -72,8 +72,15 @@ impl Scheduler {
         }
     }
 
+    /// A submission follows that the client made before. What it names is needed only once its last chunk is here, or by
+    /// a want: before that nobody can say which of its values are still there.
+    pub(super) fn resubmit(&mut self, c: ClientIndex, submission: RequestId) {
+        self.begin_to_gather();
+        self.open_submission(c, submission, true);
+    }
+
     /// Begins a submission that was not seen before. Whether there is one now.
-    fn open_submission(&mut self, c: ClientIndex, submission: RequestId) -> bool {
+    fn open_submission(&mut self, c: ClientIndex, submission: RequestId, again: bool) -> bool {
         if !self.clients[c].seen.is_new(submission) {
             self.counters.ignored_chunks += 1;
             return false;
@@ -84,7 +91,7 @@ impl Scheduler {
         }
         self.next_generation += 1;
         let generation = self.next_generation;
-        let open = OpenSubmission { generation, next_chunk: 0, next_order: 0, held: Vec::new(), refused: false };
+        let open = OpenSubmission { generation, next_chunk: 0, next_order: 0, held: Vec::new(), refused: false, again };
         self.clients[c].open.insert(submission, open);
         true
     }
@@ -164,6 +171,7 @@ impl Scheduler {
             wants: SmallVec::new(),
             waiters: 0,
             holds: 0,
+            held_for_lineage: false,
             attempt: 0,
             detached: false,
             history: None,
@@ -248,11 +256,9 @@ impl Scheduler {
             self.unhold(&held);
             self.work.unneeded.extend(named);
         } else {
+            let again = self.clients[c].open.get(&place.submission).is_some_and(|open| open.again);
             for &t in &named {
-                self.tasks[t].holds += 1;
-                if matches!(self.tasks[t].state, State::Released) {
-                    self.work.needed.push(t);
-                }
+                self.hold(t, again);
             }
             if let Some(open) = self.clients[c].open.get_mut(&place.submission) {
                 open.next_chunk += 1;
@@ -262,6 +268,16 @@ impl Scheduler {
             self.want_all(c, wants);
         }
         self.arm_notices_of(c);
+    }
+
+    /// A submission names a task, and needs it at once unless it was made before.
+    fn hold(&mut self, t: TaskIndex, again: bool) {
+        let task = &mut self.tasks[t];
+        task.held_for_lineage = again && (task.holds == 0 || task.held_for_lineage);
+        task.holds += 1;
+        if !task.held_for_lineage && matches!(task.state, State::Released) {
+            self.work.needed.push(t);
+        }
     }
 
     fn want_all(&mut self, c: ClientIndex, wants: &[(Key, WantId)]) {

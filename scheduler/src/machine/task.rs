@@ -46,6 +46,8 @@ pub(super) struct Task {
     pub(super) waiters: u32,
     /// How many times open submissions name it.
     pub(super) holds: u32,
+    /// Whether those that name it only want it known: they were made before, and its value may not be needed again.
+    pub(super) held_for_lineage: bool,
     /// How often it was assigned.
     pub(super) attempt: u32,
     /// Whether it is to run to its end even if nobody wants it. Never of a finished or failed task.
@@ -157,7 +159,8 @@ impl State {
 impl Task {
     /// Whether somebody needs the value, now or once it exists.
     pub(super) fn is_needed(&self) -> bool {
-        !self.wants.is_empty() || self.waiters > 0 || self.holds > 0 || self.detached
+        let held = self.holds > 0 && !self.held_for_lineage;
+        !self.wants.is_empty() || self.waiters > 0 || held || self.detached
     }
 
     /// Whether the task must be remembered, if only to be computed again.

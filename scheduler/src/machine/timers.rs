@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use brisk_core::{id::EnvironmentId, time::Moment};
 
-use super::slab::{ClassIndex, TaskIndex};
+use super::slab::{ClassIndex, TaskIndex, WorkerIndex};
 
 /// One kind of deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,10 @@ pub(super) enum Timer {
     Watch,
     /// This build has had no client for so long that its workers should end.
     Stop(EnvironmentId),
+    /// Nobody has asked for what is left of this worker's offers.
+    Offers(WorkerIndex),
+    /// Whoever survived the last scheduler has had time to come back.
+    Gathered,
 }
 
 /// All deadlines, in order of time; those of one moment in the order of their kinds.
@@ -30,6 +34,11 @@ impl Timers {
 
     pub(super) fn remove(&mut self, at: Moment, timer: Timer) {
         self.0.remove(&(at, timer));
+    }
+
+    /// Whether this deadline is set. For checks.
+    pub(super) fn has(&self, at: Moment, timer: Timer) -> bool {
+        self.0.contains(&(at, timer))
     }
 
     pub(super) fn next(&self) -> Option<Moment> {

@@ -97,7 +97,9 @@ impl Scheduler {
     /// The value exists, on this worker.
     pub(super) fn enter_memory(&mut self, t: TaskIndex, nbytes: u64, w: WorkerIndex) {
         self.leave(t);
-        self.end_to_wait(t);
+        if self.tasks[t].state.is_unfinished() {
+            self.end_to_wait(t);
+        }
         let slot = self.workers[w].replicas.len() as u32;
         self.replace(t, State::Memory { nbytes, holders: smallvec![Holder { worker: w, slot }] });
         self.workers[w].replicas.push(t);
@@ -292,6 +294,7 @@ impl Scheduler {
                 self.poison(t);
             } else if let Some(t) = self.work.needed.pop() {
                 if matches!(self.tasks.get(t), Some(task) if task.is_needed() && matches!(task.state, State::Released))
+                    && !self.adopt(t)
                 {
                     self.enter_waiting(t);
                 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Check, ensure};
 use crate::machine::{
     Scheduler,
+    gathering::Gathering,
     slab::{ClassIndex, Index, TaskIndex, WorkerIndex},
     task::State,
     timers::Timer,
@@ -31,6 +32,8 @@ impl Scheduler {
                 Timer::Notice(class) => self.classes.slab.get(class).is_some_and(|class| class.notice_at == Some(at)),
                 Timer::Watch => self.watch_at == Some(at),
                 Timer::Stop(environment) => self.programs.contains_key(&environment),
+                Timer::Offers(w) => self.workers.slab.get(w).is_some_and(|worker| worker.offers_until == Some(at)),
+                Timer::Gathered => self.gathering == Gathering::Until(at),
             };
             ensure!(live, "{timer:?} at {at} is for nothing");
         }
@@ -78,6 +81,7 @@ impl Scheduler {
         }
         for (t, task) in self.tasks() {
             let expected = holds.remove(&t).unwrap_or(0);
+            ensure!(task.holds > 0 || !task.held_for_lineage, "{} is held by nobody for lineage", self.name(t));
             ensure!(task.holds == expected, "{} is held {} times, not {expected}", self.name(t), task.holds);
         }
         ensure!(holds.is_empty(), "tasks are held that are gone");

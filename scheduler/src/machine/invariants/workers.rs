@@ -90,8 +90,12 @@ impl Scheduler {
         }
     }
 
-    /// I14: a queued task stays queued only while no eligible worker is open and has the resources.
+    /// I14: a queued task stays queued only while no eligible worker is open and has the resources, or those who survived
+    /// the last scheduler are waited for.
     pub(super) fn i14_no_open_worker_beside_queued_work(&self) -> Check {
+        if self.is_gathering() {
+            return Ok(());
+        }
         for &class in &self.classes.active {
             let Demand { kind, resources, .. } = &self.classes.slab[class].demand;
             let kind = *kind;

@@ -5,4 +5,5 @@ mod dispatching;
 mod failing;
 mod losing;
 mod no_worker;
+mod offering;
 mod submitting;
