@@ -8,6 +8,7 @@ mod credentials;
 mod local;
 mod logging;
 mod network;
+mod replay;
 mod scheduler;
 mod signals;
 mod worker;
@@ -28,6 +29,8 @@ enum Command {
     Worker(worker::Options),
     /// Run a scheduler and worker processes on this host, and a command against them.
     Local(local::Options),
+    /// Go through a recording of a scheduler: check it, and tell what happened.
+    Replay(replay::Options),
     /// Make credentials for a cluster.
     Credentials(credentials::Options),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Scheduler(options) => scheduler::run(options),
         Command::Worker(options) => worker::run(options),
         Command::Local(options) => local::run(options),
+        Command::Replay(options) => replay::run(options),
         Command::Credentials(options) => credentials::run(options),
     };
     match outcome {

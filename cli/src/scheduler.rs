@@ -1,11 +1,18 @@
 //! `brisk scheduler`.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
+use anyhow::Context;
 use brisk_core::{hello::Role, id::Epoch};
-use brisk_scheduler::server::{Config, Server};
+use brisk_scheduler::server::{Config, RecordingFile, Server};
 use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 use clap::Args;
+use tokio::runtime::Handle;
 
 use crate::{network, signals};
 
@@ -23,6 +30,10 @@ pub(crate) struct Options {
     /// After so many seconds without a worker that could run it, a task fails.
     #[arg(long, default_value_t = 300)]
     no_worker_timeout: u64,
+    /// Record every event in this new file, for `brisk replay`. It tells names, addresses and the texts of errors, but
+    /// neither arguments nor results.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
@@ -31,7 +42,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(options: Options) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     let credentials = Credentials::load(&options.credentials)?;
     let transport = QuicTransport::new(credentials, runtime.clone(), QuicConfig::default())?;
     let bind = network::bind_address(options.host.as_deref(), options.port)?;
@@ -39,7 +50,7 @@ async fn serve(options: Options) -> anyhow::Result<ExitCode> {
     let mut config = Config::default();
     config.machine.no_worker_timeout = Duration::from_secs(options.no_worker_timeout);
     let address = listener.address();
-    let server: Arc<Server> = Server::start(config, new_epoch(), runtime);
+    let server = start(config, options.record.as_deref(), runtime)?;
     server.serve(listener);
     println!("scheduler at {address}");
     println!("  workers:  brisk worker {address} --credentials {}", options.credentials.display());
@@ -49,6 +60,13 @@ async fn serve(options: Options) -> anyhow::Result<ExitCode> {
     server.shutdown();
     transport.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn start(config: Config, record: Option<&Path>, runtime: Handle) -> anyhow::Result<Arc<Server>> {
+    let Some(path) = record else { return Ok(Server::start(config, new_epoch(), runtime)) };
+    let file =
+        RecordingFile::create(path).with_context(|| format!("the recording {} can't be begun", path.display()))?;
+    Ok(Server::start_recorded(config, new_epoch(), runtime, file)?)
 }
 
 /// A number that no former life of a scheduler had: the time, in nanoseconds.

@@ -243,3 +243,46 @@ fn workers_end_with_whoever_started_them_however_it_ends() {
     // The workers' input is closed; the program loses its scheduler, and its wait ends.
     are_gone(&processes);
 }
+
+#[test]
+fn what_a_scheduler_recorded_is_replayed_and_tells_of_a_task() {
+    let directory = Directory::new("replay");
+    let (credentials, recording) = (directory.file("cluster.brisk"), directory.file("scheduler.log"));
+    assert!(Command::new(BRISK).args(["credentials", "create", &credentials]).status().unwrap().success());
+    let scheduler = |recording: &str| {
+        let arguments = ["scheduler", "--credentials", &credentials, "--port", "0", "--record", recording];
+        Command::new(BRISK).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    };
+    let mut child = scheduler(&recording).unwrap();
+    let output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut running = Running { child, output };
+    let address = running.line("scheduler at ");
+    let arguments = ["worker", &address, "--credentials", &credentials, "--workers", "1"];
+    let mut supervisor = Running::start(Command::new(BRISK).args(arguments));
+    supervisor.line("supervisor of 1 worker");
+    let mut program = Command::new(example("futures"));
+    let output = program.env("BRISK_SCHEDULER", &address).env("BRISK_CREDENTIALS", &credentials).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let again = scheduler(&recording).unwrap().wait_with_output().unwrap();
+    let refused = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(!again.status.success() && refused.contains("can't be begun"), "{refused}");
+
+    supervisor.signal("-TERM");
+    supervisor.ends();
+    running.signal("-TERM");
+    running.ends();
+    let replay = |arguments: &[&str]| {
+        let output = Command::new(BRISK).arg("replay").arg(&recording).args(arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    };
+    let (good, text) = replay(&["--actions"]);
+    assert!(good && text.contains("every one as recorded") && text.contains("runs finished"), "{text}");
+    // The story of the first task that was sent to a worker.
+    let name = text.split_once("task: inc-").map(|(_, rest)| format!("inc-{}", &rest[..8])).expect(&text);
+    let (good, story) = replay(&["--story", &name]);
+    assert!(good && story.contains("is to run inc-") && story.contains("processing → memory"), "{story}");
+    let (good, text) = replay(&["--story", "dec-00000000"]);
+    assert!(!good && text.contains("tells of no task `dec-00000000`"), "{text}");
+}

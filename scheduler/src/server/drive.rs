@@ -16,7 +16,7 @@ use brisk_core::{
     message::{Batch, Messages, SchedulerToWorker, WorkerToScheduler},
 };
 
-use super::{Shared, outbox::Outbox};
+use super::{Shared, outbox::Outbox, recorder::Recorder};
 use crate::machine::{Action, Event, Record, Scheduler};
 
 /// Something that has arrived.
@@ -51,6 +51,7 @@ pub(super) struct Core {
     /// The queue's other half, kept so that taking what has arrived takes no memory.
     inputs: Vec<Input>,
     records: Vec<Record>,
+    recorder: Option<Recorder>,
     /// Why nothing is handled any more: the scheduler was shut down, or it failed.
     over: Option<CloseReason>,
 }
@@ -108,7 +109,7 @@ impl Shared {
 }
 
 impl Core {
-    pub(super) fn new(machine: Scheduler) -> Self {
+    pub(super) fn new(machine: Scheduler, recorder: Option<Recorder>) -> Self {
         Core {
             machine,
             peers: BTreeMap::new(),
@@ -116,6 +117,7 @@ impl Core {
             stalled: Vec::new(),
             inputs: Vec::new(),
             records: Vec::new(),
+            recorder,
             over: None,
         }
     }
@@ -140,6 +142,9 @@ impl Core {
         }
         self.inputs = inputs;
         self.flush(shared);
+        if self.recorder.as_mut().is_some_and(|recorder| !recorder.flush()) {
+            self.recorder = None;
+        }
         self.keep_records(shared);
         if self.over.is_none() {
             shared.set_deadline(self.machine.next_deadline());
@@ -270,11 +275,17 @@ impl Core {
             return;
         }
         let now = shared.now();
+        if self.recorder.as_mut().is_some_and(|recorder| !recorder.event(now, &event)) {
+            self.recorder = None;
+        }
         // A bug of the machine must not leave everybody waiting for a scheduler that does nothing any more.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.machine.handle(now, event))) {
             return self.end(shared, Some(&text(&*panic)));
         }
         while let Some(action) = self.machine.poll_action() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.action(&action);
+            }
             self.act(shared, action);
         }
     }
@@ -386,6 +397,9 @@ impl Core {
         self.over = Some(CloseReason::Protocol(reason.to_string()));
         for (_, mut peer) in std::mem::take(&mut self.peers) {
             peer.farewell(&reason);
+        }
+        if let Some(mut recorder) = self.recorder.take() {
+            recorder.end(bug.is_none());
         }
         shared.refuse_all(&reason);
     }

@@ -24,11 +24,15 @@ use crate::machine::{self, FunctionIndex, Record, Scheduler, Snapshot};
 mod accept;
 mod drive;
 mod outbox;
+mod recorder;
 #[cfg(test)]
 mod tests;
 mod timer;
 
+pub use recorder::RecordingFile;
+
 use drive::{Core, Input};
+use recorder::Recorder;
 use timer::Clock;
 
 /// What an operator may choose of the shell.
@@ -94,6 +98,24 @@ impl Server {
     /// everything else is done by whoever brings it. `epoch` must differ from that of every earlier scheduler that peers
     /// may remember.
     pub fn start(config: Config, epoch: Epoch, runtime: Handle) -> Arc<Server> {
+        Self::start_with(config, epoch, runtime, None)
+    }
+
+    /// The same, and every event is recorded in a file, for [`recording`](crate::recording) to replay.
+    ///
+    /// # Errors
+    /// If the thread that writes the file can't be started.
+    pub fn start_recorded(
+        config: Config,
+        epoch: Epoch,
+        runtime: Handle,
+        into: RecordingFile,
+    ) -> std::io::Result<Arc<Server>> {
+        let recorder = Recorder::start(into, &config.name, epoch, &config.machine)?;
+        Ok(Self::start_with(config, epoch, runtime, Some(recorder)))
+    }
+
+    fn start_with(config: Config, epoch: Epoch, runtime: Handle, recorder: Option<Recorder>) -> Arc<Server> {
         let machine = Scheduler::new(config.machine.clone(), epoch);
         let shared = Arc::new_cyclic(|this| Shared {
             this: this.clone(),
@@ -101,7 +123,7 @@ impl Server {
             epoch,
             clock: Clock::start(),
             queue: Mutex::default(),
-            core: Mutex::new(Core::new(machine)),
+            core: Mutex::new(Core::new(machine, recorder)),
             records: Mutex::default(),
             next_incarnation: AtomicU64::new(1),
             peers: AtomicUsize::new(0),
