@@ -31,6 +31,7 @@ mod action;
 mod config;
 mod event;
 mod fetch;
+mod inherit;
 mod invariants;
 mod leave;
 mod memory;

@@ -104,7 +104,7 @@ impl Worker {
         let wanted = self.entries.get(&key).is_some_and(|entry| entry.want.is_some());
         match result {
             FetchResult::Stored { nbytes } if wanted => {
-                self.keep(key, nbytes, None);
+                self.keep(key, nbytes, None, false);
                 self.added.push((key, nbytes));
             }
             // The run it was for is gone. The scheduler was not told of it and never will be: it is dropped.

@@ -16,16 +16,16 @@ const RESUME_PERCENT: u128 = 70;
 
 impl Worker {
     /// Keeps the value that came with this event, and lets those go on who wait for it.
-    pub(super) fn keep(&mut self, key: Key, nbytes: u64, made_by: Option<RunId>) {
+    pub(super) fn keep(&mut self, key: Key, nbytes: u64, made_by: Option<RunId>, reproducible: bool) {
         self.actions.push_back(Action::Keep { key });
         let entry = self.entries.entry(key).or_default();
         match &mut entry.value {
             Some(value) => {
                 self.held.bytes -= value.nbytes;
-                *value = Held { nbytes, pins: value.pins, doomed: false, made_by };
+                *value = Held { nbytes, pins: value.pins, doomed: false, made_by, reproducible };
             }
             None => {
-                entry.value = Some(Held { nbytes, pins: 0, doomed: false, made_by });
+                entry.value = Some(Held { nbytes, pins: 0, doomed: false, made_by, reproducible });
                 self.held.values += 1;
             }
         }

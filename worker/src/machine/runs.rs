@@ -46,8 +46,9 @@ impl Worker {
         self.accepted += 1;
         let rank = Rank { priority: assignment.priority, turn: u64::MAX - self.accepted };
         let needs = dependencies.iter().map(|dependency| dependency.key).collect();
+        let reproducible = assignment.reproducible;
         let state = TaskState::NeedsData { missing: 0, assignment };
-        let place = self.tasks.insert(Task { key, run, rank, needs, state });
+        let place = self.tasks.insert(Task { key, run, rank, needs, reproducible, state });
         self.entries.entry(key).or_default().task = Some(place);
         self.expect(key);
         let waits = dependencies.into_iter().map(|dependency| u32::from(self.need(dependency, place, rank)));
@@ -119,7 +120,7 @@ impl Worker {
         self.entries.get_mut(&key).expect("a task has an entry").task = None;
         match outcome {
             Ok(nbytes) => {
-                self.keep(key, nbytes, Some(run));
+                self.keep(key, nbytes, Some(run), task.reproducible);
                 self.tell(WorkerToScheduler::Finished { key, run, nbytes, took, value: None });
             }
             Err(failure) => {
@@ -186,7 +187,7 @@ impl Worker {
 
     /// Forgets the current run of a task, wherever it is. One that the executor has ends there, for nobody.
     pub(super) fn forget(&mut self, place: u32) -> (Key, RunId) {
-        let Task { key, run, rank, needs, state } = self.tasks.remove(place).expect("only tasks that are there go");
+        let Task { key, run, rank, needs, state, .. } = self.tasks.remove(place).expect("only tasks that are there go");
         self.entries.get_mut(&key).expect("a task has an entry").task = None;
         match state {
             TaskState::Running => {

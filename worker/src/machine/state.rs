@@ -66,6 +66,8 @@ pub(super) struct Held {
     pub(super) doomed: bool,
     /// The run that made it here; none for a copy.
     pub(super) made_by: Option<RunId>,
+    /// Whether it was made here, by this session or an earlier one, and the key alone says what it is.
+    pub(super) reproducible: bool,
 }
 
 /// The current run of a task.
@@ -76,6 +78,8 @@ pub(super) struct Task {
     pub(super) rank: Rank,
     /// The values it needs, each once.
     pub(super) needs: SmallVec<[Key; 2]>,
+    /// Whether the key alone says what the value is.
+    pub(super) reproducible: bool,
     pub(super) state: TaskState,
 }
 

@@ -19,6 +19,7 @@ mod cancelling;
 mod fetching;
 mod leaving;
 mod memory;
+mod returning;
 mod running;
 mod sent_ahead;
 
