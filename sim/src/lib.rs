@@ -25,3 +25,5 @@ pub mod properties;
 
 pub mod faults;
 pub mod simulation;
+
+pub mod quality;

@@ -12,6 +12,8 @@ use brisk_sim::{
     trace::Lines,
 };
 
+mod quality;
+
 const HELP: &str = "\
 cargo xtask sim [--seeds N] [--from S] [--minutes M]   runs N seeds from S on, or as many as fit into M minutes
 cargo xtask sim --seed S [--quiet]                     runs one seed and prints everything that happens
@@ -28,13 +30,17 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match arguments(std::env::args().skip(1)) {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = quality::run(&given) {
+        return code;
+    }
+    match arguments(given.into_iter()) {
         Ok(Some(arguments)) => match arguments.seed {
             Some(seed) => one(seed, arguments.quiet),
             None => many(&arguments),
         },
         Ok(None) => {
-            println!("{HELP}");
+            println!("{HELP}\n\n{}", quality::HELP);
             ExitCode::SUCCESS
         }
         Err(wrong) => {

@@ -1,0 +1,69 @@
+//! Schedules and what they cost: `--makespan`, `--workflow`, `--scale`.
+
+use std::process::ExitCode;
+
+use brisk_sim::quality::{
+    graph::Graph,
+    hosts::{Host, Hosts},
+    makespan, wfformat, workflow,
+};
+
+/// The help for these.
+pub(crate) const HELP: &str = "\
+cargo xtask sim --makespan [FILE.json…]                families of graphs, and workflows, beside bounds and HEFT
+cargo xtask sim --workflow FILE.json [--workers N] [--threads T] [--bandwidth BYTES]
+                                                       one workflow in WfFormat, in virtual time";
+
+/// What these arguments ask for; `None` if they ask for something else.
+pub(crate) fn run(arguments: &[String]) -> Option<ExitCode> {
+    let result = match arguments.first()?.as_str() {
+        "--makespan" => tables(&arguments[1..]),
+        "--workflow" => one_workflow(&arguments[1..]),
+        _ => return None,
+    };
+    Some(match result {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            ExitCode::from(1)
+        }
+    })
+}
+
+fn tables(files: &[String]) -> Result<String, String> {
+    let workflows = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    makespan::tables(&workflows).map_err(|stuck| stuck.to_string())
+}
+
+fn one_workflow(arguments: &[String]) -> Result<String, String> {
+    let (mut file, mut workers, mut threads, mut bandwidth) = (None, 8, 4, 1_000_000_000);
+    let mut given = arguments.iter();
+    while let Some(argument) = given.next() {
+        let mut number = |least: u64, most: u64| {
+            let value = given.next().ok_or_else(|| format!("{argument} needs a number"))?;
+            let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+            number.ok_or_else(|| format!("{argument} needs a whole number from {least} to {most}, not `{value}`"))
+        };
+        match argument.as_str() {
+            "--workers" => workers = number(1, 100_000)?,
+            "--threads" => threads = number(1, 100_000)?,
+            "--bandwidth" => bandwidth = number(1, u64::MAX)?,
+            option if option.starts_with('-') => return Err(format!("`{option}` means nothing beside --workflow")),
+            path if file.is_none() => file = Some(path),
+            path => return Err(format!("one workflow at a time: `{path}` is a second")),
+        }
+    }
+    let graph = read(file.ok_or("--workflow needs a file")?)?;
+    let host = Host { threads: threads as u32, speed: 100 };
+    let mut hosts = Hosts::of(&format!("{workers} × {threads}"), vec![host; workers as usize]);
+    hosts.bandwidth = bandwidth;
+    workflow::report(&graph, &hosts).map_err(|stuck| stuck.to_string())
+}
+
+fn read(file: &str) -> Result<Graph, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file} can't be read: {error}"))?;
+    wfformat::read(&text).map_err(|wrong| format!("{file}: {wrong}"))
+}
