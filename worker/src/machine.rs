@@ -34,13 +34,16 @@ mod fetch;
 mod inherit;
 mod invariants;
 mod leave;
+mod measured;
 mod memory;
 mod peers;
 mod runs;
 mod slab;
 mod state;
+mod time_limit;
 mod timers;
 mod wants;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +54,7 @@ pub use event::{Event, FetchResult};
 pub use invariants::Violation;
 
 use self::{
+    measured::Measured,
     slab::Slab,
     state::{Entry, Execution, Peer, Phase, Rank, Request, Task},
     timers::{Timer, Timers},
@@ -89,6 +93,7 @@ pub struct Worker {
     /// What all open requests may bring, in bytes.
     incoming_bytes: u64,
     held: Held,
+    measured: Measured,
     timers: Timers,
     /// Copies to report once the event is dealt with.
     added: Vec<(Key, u64)>,
@@ -161,6 +166,7 @@ impl Worker {
             last_request: RequestId::default(),
             incoming_bytes: 0,
             held: Held::default(),
+            measured: Measured::default(),
             timers: Timers::default(),
             added: Vec::new(),
             actions: VecDeque::new(),
@@ -270,8 +276,10 @@ impl Worker {
             match timer {
                 Timer::Request(request) => self.on_request_timeout(request),
                 Timer::Want(key) => self.on_want_due(key),
+                Timer::Run(run) => self.on_run_overdue(run),
                 Timer::Peer(worker) => self.on_peer_rested(worker),
                 Timer::Health => self.on_health_due(),
+                Timer::Transfers => self.tell_transfers(),
             }
         }
     }

@@ -41,6 +41,8 @@ impl Scheduler {
             WorkerToScheduler::Stolen { request, runs } => self.stolen(w, request, runs),
             WorkerToScheduler::Paused(paused) => self.paused(w, paused),
             WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
+            // Placement assumes one speed for all links.
+            WorkerToScheduler::Transfers(_) => {}
             WorkerToScheduler::Goodbye(reason) => {
                 let worker = self.workers[w].id;
                 self.lose_worker(w, &reason, true);

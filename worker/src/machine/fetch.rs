@@ -61,16 +61,18 @@ impl Worker {
             let request = self.requests.get_mut(&id).expect("it was there above and nothing removes it");
             request.open -= 1;
             request.busy |= result == FetchResult::Busy;
+            if let FetchResult::Stored { nbytes } = result {
+                request.came = Some(request.came.unwrap_or(0).saturating_add(nbytes));
+            }
             self.on_answer(peer, key, result);
             self.prune(key);
         }
-        let request = &self.requests[&id];
-        if request.open == 0 {
-            let delay = request.busy.then_some(self.config.busy_delay);
-            self.close_request(id);
-            self.rest(peer, delay);
-        } else {
-            self.set_deadline(id);
+        if self.requests[&id].open > 0 {
+            return self.set_deadline(id);
+        }
+        if let Some(request) = self.close_request(id) {
+            self.measure(&request);
+            self.rest(peer, request.busy.then_some(self.config.busy_delay));
         }
     }
 
@@ -83,21 +85,20 @@ impl Worker {
         self.lose(worker);
     }
 
-    /// Takes a request off the books. Returns the keys that it leaves unanswered.
-    pub(super) fn close_request(&mut self, id: RequestId) -> Vec<Key> {
-        let Some(request) = self.requests.remove(&id) else { return Vec::new() };
+    /// Takes a request off the books. Of its keys those are left that it leaves unanswered.
+    pub(super) fn close_request(&mut self, id: RequestId) -> Option<Request> {
+        let mut request = self.requests.remove(&id)?;
         self.timers.clear(request.deadline, Timer::Request(id));
         self.incoming_bytes -= request.bytes;
         if let Some(peer) = self.peers.get_mut(&request.peer) {
             peer.request = None;
             self.refresh(request.peer);
         }
-        let mut unanswered = request.keys;
-        unanswered.retain(|key| {
+        request.keys.retain(|key| {
             let entry = self.entries.get_mut(key).filter(|entry| entry.fetching == Some(id));
             entry.map(|entry| entry.fetching = None).is_some()
         });
-        unanswered
+        Some(request)
     }
 
     fn on_answer(&mut self, peer: WorkerId, key: Key, result: FetchResult) {
@@ -113,7 +114,7 @@ impl Worker {
             FetchResult::Busy => self.revise(key, |_| {}),
             FetchResult::Failed(failure) => {
                 let waiters = self.waiters(key);
-                waiters.into_iter().for_each(|place| self.fail(place, failure.clone()));
+                waiters.into_iter().for_each(|place| self.fail(place, failure.clone(), Duration::ZERO));
                 // Whoever asked for a copy hears that it is not to be had there.
                 self.revise(key, |want| want.tried.push(peer));
             }
@@ -183,7 +184,9 @@ impl Worker {
         let asked = keys.iter().map(|(key, _)| *key).collect();
         let open = keys.len() as u32;
         let deadline = self.now + self.patience();
-        self.requests.insert(request, Request { peer: worker, keys: asked, open, bytes, deadline, busy: false });
+        let (peer, now) = (worker, self.now);
+        let entry = Request { peer, keys: asked, open, bytes, deadline, asked: now, came: None, busy: false };
+        self.requests.insert(request, entry);
         self.timers.set(deadline, Timer::Request(request));
         self.actions.push_back(Action::Fetch { request, from: worker, address, keys });
     }

@@ -1,11 +1,17 @@
 //! Values: kept, pinned, freed; and what is done when there are too many.
 
-use brisk_core::{id::RunId, key::Key, message::WorkerToScheduler};
+use brisk_core::{
+    error::{ErrorKind, Failure},
+    id::RunId,
+    key::Key,
+    message::WorkerToScheduler,
+};
 
 use super::{
     Action, Worker,
     state::{Entry, Held, WantState},
     timers::Timer,
+    words,
 };
 
 /// Above this part of the limit nothing new starts (Dask's default).
@@ -72,6 +78,24 @@ impl Worker {
         } else {
             self.drop_value(key);
         }
+    }
+
+    /// Whether a result could ever be held here. One that is longer than all there may be is the task's failure: it would
+    /// stop the worker for good.
+    ///
+    /// # Errors
+    /// What is said of it.
+    pub(super) fn fits(&self, nbytes: u64) -> Result<u64, Box<Failure>> {
+        let limit = self.config.memory_limit;
+        if limit == 0 || nbytes <= limit {
+            return Ok(nbytes);
+        }
+        let (length, limit) = (words::bytes(nbytes), words::bytes(limit));
+        let message = format!(
+            "its result of {length} is larger than the worker's memory limit of {limit}: return it in smaller parts, or give \
+             the worker more memory"
+        );
+        Err(Box::new(Failure::new(ErrorKind::TooLarge, message)))
     }
 
     /// Takes an entry away if nothing is in it.

@@ -51,7 +51,9 @@ impl Worker {
         let mut keys: Vec<_> = peer.queue.iter().map(|(_, key)| *key).collect();
         let request = peer.request;
         self.rest(worker, Some(self.config.busy_delay));
-        keys.extend(request.map(|request| self.close_request(request)).into_iter().flatten());
+        keys.extend(
+            request.and_then(|request| self.close_request(request)).into_iter().flat_map(|request| request.keys),
+        );
         for key in keys {
             self.revise(key, |want| {
                 if !want.tried.contains(&worker) {

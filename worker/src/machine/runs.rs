@@ -12,6 +12,7 @@ use brisk_core::{
 use super::{
     Action, Worker,
     state::{Execution, Owner, Phase, Rank, Task, TaskState},
+    time_limit,
 };
 
 impl Worker {
@@ -98,6 +99,7 @@ impl Worker {
 
     /// A run has come back from the executor.
     pub(super) fn on_done(&mut self, run: RunId, outcome: Result<u64, Box<Failure>>, took: Duration) {
+        self.unwatch(run);
         let Some(execution) = self.executions.remove(&run) else {
             self.counters.stale_runs += 1;
             return;
@@ -118,7 +120,7 @@ impl Worker {
         let task = self.tasks.remove(place).expect("an execution's task is there until it ends");
         let key = task.key;
         self.entries.get_mut(&key).expect("a task has an entry").task = None;
-        match outcome {
+        match outcome.and_then(|nbytes| self.acceptable(nbytes, took, execution.limit)) {
             Ok(nbytes) => {
                 self.keep(key, nbytes, Some(run), task.reproducible);
                 self.tell(WorkerToScheduler::Finished { key, run, nbytes, took, value: None });
@@ -130,6 +132,15 @@ impl Worker {
         }
         task.needs.into_iter().for_each(|key| self.unpin(key));
         self.prune(key);
+    }
+
+    /// What was returned, unless that came too late or is too much.
+    fn acceptable(&self, nbytes: u64, took: Duration, limit: Option<Duration>) -> Result<u64, Box<Failure>> {
+        match limit {
+            // Its end came before the tick that would have told of it.
+            Some(limit) if took > limit => Err(time_limit::overdue(limit)),
+            _ => self.fits(nbytes),
+        }
     }
 
     /// A run goes on without a thread.
@@ -174,10 +185,10 @@ impl Worker {
         self.tell(WorkerToScheduler::Stolen { request, runs });
     }
 
-    /// A value that these tasks wait for can't be had by any means.
-    pub(super) fn fail(&mut self, place: u32, failure: Box<Failure>) {
+    /// A task has failed without its run having come back, or before it began.
+    pub(super) fn fail(&mut self, place: u32, failure: Box<Failure>, took: Duration) {
         let (key, run) = self.forget(place);
-        self.tell(WorkerToScheduler::Failed { key, run, failure, took: Duration::ZERO });
+        self.tell(WorkerToScheduler::Failed { key, run, failure, took });
     }
 
     /// Says that a run was not, and will not be, started.
@@ -191,6 +202,7 @@ impl Worker {
         self.entries.get_mut(&key).expect("a task has an entry").task = None;
         match state {
             TaskState::Running => {
+                self.unwatch(run);
                 let execution = self.executions.get_mut(&run).expect("a running task has an execution");
                 execution.owner = Owner::Nobody(needs);
                 self.slots.current -= 1;
@@ -228,7 +240,9 @@ impl Worker {
         let TaskState::Ready { assignment } = std::mem::replace(&mut task.state, TaskState::Running) else {
             unreachable!("the ready queue holds ready tasks only")
         };
-        self.executions.insert(run, Execution { detached: false, owner: Owner::Task(place) });
+        let (owner, started, limit) = (Owner::Task(place), self.now, assignment.timeout);
+        self.executions.insert(run, Execution { detached: false, owner, started, limit });
+        self.watch(run);
         self.slots.threads += 1;
         self.slots.current += 1;
         self.tell(WorkerToScheduler::Started { key, run });

@@ -1,6 +1,6 @@
 //! What the machine knows of keys, tasks, peers and requests.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use brisk_core::{
     address::Address,
@@ -103,6 +103,18 @@ pub(super) struct Execution {
     /// Whether it went on asynchronously.
     pub(super) detached: bool,
     pub(super) owner: Owner,
+    /// When the executor got it.
+    pub(super) started: Moment,
+    /// How long it may take.
+    pub(super) limit: Option<Duration>,
+}
+
+impl Execution {
+    /// When its time is up. Only watched while somebody waits for it.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        let watched = matches!(self.owner, Owner::Task(_));
+        self.limit.filter(|_| watched).map(|limit| self.started + limit)
+    }
 }
 
 /// Who waits for a run.
@@ -193,6 +205,9 @@ pub(super) struct Request {
     /// What it may bring, in bytes, as announced.
     pub(super) bytes: u64,
     pub(super) deadline: Moment,
+    pub(super) asked: Moment,
+    /// What has come, in bytes; `None` before the first value has.
+    pub(super) came: Option<u64>,
     /// Whether the peer said of some key that it is busy.
     pub(super) busy: bool,
 }

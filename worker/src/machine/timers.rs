@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use brisk_core::{
-    id::{RequestId, WorkerId},
+    id::{RequestId, RunId, WorkerId},
     key::Key,
     time::Moment,
 };
@@ -15,10 +15,14 @@ pub(super) enum Timer {
     Request(RequestId),
     /// A want is to be looked at again.
     Want(Key),
+    /// A run has taken longer than it may.
+    Run(RunId),
     /// A peer may be asked again.
     Peer(WorkerId),
     /// What is held is to be reported.
     Health,
+    /// What transfers have taken is to be reported.
+    Transfers,
 }
 
 /// All and only the deadlines that are set, in order.

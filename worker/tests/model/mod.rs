@@ -31,6 +31,8 @@ pub(crate) enum Op {
         key: u8,
         needs: Vec<(u8, u8)>,
         priority: i8,
+        /// How long it may take, in milliseconds.
+        limit: Option<u16>,
     },
     /// A message of the scheduler comes once more.
     Again(Index),
@@ -76,9 +78,10 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         1 => Just(Answer::Failed),
     ];
     let answers = proptest::collection::vec((index(), answer), 1..4);
+    let limit = proptest::option::weighted(0.3, 0..20_000u16);
     prop_oneof![
-        10 => (0..KEYS, proptest::collection::vec((0..KEYS, any::<u8>()), 0..4), -1..2i8)
-            .prop_map(|(key, needs, priority)| Op::Assign { key, needs, priority }),
+        10 => (0..KEYS, proptest::collection::vec((0..KEYS, any::<u8>()), 0..4), -1..2i8, limit)
+            .prop_map(|(key, needs, priority, limit)| Op::Assign { key, needs, priority, limit }),
         1 => index().prop_map(Op::Again),
         1 => index().prop_map(Op::Foreign),
         3 => index().prop_map(Op::Cancel),
@@ -102,8 +105,10 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
 pub(crate) struct Model {
     worker: Worker,
     now: Moment,
-    /// What was handed to the executor and has not come back.
-    executing: BTreeSet<RunId>,
+    /// What was handed to the executor and has not come back, and when it was.
+    executing: BTreeMap<RunId, Moment>,
+    /// How long a run may take.
+    limits: BTreeMap<RunId, Duration>,
     detached: BTreeSet<RunId>,
     threads: u32,
     /// Requests with the keys that are unanswered.
@@ -139,7 +144,8 @@ impl Model {
         let mut model = Model {
             worker: Worker::new(Config { async_limit: 2, ..config }, ME, EPOCH),
             now: Moment::ORIGIN,
-            executing: BTreeSet::new(),
+            executing: BTreeMap::new(),
+            limits: BTreeMap::new(),
             detached: BTreeSet::new(),
             threads,
             requests: BTreeMap::new(),
@@ -161,7 +167,7 @@ impl Model {
 
     pub(crate) fn apply(&mut self, op: Op) {
         match op {
-            Op::Assign { key: n, needs, priority } => self.assign(n, needs, priority),
+            Op::Assign { key: n, needs, priority, limit } => self.assign(n, needs, priority, limit),
             Op::Again(index) if !self.sent.is_empty() => self.deliver(index.get(&self.sent).clone()),
             Op::Foreign(index) if !self.sent.is_empty() => {
                 let message = index.get(&self.sent).clone();
@@ -191,19 +197,19 @@ impl Model {
                 self.say(SchedulerToWorker::Worker { worker: peer(n), address: "inproc://x".parse().unwrap() });
             }
             Op::Done(index, end) => {
-                let executing: Vec<_> = self.executing.iter().copied().collect();
+                let executing: Vec<_> = self.executing.keys().copied().collect();
                 if let Some(run) = pick(&executing, index) {
                     self.done(run, end);
                 }
             }
             Op::DoneAgain(n) => {
                 let run = RunId(u64::from(n));
-                if !self.executing.contains(&run) {
+                if !self.executing.contains_key(&run) {
                     self.event(Event::Done { run, outcome: Ok(1), took: Duration::ZERO }, &[]);
                 }
             }
             Op::Detach(index) => {
-                let executing: Vec<_> = self.executing.iter().copied().collect();
+                let executing: Vec<_> = self.executing.keys().copied().collect();
                 if let Some(run) = pick(&executing, index) {
                     self.detached.insert(run);
                     self.event(Event::Detached { run }, &[]);
@@ -230,6 +236,8 @@ impl Model {
             Op::Wait(ms) => {
                 self.now = self.now + Duration::from_millis(u64::from(ms));
                 self.event(Event::Tick, &[]);
+                let overdue = self.assigned.keys().find(|run| self.is_overdue(**run));
+                assert_eq!(overdue, None, "its time is up, and it was not told");
             }
             Op::Retire => self.say(SchedulerToWorker::Retire),
             Op::Again(_) | Op::Foreign(_) => {}
@@ -244,7 +252,8 @@ impl Model {
             if self.left || (self.assigned.is_empty() && self.worker.is_idle()) {
                 return;
             }
-            if let Some(run) = self.executing.first().copied() {
+            if let Some((run, _)) = self.executing.first_key_value() {
+                let run = *run;
                 self.done(run, Some(1));
             } else if let Some((request, (_, keys))) = self.requests.first_key_value() {
                 let (request, count) = (*request, keys.len());
@@ -282,7 +291,7 @@ impl Model {
         assert_eq!((self.worker.assigned(), self.worker.next_deadline()), (0, None));
     }
 
-    fn assign(&mut self, n: u8, needs: Vec<(u8, u8)>, priority: i8) {
+    fn assign(&mut self, n: u8, needs: Vec<(u8, u8)>, priority: i8, limit: Option<u16>) {
         self.last_run += 1;
         let run = RunId(self.last_run);
         let needs = needs.into_iter().filter(|(need, _)| *need < n);
@@ -293,6 +302,8 @@ impl Model {
         });
         self.assigned.retain(|_, assigned| *assigned != key(n));
         self.assigned.insert(run, key(n));
+        let timeout = limit.map(|ms| Duration::from_millis(ms.into()));
+        self.limits.extend(timeout.map(|limit| (run, limit)));
         self.say(SchedulerToWorker::Run(Box::new(Assignment {
             task: TaskName::of_call("t".into(), key(n)),
             run,
@@ -303,7 +314,7 @@ impl Model {
             resources: Vec::new(),
             wanted: false,
             reproducible: true,
-            timeout: None,
+            timeout,
         })));
     }
 
@@ -331,13 +342,20 @@ impl Model {
     }
 
     fn done(&mut self, run: RunId, end: Option<u8>) {
-        assert!(self.executing.remove(&run));
+        let began = self.executing.remove(&run).expect("only what runs ends");
+        let took = self.now - began;
         self.detached.remove(&run);
         let outcome = end.map(u64::from).ok_or_else(|| Box::new(Failure::new(ErrorKind::Panicked, "no")));
         // The value's key is not known to the executor: the machine names it.
         let values: Vec<_> = outcome.iter().map(|nbytes| (None, *nbytes)).collect();
-        self.event(Event::Done { run, outcome, took: Duration::ZERO }, &values);
+        self.event(Event::Done { run, outcome, took }, &values);
         self.ended.insert(run);
+    }
+
+    /// Whether a run that the executor has should not be there any more.
+    fn is_overdue(&self, run: RunId) -> bool {
+        let (began, limit) = (self.executing.get(&run), self.limits.get(&run));
+        began.zip(limit).is_some_and(|(began, limit)| self.now - *began >= *limit)
     }
 
     fn answer_first(&mut self, request: RequestId) {
@@ -422,9 +440,9 @@ impl Model {
                 Action::ToScheduler(message) => self.hear(message),
                 Action::Execute { run, .. } => {
                     assert!(!self.ended.contains(&run), "{run} runs twice");
-                    assert!(self.executing.insert(run), "{run} runs twice");
+                    assert!(self.executing.insert(run, self.now).is_none(), "{run} runs twice");
                 }
-                Action::Abort { run } => assert!(self.executing.contains(&run), "{run} can't be aborted"),
+                Action::Abort { run } => assert!(self.executing.contains_key(&run), "{run} can't be aborted"),
                 Action::Keep { key } => {
                     let brought = values.by_ref().find(|(of, _)| of.is_none_or(|of| of == key));
                     self.store.insert(key, brought.expect("only what came is kept, in order").1);

@@ -68,3 +68,16 @@ fn what_is_held_is_reported_when_it_changes_and_not_too_often() {
     assert_eq!(bench.event(Event::Tick), [health]);
     assert_eq!(bench.worker.next_deadline(), None);
 }
+
+#[test]
+fn a_result_longer_than_all_the_memory_is_the_tasks_failure() {
+    let mut bench = Bench::new(1, 1_000);
+    bench.run(1, &[]);
+    let ended = bench.done(1, 1_001);
+    let (failure, _) = told_failure(&ended, 1).expect("it is told");
+    assert_eq!(failure.kind, ErrorKind::TooLarge);
+    assert!(failure.message.starts_with("its result of 1.001 kB is larger than the worker's memory limit of 1 kB"));
+    assert_eq!((ended.len(), bench.worker.bytes(), bench.worker.running()), (1, 0, 0));
+    bench.run(2, &[]);
+    assert_eq!(bench.done(2, 1_000)[..2], finished(2, 1_000), "what just fits is kept");
+}

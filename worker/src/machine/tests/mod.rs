@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use brisk_core::{
+    error::{ErrorKind, Failure},
     id::{Epoch, Incarnation, RequestId, RunId, WorkerId},
     key::Key,
     message::{Assignment, DependencyInfo, Priority, SchedulerToWorker, WorkerToScheduler},
@@ -18,10 +19,12 @@ mod acquiring;
 mod cancelling;
 mod fetching;
 mod leaving;
+mod measured;
 mod memory;
 mod returning;
 mod running;
 mod sent_ahead;
+mod time_limit;
 
 const ME: WorkerId = WorkerId(Incarnation(1));
 const EPOCH: Epoch = Epoch(7);
@@ -76,10 +79,39 @@ impl Bench {
         self.event(Event::FetchDone { request: RequestId(request), outcomes })
     }
 
+    /// What a tick leads to at this time, beyond what the worker measures of itself.
     fn tick_at(&mut self, ms: u64) -> Vec<Action> {
+        use WorkerToScheduler::{Health, Transfers};
+        let mut actions = self.all_at(ms);
+        actions.retain(|action| !matches!(action, Action::ToScheduler(Health { .. } | Transfers(_))));
+        actions
+    }
+
+    fn all_at(&mut self, ms: u64) -> Vec<Action> {
         self.now = ms * MS;
-        let actions = self.event(Event::Tick);
-        actions.into_iter().filter(|a| !matches!(a, Action::ToScheduler(WorkerToScheduler::Health { .. }))).collect()
+        self.event(Event::Tick)
+    }
+
+    /// Assigns task `n` as run `n`, which may take so long.
+    fn run_within(&mut self, n: u64, limit: Duration, needs: &[(u128, &[u64])]) -> Vec<Action> {
+        let mut message = assignment(n, n, 0, needs);
+        if let SchedulerToWorker::Run(assignment) = &mut message {
+            assignment.timeout = Some(limit);
+        }
+        self.says(message)
+    }
+
+    fn cancel(&mut self, n: u64) -> Vec<Action> {
+        self.says(SchedulerToWorker::Cancel { key: key(n.into()), run: RunId(n) })
+    }
+
+    fn free(&mut self, n: u128) -> Vec<Action> {
+        self.says(SchedulerToWorker::Free(vec![key(n)]))
+    }
+
+    fn failed(&mut self, run: u64) -> Vec<Action> {
+        let failure = Box::new(Failure::new(ErrorKind::Failed, "no"));
+        self.event(Event::Done { run: RunId(run), outcome: Err(failure), took: Duration::ZERO })
     }
 
     /// Makes value `n` be here, by running it.
@@ -157,6 +189,18 @@ fn returned(n: u64) -> impl Fn(&Action) -> bool {
         matches!(action, Action::ToScheduler(WorkerToScheduler::Returned { key: k, run, .. })
             if *k == key(u128::from(n)) && *run == RunId(n))
     }
+}
+
+/// The failure that is told of run `n`, and how long it took.
+fn told_failure(actions: &[Action], n: u64) -> Option<(&Failure, Duration)> {
+    actions.iter().find_map(|action| match action {
+        Action::ToScheduler(WorkerToScheduler::Failed { key: k, run, failure, took })
+            if *k == key(n.into()) && *run == RunId(n) =>
+        {
+            Some((&**failure, *took))
+        }
+        _ => None,
+    })
 }
 
 fn drop_value(n: u128) -> Action {
