@@ -486,9 +486,8 @@ impl Model {
                 self.assigned.remove(&run);
             }
             WorkerToScheduler::Added(keys) => {
-                for (key, _) in keys {
-                    self.believed.entry(key).or_default();
-                }
+                // A copy from now on, which the end of the run that may have made it does not concern.
+                self.believed.extend(keys.into_iter().map(|(key, _)| (key, None)));
             }
             WorkerToScheduler::Stolen { runs, .. } => {
                 self.assigned.retain(|run, _| !runs.iter().any(|(_, given)| given == run));
