@@ -34,7 +34,8 @@ impl Worker {
             }
         }
         for number in 0..busy.min(worker.config.threads.max(1)) {
-            let execution = Execution { detached: false, owner: Owner::Nobody(SmallVec::new()) };
+            let (owner, started) = (Owner::Nobody(SmallVec::new()), worker.now);
+            let execution = Execution { detached: false, owner, started, limit: None };
             worker.executions.insert(Self::busy_run(number), execution);
             worker.slots.threads += 1;
         }

@@ -53,7 +53,7 @@ fn a_thread_that_is_still_busy_is_not_promised_to_others() {
     assert_eq!(hears(&mut bench, assignment(1, 1, 0, &[])), started(1));
     assert_eq!(hears(&mut bench, assignment(2, 2, 0, &[])), []);
     let run = Worker::busy_run(0);
-    let failure = Box::new(brisk_core::error::Failure::new(brisk_core::error::ErrorKind::Cancelled, "old"));
+    let failure = Box::new(Failure::new(ErrorKind::Cancelled, "old"));
     assert_eq!(bench.event(Event::Done { run, outcome: Err(failure), took: Duration::ZERO }), started(2));
 }
 
