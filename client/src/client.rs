@@ -118,7 +118,7 @@ impl Client {
         }
     }
 
-    /// Starts several calls at once, given as a tuple; what they share runs once.
+    /// Starts several calls at once as one graph, given as a tuple, a vector or an array; what they share runs once.
     ///
     /// ```
     /// # use brisk_client::{Client, task};
@@ -130,6 +130,9 @@ impl Client {
     /// let shared = inc(1);
     /// let (number, words) = client.compute((inc(&shared), text(&shared)));
     /// assert_eq!((number.await?, words.await?), (3, "2".to_owned()));
+    ///
+    /// let futures = client.compute(vec![inc(1), inc(&shared)]);
+    /// assert_eq!(client.gather(&futures).await?, [2, 3]);
     /// # Ok(())
     /// # }
     /// ```

@@ -9,7 +9,7 @@ use crate::{bench_macros, process};
 pub(crate) struct Options {
     #[command(subcommand)]
     what: Option<What>,
-    /// One workload only: noop-many, noop-map, latency, chain, tree-reduce, transfer-bytes, transfer-small
+    /// One workload only: noop-many, chain, transfer-bytes…; an unknown name lists them all
     #[arg(long)]
     only: Option<String>,
     /// One transport only: inproc, quic

@@ -13,11 +13,13 @@ mod tasks;
 mod workloads;
 
 use report::Report;
+use workloads::On;
 
 /// A cluster to measure on.
 pub(crate) struct Bench {
     pub(crate) cluster: LocalCluster,
     pub(crate) client: Client,
+    pub(crate) transport: Transport,
     pub(crate) report: Report,
 }
 
@@ -31,8 +33,9 @@ struct Options {
     n: Vec<usize>,
 }
 
+/// How workers are reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Transport {
+pub(crate) enum Transport {
     Inproc,
     Quic,
 }
@@ -43,6 +46,12 @@ impl Transport {
             Transport::Inproc => "inproc",
             Transport::Quic => "quic",
         }
+    }
+
+    /// The cluster that everything is measured on.
+    pub(crate) fn builder(self) -> LocalBuilder {
+        let builder = LocalBuilder::default().workers(2).threads(1);
+        if self == Transport::Quic { builder.processes() } else { builder }
     }
 }
 
@@ -67,14 +76,13 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(options: &Options, transport: Transport) -> anyhow::Result<()> {
-    let builder = LocalBuilder::default().workers(2).threads(1);
-    let builder = if transport == Transport::Quic { builder.processes() } else { builder };
-    let cluster = builder.start().await?;
+    let cluster = transport.builder().start().await?;
     let client = cluster.client().await?;
     client.wait_for_workers(2).await?;
-    let mut bench = Bench { cluster, client, report: Report::new(transport.name(), options.json) };
+    let mut bench = Bench { cluster, client, transport, report: Report::new(transport.name(), options.json) };
     for workload in workloads::ALL {
-        if options.only.as_deref().is_some_and(|only| only != workload.name) {
+        let fits = workload.on == On::Everything || transport == Transport::Quic;
+        if !fits || options.only.as_deref().is_some_and(|only| only != workload.name) {
             continue;
         }
         let sizes = if options.n.is_empty() { workload.sizes } else { &options.n };

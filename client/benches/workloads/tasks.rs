@@ -1,5 +1,7 @@
 //! The tasks that are measured.
 
+use std::time::Duration;
+
 use brisk_client::task;
 
 #[task(impure)]
@@ -26,13 +28,64 @@ pub(crate) fn add(x: i64, y: i64) -> i64 {
     x + y
 }
 
+/// Takes 20 ms.
 #[task(impure)]
-pub(crate) fn make_bytes(size: usize) -> Vec<u8> {
-    vec![7; size]
+pub(crate) fn sleep_inc(x: i64) -> i64 {
+    std::thread::sleep(Duration::from_millis(20));
+    x + 1
+}
+
+/// A piece for each consumer.
+#[task(impure)]
+pub(crate) fn produce(i: usize, pieces: usize, size: usize) -> Vec<Vec<u8>> {
+    (0..pieces).map(|j| vec![((i + j) % 256) as u8; size]).collect()
+}
+
+#[task(impure)]
+pub(crate) fn pick(pieces: &[Vec<u8>], j: usize) -> Vec<u8> {
+    pieces[j].clone()
+}
+
+#[task(impure)]
+pub(crate) fn consume_pieces(pieces: &[Vec<u8>]) -> usize {
+    pieces.iter().map(Vec::len).sum()
+}
+
+/// Of each row its piece for consumer `j`.
+#[task(impure)]
+pub(crate) fn consume_column(j: usize, rows: &[Vec<Vec<u8>>]) -> usize {
+    rows.iter().map(|row| row[j].len()).sum()
+}
+
+#[task(impure)]
+pub(crate) fn make_bytes(size: usize, tag: usize) -> Vec<u8> {
+    vec![(tag % 256) as u8; size]
+}
+
+/// So many bytes of floats.
+#[task(impure)]
+pub(crate) fn make_array(size: usize, tag: usize) -> Vec<f64> {
+    vec![(tag % 256) as f64; size / 8]
 }
 
 /// The length and the first byte.
 #[task(impure)]
-pub(crate) fn consume(bytes: &[u8]) -> (usize, u8) {
-    (bytes.len(), bytes[0])
+pub(crate) fn consume_bytes(bytes: &[u8]) -> usize {
+    bytes.len() + usize::from(bytes[0])
+}
+
+/// The same of floats.
+#[task(impure)]
+pub(crate) fn consume_array(array: &[f64]) -> usize {
+    size_of_val(array) + array[0] as usize
+}
+
+#[task(impure)]
+pub(crate) fn consume_all_bytes(all: &[Vec<u8>]) -> usize {
+    all.iter().map(|bytes| bytes.len() + usize::from(bytes[0])).sum()
+}
+
+#[task(impure)]
+pub(crate) fn consume_all_arrays(all: &[Vec<f64>]) -> usize {
+    all.iter().map(|array| size_of_val(&**array) + array[0] as usize).sum()
 }

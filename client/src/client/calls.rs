@@ -1,4 +1,4 @@
-//! Tuples of calls, for [`Client::compute`](super::Client::compute).
+//! Several calls at once, for [`Client::compute`](super::Client::compute).
 
 use std::sync::Arc;
 
@@ -7,14 +7,31 @@ use brisk_core::{
     graph::{Call, Node},
 };
 
-/// Calls that are submitted together: a tuple of up to eight.
+/// Calls that are submitted together, as one graph: a tuple of up to eight, or a vector or array of any length.
 pub trait Calls {
-    /// The tuple of their futures.
+    /// Their futures: a tuple of as many, or a vector.
     type Futures;
 
     /// Submits them with `submit`, which gives a handle for each call.
     #[doc(hidden)]
     fn submit(self, submit: impl FnOnce(&[Arc<Node>]) -> Vec<Handle>) -> Self::Futures;
+}
+
+impl<C: Call> Calls for Vec<C> {
+    type Futures = Vec<TaskFuture<C::Output>>;
+
+    fn submit(self, submit: impl FnOnce(&[Arc<Node>]) -> Vec<Handle>) -> Self::Futures {
+        let nodes: Vec<_> = self.into_iter().map(|call| call.delayed().node().clone()).collect();
+        submit(&nodes).into_iter().map(TaskFuture::from_handle).collect()
+    }
+}
+
+impl<C: Call, const N: usize> Calls for [C; N] {
+    type Futures = Vec<TaskFuture<C::Output>>;
+
+    fn submit(self, submit: impl FnOnce(&[Arc<Node>]) -> Vec<Handle>) -> Self::Futures {
+        Vec::from(self).submit(submit)
+    }
 }
 
 macro_rules! tuples {
