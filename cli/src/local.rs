@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -52,6 +53,7 @@ async fn local(options: Options) -> anyhow::Result<ExitCode> {
         listen: loopback,
         host: network::host_name(),
         name: "worker".to_owned(),
+        reconnect: Duration::from_secs(60),
     };
     let supervisor = Supervisor::connect(config, &transport, runtime).await?;
     let outcome = run_command(&options.command, &address, &file.0).await;
@@ -92,7 +94,7 @@ async fn run_command(command: &[OsString], scheduler: &Address, credentials: &Pa
 
 /// Ends the command: it has had the terminal's Ctrl-C too, and a moment to heed it.
 async fn end(child: &mut Child) -> std::io::Result<()> {
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+    const PATIENCE: Duration = Duration::from_secs(2);
     if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
         child.kill().await?;
     }

@@ -1,6 +1,6 @@
 //! `brisk worker`: a supervisor.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use brisk_client::supervisor::{Supervisor, SupervisorConfig};
 use brisk_core::address::Address;
@@ -21,6 +21,9 @@ pub(crate) struct Options {
     /// The host name or address at which other hosts reach these workers. Found by the way to the scheduler unless given.
     #[arg(long)]
     host: Option<String>,
+    /// For so many seconds, supervisor and workers try to reach the scheduler again when they have lost it.
+    #[arg(long, default_value_t = 60)]
+    reconnect: u64,
     /// What the workers are called, before a number. This host's name, unless given.
     #[arg(long)]
     name: Option<String>,
@@ -76,6 +79,7 @@ async fn supervise(options: Options) -> anyhow::Result<ExitCode> {
         listen: network::listen_address(options.host.as_deref(), options.scheduler.place())?,
         name: options.name.unwrap_or_else(|| host.clone()),
         host,
+        reconnect: Duration::from_secs(options.reconnect),
     };
     let supervisor = Supervisor::connect(config, &transport, runtime).await?;
     println!("supervisor of {workers} workers of {threads} threads for each program, at {}", options.scheduler);

@@ -133,6 +133,14 @@ fn program_name() -> String {
     name.unwrap_or_default()
 }
 
+/// For so long a lost scheduler is called again, unless somebody says otherwise.
+pub(crate) const RECONNECT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A number that is unlikely to be anybody else's.
+pub(crate) fn random() -> u64 {
+    session_number() as u64
+}
+
 /// A number that no other session has: for the keys of impure calls.
 pub(crate) fn session_number() -> u128 {
     use std::{

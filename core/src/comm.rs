@@ -191,6 +191,16 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Whether another call at the same address may find the peer, or one that takes its place: it did not hang up by its
+    /// own will.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Stalled => true,
+            Self::Peer(said) => *said == Self::Stalled.for_peer(),
+            Self::Local | Self::Protocol(_) => false,
+        }
+    }
+
     /// What the other side is told of a close for this reason: the text of its [`CloseReason::Peer`].
     pub fn for_peer(&self) -> String {
         match self {

@@ -6,6 +6,7 @@
 //! In reading order:
 
 pub mod address;
+pub mod backoff;
 pub mod comm;
 pub mod encode;
 pub mod error;

@@ -9,7 +9,7 @@ use std::{fmt, io, sync::Arc};
 
 use brisk_core::{
     address::Address,
-    comm::{CloseReason, ConnectError, Connector, Listener},
+    comm::{CloseReason, ConnectError, Connector, ListenError, Listener},
     id::{EnvironmentId, WorkerId},
     options::Quantity,
     registry::Registry,
@@ -23,8 +23,10 @@ mod driver;
 mod engine;
 mod executor;
 mod fetch;
+mod legacy;
 mod links;
 mod panics;
+mod rejoin;
 mod roundtrip;
 mod serve;
 mod session;
@@ -32,6 +34,8 @@ mod store;
 mod timer;
 
 use self::driver::Shared;
+
+pub use self::rejoin::{Rejoin, Site};
 
 /// What a worker is given to work with.
 #[derive(Clone)]
@@ -64,7 +68,7 @@ pub struct Worker(Arc<Shared>);
 pub enum Ended {
     /// The scheduler sent it away, for this reason.
     Dismissed(Arc<str>),
-    /// The scheduler is gone, or can't be reached. Another worker may be started when it is back; it begins with nothing.
+    /// The scheduler is gone, or can't be reached. [`Worker::serve`] tries to join again.
     SchedulerLost(CloseReason),
     /// The scheduler retired it, and it has finished what it ran.
     Retired,
@@ -94,6 +98,8 @@ pub struct Snapshot {
 pub enum StartError {
     /// The scheduler does not take it.
     Connect(ConnectError),
+    /// Nobody could ask it for values.
+    Listen(ListenError),
     /// The system gives no thread.
     Threads(io::Error),
     /// It is to have no threads at all, and could run nothing.
@@ -113,7 +119,7 @@ impl Worker {
         listener: Arc<dyn Listener>,
         runtime: Handle,
     ) -> Result<Arc<Worker>, StartError> {
-        let shared = session::start(config, scheduler, connector, listener, runtime).await?;
+        let shared = session::start(config, scheduler, connector, listener, runtime, None).await?;
         Ok(Arc::new(Worker(shared)))
     }
 
@@ -142,6 +148,9 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.0.shut_down();
+        if self.0.is_over() {
+            self.0.drop_values();
+        }
     }
 }
 
@@ -166,6 +175,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Connect(error) => write!(f, "the worker can't join the scheduler: {error}"),
+            StartError::Listen(error) => write!(f, "the worker can't serve its values: {error}"),
             StartError::Threads(error) => write!(f, "the system gives the worker no threads: {error}"),
             StartError::NoThreads => f.write_str("a worker needs at least one thread"),
         }
@@ -176,6 +186,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             StartError::Connect(error) => Some(error),
+            StartError::Listen(error) => Some(error),
             StartError::Threads(error) => Some(error),
             StartError::NoThreads => None,
         }

@@ -53,6 +53,7 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
         listen: loopback,
         host: "localhost".to_owned(),
         name: "worker".to_owned(),
+        reconnect: crate::connect::RECONNECT,
     };
     let connector = transport.connector(Role::Client).map_err(quic::error)?;
     let supervisor = Supervisor::connect(config, &transport, io.handle()).await?;

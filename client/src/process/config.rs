@@ -75,6 +75,8 @@ mod file {
         /// In bytes; 0 for no limit.
         pub(crate) memory_limit: u64,
         pub(crate) resources: Vec<(String, f64)>,
+        /// For so long the worker tries to reach a scheduler again that it has lost.
+        pub(crate) reconnect: std::time::Duration,
     }
 
     impl WorkerConfig {

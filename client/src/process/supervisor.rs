@@ -4,16 +4,17 @@
 //! one, told by the scheduler which programs to run; a local cluster of processes has one, which runs its own program.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::IpAddr,
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
 use brisk_core::{
     address::Address,
-    comm::{CloseReason, Comm, Inbox, PeerId, Permit},
-    hello::{Hello, Purpose, Role, Welcome},
+    comm::{CloseReason, Comm, Connector},
+    hello::{Role, Welcome},
     id::EnvironmentId,
     message::{Batch, Exit, Messages, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler},
 };
@@ -28,6 +29,7 @@ use super::{
 
 use crate::{error::ClientError, quic};
 
+mod link;
 mod slot;
 
 use slot::Slot;
@@ -53,7 +55,12 @@ pub struct SupervisorConfig {
     pub host: String,
     /// What the workers are called, before a number.
     pub name: String,
+    /// For so long supervisor and workers try to reach a scheduler again that they have lost.
+    pub reconnect: Duration,
 }
+
+/// What is kept to be said while there is no connection.
+const MAX_UNSAID: usize = 1_024;
 
 /// A program that a supervisor runs.
 #[derive(Clone, Debug)]
@@ -69,7 +76,12 @@ pub struct Supervisor {
     worker_credentials: Credentials,
     runtime: runtime::Handle,
     slots: Mutex<HashMap<EnvironmentId, Vec<Arc<Slot>>>>,
+    connector: Arc<dyn Connector>,
     link: Mutex<Option<(Arc<dyn Comm>, Welcome)>>,
+    /// How often the scheduler was called.
+    calls: AtomicU64,
+    /// Programs that run here and that the scheduler, since it was started again, has not asked for.
+    unasked: Mutex<BTreeSet<EnvironmentId>>,
     /// What is to be said once there is room.
     outbox: Mutex<Vec<SupervisorToScheduler>>,
     ended: watch::Sender<Option<CloseReason>>,
@@ -98,23 +110,19 @@ impl Supervisor {
             worker_credentials: config.credentials.for_role(Role::Worker).map_err(quic::error)?,
             runtime,
             slots: Mutex::default(),
+            connector: transport.connector(Role::Supervisor).map_err(quic::error)?,
             link: Mutex::default(),
+            calls: AtomicU64::new(0),
+            unasked: Mutex::default(),
             outbox: Mutex::default(),
             ended: watch::Sender::new(None),
             config,
         });
-        let purpose =
-            Purpose::Supervisor { host: supervisor.config.host.as_str().into(), workers: supervisor.config.workers };
-        let hello = Hello::new(purpose, supervisor.config.name.as_str(), EnvironmentId::IN_PROCESS);
-        let inbox = Arc::new(SupervisorInbox(Arc::downgrade(&supervisor)));
-        let connector = transport.connector(Role::Supervisor).map_err(quic::error)?;
-        let link = connector.connect(&supervisor.config.scheduler, hello, PeerId(0), inbox).await?;
-        *supervisor.link.lock() = Some(link);
-        supervisor.pump();
+        supervisor.call().await?;
         Ok(supervisor)
     }
 
-    /// Waits until the scheduler has ended the connection, or [`shutdown`](Supervisor::shutdown) was called.
+    /// Waits until the scheduler has ended the connection or is lost for too long, or [`shutdown`](Supervisor::shutdown) was called.
     pub async fn ended(&self) -> CloseReason {
         let mut ended = self.ended.subscribe();
         match ended.wait_for(Option::is_some).await {
@@ -134,11 +142,11 @@ impl Supervisor {
     /// Ends all worker processes, and the connection. Returns when they have ended.
     pub async fn shutdown(&self) {
         self.say(SupervisorToScheduler::Goodbye);
+        self.ended.send_replace(Some(CloseReason::Local));
         self.end_workers().await;
         if let Some((comm, _)) = self.link.lock().take() {
             comm.close(CloseReason::Local);
         }
-        self.ended.send_replace(Some(CloseReason::Local));
     }
 
     async fn end_workers(&self) {
@@ -170,11 +178,13 @@ impl Supervisor {
             threads: config.threads,
             memory_limit: config.memory_limit,
             resources: config.resources.clone(),
+            reconnect: config.reconnect,
         }
     }
 
     /// The scheduler wants workers of a program.
     fn start_program(self: &Arc<Self>, spec: ProgramSpec) {
+        self.unasked.lock().remove(&spec.environment);
         if self.slots.lock().contains_key(&spec.environment) {
             return;
         }
@@ -199,7 +209,14 @@ impl Supervisor {
     }
 
     fn say(&self, message: SupervisorToScheduler) {
-        self.outbox.lock().push(message);
+        {
+            let mut outbox = self.outbox.lock();
+            // While there is no scheduler nobody hears of it; the latest is the most useful.
+            if outbox.len() >= MAX_UNSAID {
+                outbox.remove(0);
+            }
+            outbox.push(message);
+        }
         self.pump();
     }
 
@@ -246,22 +263,5 @@ fn verify(spec: &ProgramSpec) -> Result<PathBuf, String> {
             image.id,
             spec.environment
         ))
-    }
-}
-
-struct SupervisorInbox(Weak<Supervisor>);
-
-impl Inbox for SupervisorInbox {
-    fn deliver(&self, _: PeerId, batch: Batch, permit: Permit) {
-        if let (Some(supervisor), Messages::SchedulerToSupervisor(messages)) = (self.0.upgrade(), batch.messages) {
-            messages.into_iter().for_each(|message| supervisor.hear(message));
-        }
-        drop(permit);
-    }
-
-    fn closed(&self, _: PeerId, reason: CloseReason) {
-        if let Some(supervisor) = self.0.upgrade() {
-            supervisor.ended.send_replace(Some(reason));
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread, time::Duration};
 
 use brisk_core::{hello::Role, options::Quantity, registry::Registry};
-use brisk_worker::server::{Ended, Worker, WorkerConfig as ServerConfig};
+use brisk_worker::server::{Ended, Rejoin, Site, Worker, WorkerConfig as ServerConfig};
 
 use tokio::sync::oneshot;
 
@@ -38,7 +38,6 @@ async fn work(
     starter: oneshot::Receiver<Gone>,
 ) -> Result<Ended, ClientError> {
     let transport = crate::quic::transport(io, config.credentials)?;
-    let listener = transport.listen(SocketAddr::new(config.listen, 0), Role::Worker).map_err(crate::quic::error)?;
     let async_tasks = Io::for_tasks(config.threads).map_err(ClientError::io("no thread for asynchronous tasks"))?;
     let server = ServerConfig {
         name: config.name.into(),
@@ -51,15 +50,18 @@ async fn work(
         async_tasks: async_tasks.handle(),
     };
     let connector = transport.connector(Role::Worker).map_err(crate::quic::error)?;
-    let worker = Worker::start(server, config.scheduler, connector, listener, io.handle()).await;
-    let worker = worker.map_err(|error| ClientError::Worker(error.to_string()))?;
-    let ended = tokio::select! {
-        ended = worker.ended() => ended,
-        _ = starter => {
-            worker.shutdown();
-            worker.ended().await
-        }
+    let (at, place) = (transport.clone(), SocketAddr::new(config.listen, 0));
+    let site = Site {
+        scheduler: config.scheduler,
+        connector,
+        listen: Box::new(move || at.listen(place, Role::Worker)),
+        runtime: io.handle(),
     };
+    let mut rejoin = Rejoin::default();
+    rejoin.deadline = config.reconnect;
+    let stop = async move { drop(starter.await) };
+    let ended = Worker::serve(server, site, rejoin, stop).await;
+    let ended = ended.map_err(|error| ClientError::Worker(error.to_string()))?;
     transport.shutdown().await;
     Ok(ended)
 }

@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub(super) serve: Serve,
     pub(super) timer: Timer,
     pub(super) round_trips: RoundTrips,
+    /// Executors of earlier sessions some of whose threads were busy when this one began: how many still are.
+    pub(super) still_busy: OnceLock<Vec<watch::Receiver<u32>>>,
     /// Set once the scheduler has taken the worker.
     pub(super) session: OnceLock<Session>,
     /// What has happened and was not dealt with.
@@ -128,6 +130,7 @@ impl Shared {
             serve,
             timer: Timer::new(),
             round_trips: RoundTrips::default(),
+            still_busy: OnceLock::new(),
             session: OnceLock::new(),
             news: Mutex::default(),
             engine: Mutex::default(),
@@ -146,7 +149,9 @@ impl Shared {
 
     /// Gives the machine to the driver.
     pub(super) fn begin(self: &Arc<Self>, machine: Worker) {
-        *self.engine.lock() = Some(Engine::new(machine));
+        let mut engine = Engine::new(machine);
+        engine.begin(self);
+        *self.engine.lock() = Some(engine);
         self.drive();
     }
 
@@ -163,6 +168,11 @@ impl Shared {
     pub(super) fn tell(self: &Arc<Self>, news: News) {
         self.news.lock().push(news);
         self.drive();
+    }
+
+    /// Takes the machine away, for good: what still happens is for nobody.
+    pub(super) fn take_machine(&self) -> Option<Worker> {
+        self.engine.lock().take().map(|engine| engine.machine)
     }
 
     /// What the worker has now.

@@ -78,6 +78,13 @@ impl Engine {
         }
     }
 
+    /// Carries out what a new machine asks for at once.
+    pub(super) fn begin(&mut self, shared: &Shared) {
+        while let Some(action) = self.machine.poll_action() {
+            self.take(shared, action, &mut Brought::default());
+        }
+    }
+
     /// No asynchronous task need go on, nor begin. Answers how to end those that do.
     pub(super) fn take_futures(&mut self) -> impl Iterator<Item = Arc<Abort>> + use<> {
         self.futures.over = true;
@@ -223,10 +230,10 @@ impl Engine {
 
 /// Whether a report may be long by itself. It is sent alone: many of them would be more than a batch may hold.
 fn is_long(message: &WorkerToScheduler) -> bool {
-    use WorkerToScheduler::{Added, Failed, Missing, Stolen};
+    use WorkerToScheduler::{Added, Failed, Missing, Offered, Stolen};
     match message {
         Failed { .. } => true,
-        Added(keys) => keys.len() > 16,
+        Added(keys) | Offered(keys) => keys.len() > 16,
         Missing { holders, .. } => holders.len() > 16,
         Stolen { runs, .. } => runs.len() > 16,
         _ => false,

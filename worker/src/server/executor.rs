@@ -91,6 +91,11 @@ impl Executor {
         let _ = alive.wait_for(|alive| *alive == 0).await;
     }
 
+    /// How many threads there are, now and later.
+    pub(super) fn alive(&self) -> watch::Receiver<u32> {
+        self.alive.subscribe()
+    }
+
     /// The next job; sleeps until there is one. `None` once the executor is stopped.
     fn next(&self) -> Option<Job> {
         let mut queue = self.queue.lock();

@@ -38,6 +38,7 @@ pub(super) async fn start(
     connector: Arc<dyn Connector>,
     listener: Arc<dyn Listener>,
     runtime: Handle,
+    former: Option<&Shared>,
 ) -> Result<Arc<Shared>, StartError> {
     if config.threads == 0 {
         return Err(StartError::NoThreads);
@@ -75,7 +76,11 @@ pub(super) async fn start(
     unfinished.0 = None;
     runtime.spawn(keep_time(Arc::downgrade(&shared)));
     runtime.spawn(serve::accept(Arc::downgrade(&shared), listener));
-    shared.begin(Worker::new(Config::new(config.threads, config.memory_limit), id, welcome.epoch));
+    let machine = Config::new(config.threads, config.memory_limit);
+    match former.map(Shared::bequeath) {
+        None => shared.begin(Worker::new(machine, id, welcome.epoch)),
+        Some(legacy) => shared.begin_with(legacy, machine, id, welcome.epoch),
+    }
     Ok(shared)
 }
 
@@ -107,6 +112,25 @@ async fn keep_time(shared: Weak<Shared>) {
 }
 
 impl Shared {
+    /// Waits for the end, but not for what comes after it.
+    pub(super) async fn over(&self) -> Ended {
+        let mut end = self.end.subscribe();
+        match end.wait_for(|end| end.why.is_some()).await {
+            Ok(end) => end.why.clone().unwrap_or(Ended::Shutdown),
+            Err(_) => Ended::Shutdown,
+        }
+    }
+
+    /// Whether the session has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.borrow().why.is_some()
+    }
+
+    /// Drops all values: in a place where a user's `Drop` may do what it likes.
+    pub(super) fn drop_values(&self) {
+        self.store.take_all().into_iter().for_each(|(_, (value, _))| panics::drop_quietly(value));
+    }
+
     /// Waits for the end, and for what comes after it.
     pub(super) async fn ended(&self) -> Ended {
         let mut end = self.end.subscribe();
@@ -169,7 +193,10 @@ impl Shared {
         if let Some(session) = self.session.get() {
             session.scheduler.close(CloseReason::Local);
         }
-        self.store.take_all().into_iter().for_each(panics::drop_quietly);
+        // Another session may be given what this one has made.
+        if !matches!(self.end.borrow().why, Some(Ended::SchedulerLost(_))) {
+            self.drop_values();
+        }
         let tidy = Tidy(self.clone());
         self.runtime.spawn(async move {
             if timeout(FAREWELL, tidy.0.executor.joined()).await.is_err() {

@@ -44,8 +44,8 @@ impl Store {
         drop(replaced);
     }
 
-    /// Takes everything out, to be dropped by the caller.
-    pub(super) fn take_all(&self) -> Vec<Datum> {
-        std::mem::take(&mut *self.0.lock()).into_values().map(|(value, _)| value).collect()
+    /// Takes everything out, to be kept or dropped by the caller.
+    pub(super) fn take_all(&self) -> FxHashMap<Key, (Datum, u64)> {
+        std::mem::take(&mut *self.0.lock())
     }
 }

@@ -133,6 +133,45 @@ impl Cluster {
         }
     }
 
+    /// Where the scheduler listens.
+    pub(crate) fn scheduler(&self) -> brisk_core::address::Address {
+        self.listener.address()
+    }
+
+    /// Takes nobody any more.
+    pub(crate) fn close(&self) {
+        self.listener.close();
+    }
+
+    /// Takes a worker that was started elsewhere.
+    pub(crate) async fn meet(&self) -> Met {
+        let incoming = timeout(PATIENCE, self.listener.accept()).await.expect("nobody comes").unwrap();
+        let Purpose::Worker(info) = incoming.hello().purpose.clone() else { panic!("no worker") };
+        let incarnation = Incarnation(self.next());
+        let (send, heard) = mpsc::unbounded_channel();
+        let welcome = Welcome::new(EPOCH, incarnation);
+        let comm = incoming.accept(welcome, PeerId(0), Arc::new(Recorder(send))).await.unwrap();
+        Met { incarnation, comm, heard, reports: VecDeque::new(), threads: info.threads }
+    }
+
+    /// Assigns a call that needs nothing.
+    pub(crate) fn give(&self, to: &Met, node: &Arc<Node>) -> (Key, RunId) {
+        let run = RunId(self.next());
+        to.say(SchedulerToWorker::Run(Box::new(Assignment {
+            task: node.name().unwrap(),
+            run,
+            attempt: 1,
+            priority: Priority::default(),
+            spec: Payload::from_call(node).sealed().unwrap(),
+            dependencies: Vec::new(),
+            resources: Vec::new(),
+            wanted: false,
+            reproducible: true,
+            timeout: None,
+        })));
+        (node.key().unwrap(), run)
+    }
+
     /// A call that is ready to be given out.
     pub(crate) fn call(&self, def: &'static brisk_core::task::TaskDef, slots: Vec<Slot>) -> Arc<Node> {
         let node = Arc::new(Node::new(def, slots));
@@ -213,6 +252,50 @@ impl Cluster {
     /// Makes one worker known to another.
     pub(crate) fn introduce(&self, worker: &Joined, to: &Joined) {
         to.say(SchedulerToWorker::Worker { worker: worker.worker.id(), address: self.address(worker) });
+    }
+}
+
+/// The test's end of the link with a worker that it did not start.
+pub(crate) struct Met {
+    incarnation: Incarnation,
+    comm: Arc<dyn Comm>,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    reports: VecDeque<WorkerToScheduler>,
+    pub(crate) threads: u32,
+}
+
+impl Met {
+    pub(crate) fn say(&self, message: SchedulerToWorker) {
+        let messages = Messages::SchedulerToWorker(vec![message]);
+        self.comm.try_send(Batch { epoch: EPOCH, incarnation: self.incarnation, messages }).unwrap();
+    }
+
+    pub(crate) fn close(&self) {
+        self.comm.close(CloseReason::Stalled);
+    }
+
+    /// The next report, those of health aside.
+    pub(crate) async fn hears(&mut self) -> WorkerToScheduler {
+        loop {
+            match self.reports.pop_front() {
+                Some(WorkerToScheduler::Health { .. }) => continue,
+                Some(report) => return report,
+                None => {}
+            }
+            match timeout(PATIENCE, self.heard.recv()).await.expect("the worker says nothing").unwrap() {
+                Heard::Batch(Batch { incarnation, messages: Messages::WorkerToScheduler(messages), .. }, _) => {
+                    assert_eq!(incarnation, self.incarnation);
+                    self.reports.extend(messages);
+                }
+                Heard::Batch(batch, _) => panic!("{batch:?}"),
+                Heard::Closed(reason) => panic!("the worker closed the link: {reason}"),
+            }
+        }
+    }
+
+    /// Waits until the link is closed.
+    pub(crate) async fn hears_the_end(&mut self) -> Vec<WorkerToScheduler> {
+        hears_the_end(&mut self.heard).await
     }
 }
 

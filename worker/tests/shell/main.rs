@@ -4,5 +4,6 @@
 mod common;
 
 mod ends;
+mod rejoining;
 mod runs;
 mod values;
