@@ -13,6 +13,7 @@ use brisk_sim::{
 };
 
 mod quality;
+mod scale;
 
 const HELP: &str = "\
 cargo xtask sim [--seeds N] [--from S] [--minutes M]   runs N seeds from S on, or as many as fit into M minutes

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::scale;
+
 use brisk_sim::quality::{
     graph::Graph,
     hosts::{Host, Hosts},
@@ -12,18 +14,21 @@ use brisk_sim::quality::{
 pub(crate) const HELP: &str = "\
 cargo xtask sim --makespan [FILE.json…]                families of graphs, and workflows, beside bounds and HEFT
 cargo xtask sim --workflow FILE.json [--workers N] [--threads T] [--bandwidth BYTES]
-                                                       one workflow in WfFormat, in virtual time";
+                                                       one workflow in WfFormat, in virtual time
+cargo xtask sim --scale                                what a task costs the scheduler: up to a million, on 10,000 workers";
 
 /// What these arguments ask for; `None` if they ask for something else.
 pub(crate) fn run(arguments: &[String]) -> Option<ExitCode> {
     let result = match arguments.first()?.as_str() {
         "--makespan" => tables(&arguments[1..]),
         "--workflow" => one_workflow(&arguments[1..]),
+        "--scale" => scale::table().map(|()| String::new()),
+        scale::LINE => scale::line(&arguments[1..]).map(|()| String::new()),
         _ => return None,
     };
     Some(match result {
         Ok(text) => {
-            println!("{text}");
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(wrong) => {
