@@ -28,9 +28,11 @@ use rustc_hash::FxHashMap;
 
 mod acquire;
 mod action;
+mod choice;
 mod config;
 mod event;
 mod fetch;
+mod holders;
 mod inherit;
 mod invariants;
 mod leave;
@@ -85,8 +87,8 @@ pub struct Worker {
     accepted: u64,
     /// All and only the workers that the scheduler introduced and has not declared gone.
     peers: BTreeMap<WorkerId, Peer>,
-    /// All and only the peers that could be asked for something now.
-    askable: BTreeSet<WorkerId>,
+    /// All and only the peers that could be asked for something now, by what they would be asked for first.
+    askable: BTreeSet<(Rank, Key, WorkerId)>,
     /// All and only the fetches that are not wholly answered.
     requests: BTreeMap<RequestId, Request>,
     last_request: RequestId,
@@ -110,6 +112,8 @@ struct Slots {
     detached: u32,
     /// Of both, those that somebody still waits for.
     current: u32,
+    /// Of those, the ones that hold a thread.
+    busy: u32,
 }
 
 /// What is held in memory.
@@ -254,7 +258,7 @@ impl Worker {
 
     fn on_message(&mut self, message: SchedulerToWorker) {
         match message {
-            SchedulerToWorker::Worker { worker, address } => self.introduce(worker, address),
+            SchedulerToWorker::Worker { worker, address, host } => self.introduce(worker, address, host),
             SchedulerToWorker::WorkerGone(worker) => self.on_peer_gone(worker),
             SchedulerToWorker::Run(assignment) => self.on_assignment(assignment),
             SchedulerToWorker::Cancel { key, run } => self.on_cancel(key, run),

@@ -25,6 +25,8 @@ pub enum SchedulerToWorker {
         worker: WorkerId,
         /// Where its data link listens.
         address: Address,
+        /// Its host's name: what is on this same host is near.
+        host: Arc<str>,
     },
     /// A worker that was introduced is gone: ask it nothing more.
     WorkerGone(WorkerId),

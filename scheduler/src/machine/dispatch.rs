@@ -96,8 +96,9 @@ impl Scheduler {
         let holders = self.some_holders(t, Some(w), turn);
         for &holder in holders.iter().filter(|&&holder| holder != w) {
             if self.workers[w].knows.insert(holder) {
-                let (worker, address) = (self.workers[holder].id, self.workers[holder].info.address.clone());
-                self.tell_worker(w, SchedulerToWorker::Worker { worker, address });
+                let (worker, info) = (self.workers[holder].id, &self.workers[holder].info);
+                let (address, host) = (info.address.clone(), info.host.clone());
+                self.tell_worker(w, SchedulerToWorker::Worker { worker, address, host });
             }
         }
         holders.into_iter().map(|holder| self.workers[holder].id).collect()

@@ -50,6 +50,7 @@ impl Worker {
                     holders,
                     tried: strangers,
                     asked: 0,
+                    seeking: false,
                     state: WantState::Loose,
                 }));
                 self.revise(key, |_| {});

@@ -1,12 +1,14 @@
 //! What a worker may do at once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 /// A worker's limits and patience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
+    /// The host's name, as other workers are told it; empty if it is not known.
+    pub host: Arc<str>,
     /// Tasks that hold a thread at once.
     pub threads: u32,
     /// Tasks that go on asynchronously at once, without a thread.
@@ -43,6 +45,7 @@ impl Config {
         // Dask lets a tenth of the memory be on its way.
         let incoming_bytes = if memory_limit == 0 { 512 * MIB } else { (memory_limit / 10).max(16 * MIB) };
         Config {
+            host: "".into(),
             threads,
             async_limit: 1_024,
             memory_limit,

@@ -1,9 +1,8 @@
 //! Requests to peers.
 //!
-//! A peer is asked for one batch at a time; what is wanted meanwhile makes the next batch longer. Of the peers that could
-//! be asked the one with the most urgent key comes first, then the one with the most keys.
+//! A peer is asked for one batch at a time; what is wanted meanwhile makes the next batch longer.
 
-use std::{cmp::Reverse, time::Duration};
+use std::time::Duration;
 
 use brisk_core::{
     id::{RequestId, WorkerId},
@@ -12,38 +11,17 @@ use brisk_core::{
 
 use super::{
     Action, FetchResult, Worker,
-    state::{Phase, Rank, Request, WantState},
+    choice::Room,
+    state::{Request, WantState},
     timers::Timer,
 };
-
-/// What one more request may bring.
-struct Room {
-    keys: usize,
-    bytes: u64,
-}
 
 impl Worker {
     /// Asks peers while the limits allow it.
     pub(super) fn start_fetches(&mut self) {
-        while self.phase == Phase::Working
-            && let Some(room) = self.room()
-            && let Some(peer) = self.next_peer()
-            && (!self.held.paused || self.is_urgent(peer))
-        {
+        while let Some((peer, room)) = self.next_fetch() {
             self.ask_peer(peer, room);
         }
-    }
-
-    /// Whether a peer could be asked for something now.
-    pub(super) fn may_fetch(&self) -> bool {
-        let peer = self.room().and_then(|_| self.next_peer());
-        self.phase == Phase::Working && peer.is_some_and(|peer| !self.held.paused || self.is_urgent(peer))
-    }
-
-    /// Whether the first thing that a peer would be asked for is needed by a task: a copy for its own sake is not fetched
-    /// while memory is short.
-    fn is_urgent(&self, peer: WorkerId) -> bool {
-        self.peers[&peer].queue.first().is_some_and(|(rank, _)| *rank < Rank::COPY)
     }
 
     /// A peer answered some keys.
@@ -52,6 +30,7 @@ impl Worker {
             self.counters.stale_fetches += 1;
             return;
         };
+        let mut busy = Vec::new();
         for (key, result) in outcomes {
             let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.fetching == Some(id)) else {
                 self.counters.stale_fetches += 1;
@@ -64,16 +43,20 @@ impl Worker {
             if let FetchResult::Stored { nbytes } = result {
                 request.came = Some(request.came.unwrap_or(0).saturating_add(nbytes));
             }
-            self.on_answer(peer, key, result);
+            self.on_answer(peer, key, result, &mut busy);
             self.prune(key);
         }
         if self.requests[&id].open > 0 {
-            return self.set_deadline(id);
-        }
-        if let Some(request) = self.close_request(id) {
+            self.set_deadline(id);
+        } else if let Some(request) = self.close_request(id) {
             self.measure(&request);
-            self.rest(peer, request.busy.then_some(self.config.busy_delay));
+            if request.busy {
+                self.turned_away(peer);
+            } else if let Some(peer) = self.peers.get_mut(&peer) {
+                peer.strikes = 0;
+            }
         }
+        busy.into_iter().for_each(|key| self.look_further(key));
     }
 
     /// A request made no progress. The peer may be frozen: it is treated as lost, so that nothing else waits for it.
@@ -101,7 +84,7 @@ impl Worker {
         Some(request)
     }
 
-    fn on_answer(&mut self, peer: WorkerId, key: Key, result: FetchResult) {
+    fn on_answer(&mut self, peer: WorkerId, key: Key, result: FetchResult, busy: &mut Vec<Key>) {
         let wanted = self.entries.get(&key).is_some_and(|entry| entry.want.is_some());
         match result {
             FetchResult::Stored { nbytes } if wanted => {
@@ -111,7 +94,10 @@ impl Worker {
             // The run it was for is gone. The scheduler was not told of it and never will be: it is dropped.
             FetchResult::Stored { .. } => self.counters.stale_fetches += 1,
             FetchResult::Missing => self.revise(key, |want| want.tried.push(peer)),
-            FetchResult::Busy => self.revise(key, |_| {}),
+            FetchResult::Busy => {
+                self.revise(key, |_| {});
+                busy.push(key);
+            }
             FetchResult::Failed(failure) => {
                 let waiters = self.waiters(key);
                 waiters.into_iter().for_each(|place| self.fail(place, failure.clone(), Duration::ZERO));
@@ -129,26 +115,6 @@ impl Worker {
             task.is_some_and(|task| task.rank.turn == *turn)
         });
         alive.map(|(place, _)| *place).collect()
-    }
-
-    fn room(&self) -> Option<Room> {
-        if self.held.paused {
-            // Nothing is fetched for want of memory, unless nothing else could ever make room: then, key by key, for the
-            // most urgent task.
-            let stuck = self.slots.threads == 0 && self.requests.is_empty();
-            return stuck.then_some(Room { keys: 1, bytes: u64::MAX });
-        }
-        let bytes = self.config.incoming_bytes.saturating_sub(self.incoming_bytes).min(self.config.fetch_bytes);
-        let open = self.requests.len() < self.config.fetch_peers.max(1) && (bytes > 0 || self.requests.is_empty());
-        open.then_some(Room { keys: self.config.fetch_keys.max(1), bytes })
-    }
-
-    fn next_peer(&self) -> Option<WorkerId> {
-        let urgency = |worker: &&WorkerId| {
-            let queue = &self.peers[*worker].queue;
-            (queue.first().copied(), Reverse(queue.len()))
-        };
-        self.askable.iter().min_by_key(urgency).copied()
     }
 
     /// Sends the first keys of a peer's queue, as many as there is room for; the first one goes at any length.

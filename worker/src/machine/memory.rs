@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Above this part of the limit nothing new starts (Dask's default).
-const PAUSE_PERCENT: u128 = 80;
+pub(super) const PAUSE_PERCENT: u128 = 80;
 
 /// Below this part of the limit it starts again.
 const RESUME_PERCENT: u128 = 70;

@@ -77,13 +77,14 @@ impl Worker {
         }
     }
 
-    /// Whether a task may start now. A paused worker starts one when no other holds a thread: it may be just the one whose
-    /// result lets the scheduler free its inputs, and nothing else here will.
+    /// Whether a task may start now. A paused worker starts one when no other does: it may be just the one whose result
+    /// lets the scheduler free its inputs, and nothing else here will. What was cancelled and goes on all the same lets
+    /// nobody free anything, and does not count.
     pub(super) fn may_start(&self) -> bool {
         self.phase == Phase::Working
             && self.slots.threads < self.config.threads.max(1)
             && self.slots.detached < self.config.async_limit.max(1)
-            && (!self.held.paused || self.slots.threads == 0)
+            && (!self.held.paused || self.slots.busy == 0)
     }
 
     /// A value that a task waited for is here; `place` may be one that needs no more.
@@ -117,6 +118,7 @@ impl Worker {
             }
         };
         self.slots.current -= 1;
+        self.slots.busy -= u32::from(!execution.detached);
         let task = self.tasks.remove(place).expect("an execution's task is there until it ends");
         let key = task.key;
         self.entries.get_mut(&key).expect("a task has an entry").task = None;
@@ -150,6 +152,7 @@ impl Worker {
                 execution.detached = true;
                 self.slots.threads -= 1;
                 self.slots.detached += 1;
+                self.slots.busy -= u32::from(matches!(execution.owner, Owner::Task(_)));
             }
             _ => self.counters.stale_runs += 1,
         }
@@ -206,6 +209,7 @@ impl Worker {
                 let execution = self.executions.get_mut(&run).expect("a running task has an execution");
                 execution.owner = Owner::Nobody(needs);
                 self.slots.current -= 1;
+                self.slots.busy -= u32::from(!execution.detached);
                 self.actions.push_back(Action::Abort { run });
             }
             TaskState::Ready { .. } => {
@@ -245,6 +249,7 @@ impl Worker {
         self.watch(run);
         self.slots.threads += 1;
         self.slots.current += 1;
+        self.slots.busy += 1;
         self.tell(WorkerToScheduler::Started { key, run });
         let Assignment { task, spec, attempt, wanted, .. } = *assignment;
         self.actions.push_back(Action::Execute { run, key, spec, task, attempt, wanted });

@@ -1,6 +1,6 @@
 //! What the machine knows of keys, tasks, peers and requests.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use brisk_core::{
     address::Address,
@@ -146,6 +146,8 @@ pub(super) struct Want {
     pub(super) tried: SmallVec<[WorkerId; 1]>,
     /// How often the scheduler was asked.
     pub(super) asked: u32,
+    /// Whether the scheduler was asked for more holders, since all that are known are busy.
+    pub(super) seeking: bool,
     pub(super) state: WantState,
 }
 
@@ -186,12 +188,17 @@ impl WantState {
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) address: Address,
+    pub(super) host: Arc<str>,
     /// All and only the queued wants that it could serve, the most urgent first.
     pub(super) queue: BTreeSet<(Rank, Key)>,
     /// What it is being asked. One request at a time: the next one waits and grows.
     pub(super) request: Option<RequestId>,
     /// It said that it is busy, or failed: not to be asked before this.
     pub(super) resting: Option<Moment>,
+    /// How often in a row.
+    pub(super) strikes: u32,
+    /// Its most urgent key, if it can be asked now: so it stands among all that can.
+    pub(super) askable: Option<(Rank, Key)>,
 }
 
 /// A fetch.

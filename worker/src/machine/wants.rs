@@ -19,7 +19,7 @@ use super::{
 
 /// So many holders of one value are kept in mind. More would not make it more likely to get it, and popular values are
 /// held by hundreds.
-const MAX_HOLDERS: usize = 8;
+pub(super) const MAX_HOLDERS: usize = 8;
 
 impl Worker {
     /// A task needs a value: pins it if it is here. Else the task waits for it; returns whether it must.
@@ -41,6 +41,7 @@ impl Worker {
                 holders,
                 tried: strangers,
                 asked: 0,
+                seeking: false,
                 state: WantState::Loose,
             }));
             self.revise(key, |_| {});
@@ -48,7 +49,12 @@ impl Worker {
         };
         want.waiters.push((place, rank.turn));
         want.waiting += 1;
-        let news = !holders.is_empty() && matches!(want.state, WantState::Asked(_) | WantState::Resting(_));
+        let lost = matches!(want.state, WantState::Asked(_) | WantState::Resting(_));
+        let news = !holders.is_empty() && lost;
+        if !lost && !holders.is_empty() {
+            self.learn(key, holders.clone());
+        }
+        let Some(want) = self.entries.get_mut(&key).and_then(|entry| entry.want.as_mut()) else { return true };
         if rank < want.rank || news {
             self.revise(key, |want| {
                 want.rank = want.rank.min(rank);
@@ -112,27 +118,29 @@ impl Worker {
             self.counters.stale_messages += 1;
             return;
         };
-        let waits = matches!(want.state, WantState::Asked(_) | WantState::Resting(_) | WantState::Expected);
-        if waits {
-            let before = want.state;
-            self.settle(key, &mut want, WantState::Loose);
-            want.tried = self.strangers(&holders);
-            want.holders = holders;
-            let next = if !self.has_candidate(&want) {
-                match before {
-                    WantState::Expected => before,
-                    // Nobody to ask yet. It is the scheduler's turn, for a little longer each time.
-                    _ => WantState::Asked(self.now + Config::backed_off(self.config.missing_delay, want.asked)),
-                }
-            } else if want.asked <= 1 {
-                WantState::Queued
-            } else {
-                // The holders it was told of before did not have it: do not run in circles.
-                WantState::Resting(self.now + Config::backed_off(self.config.busy_delay, want.asked - 2))
-            };
-            self.settle(key, &mut want, next);
+        want.seeking = false;
+        let before = want.state;
+        if matches!(before, WantState::Queued | WantState::Fetching) {
+            self.put_back(key, want);
+            return self.learn(key, holders);
         }
-        self.entries.get_mut(&key).expect("it was there above").want = Some(want);
+        self.settle(key, &mut want, WantState::Loose);
+        want.tried = self.strangers(&holders);
+        want.holders = holders;
+        let next = if !self.has_candidate(&want) {
+            match before {
+                WantState::Expected => before,
+                // Nobody to ask yet. It is the scheduler's turn, for a little longer each time.
+                _ => WantState::Asked(self.now + Config::backed_off(self.config.missing_delay, want.asked)),
+            }
+        } else if want.asked <= 1 {
+            WantState::Queued
+        } else {
+            // The holders it was told of before did not have it: do not run in circles.
+            WantState::Resting(self.now + Config::backed_off(self.config.busy_delay, want.asked - 2))
+        };
+        self.settle(key, &mut want, next);
+        self.put_back(key, want);
     }
 
     /// A want has waited long enough.

@@ -76,7 +76,7 @@ pub(super) async fn start(
     unfinished.0 = None;
     runtime.spawn(keep_time(Arc::downgrade(&shared)));
     runtime.spawn(serve::accept(Arc::downgrade(&shared), listener));
-    let machine = Config::new(config.threads, config.memory_limit);
+    let machine = Config { host: config.host, ..Config::new(config.threads, config.memory_limit) };
     match former.map(Shared::bequeath) {
         None => shared.begin(Worker::new(machine, id, welcome.epoch)),
         Some(legacy) => shared.begin_with(legacy, machine, id, welcome.epoch),

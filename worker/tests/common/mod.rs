@@ -251,7 +251,8 @@ impl Cluster {
 
     /// Makes one worker known to another.
     pub(crate) fn introduce(&self, worker: &Joined, to: &Joined) {
-        to.say(SchedulerToWorker::Worker { worker: worker.worker.id(), address: self.address(worker) });
+        let address = self.address(worker);
+        to.say(SchedulerToWorker::Worker { worker: worker.worker.id(), address, host: "here".into() });
     }
 }
 

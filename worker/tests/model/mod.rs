@@ -135,6 +135,7 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) fn new(threads: u32, memory_limit: u64) -> Self {
         let config = Config {
+            host: "here".into(),
             fetch_keys: 3,
             fetch_bytes: 200,
             fetch_peers: 2,
@@ -194,7 +195,8 @@ impl Model {
             }
             Op::Gone(n) => self.say(SchedulerToWorker::WorkerGone(peer(n))),
             Op::Introduce(n) => {
-                self.say(SchedulerToWorker::Worker { worker: peer(n), address: "inproc://x".parse().unwrap() });
+                let (address, host) = ("inproc://x".parse().unwrap(), if n % 2 == 0 { "here" } else { "there" });
+                self.say(SchedulerToWorker::Worker { worker: peer(n), address, host: host.into() });
             }
             Op::Done(index, end) => {
                 let executing: Vec<_> = self.executing.keys().copied().collect();

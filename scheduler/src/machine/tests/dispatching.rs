@@ -68,8 +68,8 @@ fn a_large_input_is_not_moved_and_a_small_one_is() {
         assert_eq!(run(&bench.submit(c, vec![task(2, &[])], &[2])).0, holder);
         let other = bench.worker(1);
         let actions = bench.submit(c, vec![task(3, &[1])], &[3]);
-        let introduction =
-            SchedulerToWorker::Worker { worker: holder, address: format!("test://{holder}").parse().unwrap() };
+        let address = format!("test://{holder}").parse().unwrap();
+        let introduction = SchedulerToWorker::Worker { worker: holder, address, host: "host".into() };
         assert_eq!(run(&actions).0, if stays { holder } else { other });
         assert_eq!(actions.contains(&to_worker(other, introduction)), !stays);
     }

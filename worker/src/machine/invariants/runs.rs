@@ -53,13 +53,15 @@ impl Worker {
 
     /// I37: slots in use are executions that have not come back, those of runs included that nobody waits for.
     pub(super) fn i37_slots_are_held_by_executions(&self) -> Checked {
-        let (mut threads, mut detached, mut current) = (0, 0, 0);
+        let (mut threads, mut detached, mut current, mut busy) = (0, 0, 0, 0);
         for execution in self.executions.values() {
             *if execution.detached { &mut detached } else { &mut threads } += 1;
-            current += u32::from(matches!(execution.owner, Owner::Task(_)));
+            let is_current = matches!(execution.owner, Owner::Task(_));
+            current += u32::from(is_current);
+            busy += u32::from(is_current && !execution.detached);
         }
-        let counted = (threads, detached, current);
-        let slots = (self.slots.threads, self.slots.detached, self.slots.current);
+        let counted = (threads, detached, current, busy);
+        let slots = (self.slots.threads, self.slots.detached, self.slots.current, self.slots.busy);
         check!("slots are counted", counted == slots, "{counted:?}, {slots:?}");
         let limit = self.config.threads.max(1);
         check!("no more run than there are threads", threads <= limit, "{threads} of {limit}");

@@ -74,7 +74,9 @@ impl Worker {
                 check!("a peer's queue holds queued wants", queued, "{key} at {worker}");
             }
             let idle = peer.request.is_none() && peer.resting.is_none() && !peer.queue.is_empty();
-            check!("askable peers are known", idle == self.askable.contains(worker), "{worker}: {peer:?}");
+            let next = peer.queue.first().copied().filter(|_| idle);
+            let listed = next.is_none_or(|(rank, key)| self.askable.contains(&(rank, key, *worker)));
+            check!("askable peers are known", peer.askable == next && listed, "{worker}: {peer:?}");
             askable += usize::from(idle);
         }
         check!("only peers are asked", askable == self.askable.len(), "{askable} of {:?}", self.askable);

@@ -63,7 +63,7 @@ impl Worker {
 
     /// I43: every queue was looked at since anything changed, an end of a pause included.
     pub(super) fn i43_whatever_may_be_asked_is_asked(&self) -> Checked {
-        check!("whatever the peers could be asked is asked", !self.may_fetch(), "{:?}", self.askable);
+        check!("whatever the peers could be asked is asked", self.next_fetch().is_none(), "{:?}", self.askable);
         Ok(())
     }
 }

@@ -53,9 +53,10 @@ fn holders_named_in_answer_are_asked_at_once_the_first_time() {
 fn a_busy_peer_is_asked_again_later_or_another_at_once() {
     let mut bench = Bench::new(1, 0);
     bench.run(1, &[(10, &[1])]);
-    assert_eq!(bench.answer(1, &[(10, FetchResult::Busy)]), []);
+    // It is asked for others, too, in case the scheduler knows of newer ones.
+    assert_eq!(bench.answer(1, &[(10, FetchResult::Busy)]), [missing(10, &[])]);
     assert_eq!(bench.tick_at(149), []);
-    assert_eq!(bench.tick_at(150), [fetch(2, 1, &[10])]);
+    assert_eq!(bench.tick_at(225), [fetch(2, 1, &[10])]);
 
     let mut bench = Bench::new(1, 0);
     bench.run(1, &[(10, &[1, 2])]);
@@ -127,4 +128,138 @@ fn a_task_with_a_hundred_thousand_inputs_is_taken_and_cancelled_in_one_go() {
     assert_eq!(bench.says(SchedulerToWorker::Cancel { key: key(1), run: RunId(1) }), []);
     assert_eq!(bench.event(Event::PeerLost { worker: peer(1) }), []);
     assert!(bench.worker.is_idle());
+}
+
+fn holders(n: u128, of: &[u64]) -> SchedulerToWorker {
+    SchedulerToWorker::Holders { key: key(n), holders: of.iter().map(|n| peer(*n)).collect() }
+}
+
+#[test]
+fn a_peer_that_stays_busy_is_left_alone_for_longer_each_time_and_as_before_once_it_answers() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[(10, &[1])]);
+    let mut rests = Vec::new();
+    for request in 1..=8 {
+        bench.answer(request, &[(10, FetchResult::Busy)]);
+        let until = bench.worker.peers[&peer(1)].resting.unwrap().as_nanos();
+        rests.push((until - bench.now) / MS);
+        assert_eq!(bench.tick_at(until.div_ceil(MS)), [fetch(request + 1, 1, &[10])]);
+    }
+    for (times, rest) in rests.iter().enumerate() {
+        let base = 150 << times.min(4);
+        assert!((base..base + base / 2).contains(rest), "{rests:?}");
+    }
+    assert!(rests[4..].windows(2).any(|pair| pair[0] != pair[1]), "not always for equally long: {rests:?}");
+    bench.answer(9, &[(10, stored(10))]);
+    bench.run(2, &[(11, &[1])]);
+    bench.answer(10, &[(11, FetchResult::Busy)]);
+    let until = bench.worker.peers[&peer(1)].resting.unwrap().as_nanos();
+    assert!((until - bench.now) / MS < 225);
+}
+
+#[test]
+fn a_holder_that_is_told_of_while_all_others_are_busy_is_asked() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[(10, &[1, 2])]);
+    assert_eq!(bench.answer(1, &[(10, FetchResult::Busy)]), [fetch(2, 2, &[10])], "not all are busy yet");
+    assert_eq!(bench.answer(2, &[(10, FetchResult::Busy)]), [missing(10, &[])]);
+    assert_eq!(bench.says(holders(10, &[1, 3])), [fetch(3, 3, &[10])]);
+    // All three are busy: it looks further again.
+    assert_eq!(bench.answer(3, &[(10, FetchResult::Busy)]), [missing(10, &[])]);
+    assert_eq!(bench.says(holders(10, &[])), []);
+    let again = bench.tick_at(1_000);
+    assert!(matches!(again[..], [Action::Fetch { .. }]), "{again:?}");
+}
+
+#[test]
+fn the_scheduler_is_asked_once_for_more_holders_while_it_does_not_answer() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[(10, &[1])]);
+    assert_eq!(bench.answer(1, &[(10, FetchResult::Busy)]), [missing(10, &[])]);
+    assert_eq!(bench.tick_at(1_000), [fetch(2, 1, &[10])]);
+    assert_eq!(bench.answer(2, &[(10, FetchResult::Busy)]), []);
+    bench.tick_at(2_000);
+    // One that was busy and then has it no more is told of like any other.
+    assert_eq!(bench.answer(3, &[(10, FetchResult::Missing)]), [missing(10, &[1])]);
+}
+
+#[test]
+fn another_task_that_needs_it_brings_news_of_its_holders() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[(10, &[1])]);
+    bench.run(2, &[(10, &[2])]);
+    assert_eq!(bench.answer(1, &[(10, FetchResult::Missing)]), [fetch(2, 2, &[10])]);
+    assert_eq!(bench.answer(2, &[(10, FetchResult::Missing)]), [missing(10, &[2, 1])], "both are told of");
+}
+
+#[test]
+fn this_host_comes_first_then_who_has_the_most_then_who_turned_nobody_away() {
+    let mut bench = Bench::new(1, 0);
+    assert_eq!(bench.run(1, &[(10, &[1, 3])]), [fetch(1, 3, &[10])], "it is on this host");
+    bench.answer(1, &[(10, stored(1))]);
+
+    let mut bench = Bench::new(1, 0);
+    bench.worker.config.fetch_peers = 1;
+    assert_eq!(bench.run(1, &[(9, &[3])]), [fetch(1, 3, &[9])]);
+    bench.run(2, &[(10, &[1, 2]), (11, &[2])]);
+    assert!(bench.answer(1, &[(9, stored(1))]).contains(&fetch(2, 2, &[10, 11])), "both come from there");
+
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[(10, &[1])]);
+    bench.answer(1, &[(10, FetchResult::Busy)]);
+    bench.tick_at(1_000);
+    bench.answer(2, &[(10, FetchResult::Missing)]);
+    bench.now = 2_000 * MS;
+    bench.worker.peers.get_mut(&peer(1)).unwrap().strikes = 1;
+    assert_eq!(bench.run(2, &[(12, &[1, 2])]), [fetch(3, 2, &[12])]);
+}
+
+#[test]
+fn a_peer_that_hangs_holds_up_no_other() {
+    let mut bench = Bench::new(1, 0);
+    assert_eq!(bench.run(1, &[(10, &[1])]), [fetch(1, 1, &[10])]);
+    assert_eq!(bench.run(2, &[(11, &[2])]), [fetch(2, 2, &[11])]);
+    assert!(bench.answer(2, &[(11, stored(1))]).starts_with(&[Action::Keep { key: key(11) }]));
+    assert_eq!(bench.worker.running(), 1);
+}
+
+#[test]
+fn what_comes_in_is_bounded_but_for_one_value_at_a_time() {
+    let mut bench = Bench::new(1, 0);
+    bench.worker.config.incoming_bytes = 25;
+    // Ten each: there is room for a third one, and then none until something has come.
+    let fetches = |actions: Vec<Action>| actions.iter().filter(|a| matches!(a, Action::Fetch { .. })).count();
+    let asked = (1..=3).map(|n| fetches(bench.run(n, &[(u128::from(10 + n), &[n])]))).sum::<usize>();
+    assert_eq!((asked, bench.worker.incoming_bytes), (3, 30));
+    assert_eq!(fetches(bench.run(4, &[(20, &[1])])), 0);
+    assert_eq!(fetches(bench.answer(2, &[(12, stored(10))])), 0, "it is of the busy peer");
+    assert_eq!(fetches(bench.answer(1, &[(11, stored(10))])), 1);
+}
+
+#[test]
+fn in_one_request_the_first_key_goes_at_any_length_and_the_others_if_they_fit() {
+    let mut bench = Bench::new(1, 0);
+    bench.worker.config.fetch_bytes = 25;
+    bench.run(1, &[(9, &[1])]);
+    bench.run(2, &[(11, &[1]), (12, &[1]), (13, &[1])]);
+    assert_eq!(
+        bench.answer(1, &[(9, stored(1))]).iter().find(|a| matches!(a, Action::Fetch { .. })),
+        Some(&fetch(2, 1, &[11, 12]))
+    );
+    bench.worker.config.fetch_bytes = 5;
+    assert!(bench.answer(2, &[(11, stored(1)), (12, stored(1))]).contains(&fetch(3, 1, &[13])));
+}
+
+#[test]
+fn a_value_that_would_fill_the_memory_waits_until_nothing_else_can_make_room() {
+    let mut bench = Bench::new(1, 100);
+    bench.with_value(1, 65);
+    bench.run(2, &[]);
+    // Up to the mark there is room for fifteen, and one value may go beyond.
+    assert_eq!(bench.run(3, &[(10, &[1])]), [fetch(1, 1, &[10])]);
+    assert_eq!(bench.run(4, &[(11, &[2])]), [fetch(2, 2, &[11])]);
+    assert_eq!(bench.run(5, &[(12, &[3])]), [], "what is on its way counts");
+    assert!(!bench.worker.is_paused());
+    bench.answer(1, &[(10, FetchResult::Missing)]);
+    assert_eq!(bench.worker.requests.len(), 2, "there is room again");
 }

@@ -46,10 +46,12 @@ struct Bench {
 
 impl Bench {
     fn new(threads: u32, memory_limit: u64) -> Self {
-        let mut bench = Bench { worker: Worker::new(Config::new(threads, memory_limit), ME, EPOCH), now: 0 };
+        let config = Config { host: "here".into(), ..Config::new(threads, memory_limit) };
+        let mut bench = Bench { worker: Worker::new(config, ME, EPOCH), now: 0 };
         for n in 1..=3 {
             let address = format!("inproc://w{n}").parse().unwrap();
-            assert_eq!(bench.says(SchedulerToWorker::Worker { worker: peer(n), address }), []);
+            let host = if n == 3 { "here" } else { "there" };
+            assert_eq!(bench.says(SchedulerToWorker::Worker { worker: peer(n), address, host: host.into() }), []);
         }
         bench
     }
