@@ -236,6 +236,7 @@ fn is_long(message: &WorkerToScheduler) -> bool {
         Added(keys) | Offered(keys) => keys.len() > 16,
         Missing { holders, .. } => holders.len() > 16,
         Stolen { runs, .. } => runs.len() > 16,
+        Transfers(transfers) => transfers.len() > 16,
         _ => false,
     }
 }

@@ -279,7 +279,7 @@ impl Met {
     pub(crate) async fn hears(&mut self) -> WorkerToScheduler {
         loop {
             match self.reports.pop_front() {
-                Some(WorkerToScheduler::Health { .. }) => continue,
+                Some(WorkerToScheduler::Health { .. } | WorkerToScheduler::Transfers(_)) => continue,
                 Some(report) => return report,
                 None => {}
             }
@@ -315,7 +315,8 @@ impl Joined {
     pub(crate) async fn hears(&mut self) -> WorkerToScheduler {
         loop {
             let report = self.hears_all().await;
-            if !matches!(report, WorkerToScheduler::Started { .. } | WorkerToScheduler::Health { .. }) {
+            use WorkerToScheduler::{Health, Started, Transfers};
+            if !matches!(report, Started { .. } | Health { .. } | Transfers(_)) {
                 return report;
             }
         }
