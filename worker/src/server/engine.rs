@@ -230,7 +230,7 @@ impl Engine {
 
 /// Whether a report may be long by itself. It is sent alone: many of them would be more than a batch may hold.
 fn is_long(message: &WorkerToScheduler) -> bool {
-    use WorkerToScheduler::{Added, Failed, Missing, Offered, Stolen};
+    use WorkerToScheduler::{Added, Failed, Missing, Offered, Stolen, Transfers};
     match message {
         Failed { .. } => true,
         Added(keys) | Offered(keys) => keys.len() > 16,
