@@ -17,7 +17,10 @@ pub use brisk_core::{
     typedef::{ErrorValueNo, ErrorValueYes, Probe},
     value::Value,
 };
-use brisk_core::{error::ErrorValue, value::Datum};
+use brisk_core::{
+    error::ErrorValue,
+    value::{Datum, Lent},
+};
 
 mod inferred;
 
@@ -103,6 +106,14 @@ impl<T: Value + Clone> Param<Vec<T>> {
     pub fn shared(inputs: &mut Inputs, index: usize) -> Caught<Arc<Vec<T>>> {
         inputs.list(index)
     }
+
+    /// The argument, lent.
+    ///
+    /// # Errors
+    /// See [`Inputs::slice`].
+    pub fn slice(inputs: &mut Inputs, index: usize) -> Caught<Lent<T>> {
+        inputs.slice(index)
+    }
 }
 
 impl<T: Value + Clone> Param<T> {
@@ -133,6 +144,17 @@ pub trait AnyParam<T> {
     /// # Errors
     /// See [`Inputs::shared`].
     fn shared(inputs: &mut Inputs, index: usize) -> Caught<Arc<T>>
+    where
+        T: Value,
+    {
+        inputs.shared(index)
+    }
+
+    /// The argument, shared, to be lent as a slice.
+    ///
+    /// # Errors
+    /// See [`Inputs::shared`].
+    fn slice(inputs: &mut Inputs, index: usize) -> Caught<Arc<T>>
     where
         T: Value,
     {

@@ -4,8 +4,13 @@
 //! Only equal executables are ever paired, so the bytes need no version and no byte order of their own: a raw vector is
 //! written as this machine holds it.
 
-use std::any::{Any, TypeId, type_name};
+use std::{
+    any::{Any, TypeId, type_name},
+    marker::PhantomData,
+    sync::Arc,
+};
 
+use bytemuck::AnyBitPattern;
 use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
 
@@ -23,6 +28,25 @@ pub fn encode<T: Value>(value: &T) -> Result<Bytes, EncodeError> {
     match raw(value) {
         Some(bytes) => Ok(Bytes::copy_from_slice(bytes)),
         None => Ok(postcard::to_stdvec(value).map_err(|e| EncodeError::of::<T>(e))?.into()),
+    }
+}
+
+/// Encodes `value`, or lends its own bytes if they are its encoding. Short ones are copied: to lend takes two allocations.
+///
+/// # Errors
+/// If its `Serialize` refuses.
+pub(crate) fn encode_shared<T: Value>(value: Arc<T>) -> Result<Bytes, EncodeError> {
+    const SHORT: usize = 4 << 10;
+    /// A blob or numeric vector, seen as bytes.
+    struct Raw<T>(Arc<T>);
+    impl<T: 'static> AsRef<[u8]> for Raw<T> {
+        fn as_ref(&self) -> &[u8] {
+            raw(&*self.0).unwrap_or_default()
+        }
+    }
+    match raw(&*value) {
+        Some(bytes) if bytes.len() >= SHORT => Ok(Bytes::from_owner(Raw(value))),
+        _ => encode(&*value),
     }
 }
 
@@ -87,6 +111,16 @@ macro_rules! raw_vectors {
             None
         }
 
+        /// The elements that bytes are the encoding of, where they lie; `None` if vectors of `T` are not raw, or these bytes
+        /// lie askew.
+        pub(crate) fn lend<T: 'static>(bytes: &Bytes) -> Option<Box<dyn Lend<T>>> {
+            $(if TypeId::of::<T>() == TypeId::of::<$element>() {
+                let lent: Box<dyn Lend<$element>> = Box::new(RawElements::<$element>::new(bytes)?);
+                return cast(lent);
+            })*
+            None
+        }
+
         /// The vector that [`raw`] gave the bytes of; `None` if `T` is no such vector.
         fn from_raw<T: 'static>(bytes: &[u8]) -> Option<Result<T, DecodeError>> {
             $(if TypeId::of::<T>() == TypeId::of::<Vec<$element>>() {
@@ -103,6 +137,28 @@ macro_rules! raw_vectors {
 }
 
 raw_vectors!(u8, i8, u16, i16, u32, i32, u64, i64, u128, i128, f32, f64);
+
+/// Something that has elements.
+pub(crate) trait Lend<T>: Send + Sync {
+    fn elements(&self) -> &[T];
+}
+
+/// Bytes that were found to be elements.
+struct RawElements<E>(Bytes, PhantomData<fn() -> E>);
+
+impl<E: AnyBitPattern> RawElements<E> {
+    fn new(bytes: &Bytes) -> Option<Self> {
+        // Bytes never move, so what fits once fits always.
+        bytemuck::try_cast_slice::<u8, E>(bytes).ok()?;
+        Some(RawElements(bytes.clone(), PhantomData))
+    }
+}
+
+impl<E: AnyBitPattern> Lend<E> for RawElements<E> {
+    fn elements(&self) -> &[E] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
 
 struct HashFlavor<'a>(&'a mut KeyHasher);
 

@@ -10,7 +10,7 @@ use crate::{
     function::{FunctionId, FunctionInfo, Identity},
     key::Key,
     options::Defaults,
-    value::{Datum, Value},
+    value::{Datum, Lent, Value},
 };
 
 /// What `#[task]` makes of a function. There is one static of these per function, or per instance of a generic one.
@@ -118,6 +118,17 @@ impl Inputs {
                 let values = items.iter().map(|item| item.shared::<T>().map(|shared| (*shared).clone()));
                 Ok(Arc::new(values.collect::<Result<_, _>>().map_err(|e| argument(index, e))?))
             }
+        }
+    }
+
+    /// Argument `index` as a slice. One value is not copied; a list of futures is, element by element.
+    ///
+    /// # Errors
+    /// As [`Inputs::shared`].
+    pub fn slice<T: Value + Clone>(&self, index: usize) -> Result<Lent<T>, Box<Failure>> {
+        match self.get(index)? {
+            Input::One(datum) => datum.slice().map_err(|e| argument(index, e)),
+            Input::List(_) => self.list(index).map(Lent::from),
         }
     }
 

@@ -9,6 +9,10 @@ use std::{
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
+mod lent;
+
+pub use lent::Lent;
+
 use crate::{
     encode,
     error::{EncodeError, ValueError},
@@ -31,11 +35,11 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
 /// A [`Value`] behind a pointer that has forgotten its type.
 pub trait ErasedValue: Any + Send + Sync {
-    /// The value as bytes.
+    /// The value as bytes. Those of a blob or numeric vector are the value's own, which they keep.
     ///
     /// # Errors
     /// If its `Serialize` refuses.
-    fn encode(&self) -> Result<Bytes, EncodeError>;
+    fn encode(self: Arc<Self>) -> Result<Bytes, EncodeError>;
 
     /// Feeds the value's encoding to `hasher`.
     ///
@@ -51,8 +55,8 @@ pub trait ErasedValue: Any + Send + Sync {
 }
 
 impl<T: Value> ErasedValue for T {
-    fn encode(&self) -> Result<Bytes, EncodeError> {
-        encode::encode(self)
+    fn encode(self: Arc<Self>) -> Result<Bytes, EncodeError> {
+        encode::encode_shared(self)
     }
 
     fn hash_into(&self, hasher: &mut KeyHasher) -> Result<(), EncodeError> {
@@ -106,7 +110,7 @@ impl Datum {
     /// If the value's `Serialize` refuses.
     pub fn encode(&self) -> Result<Bytes, EncodeError> {
         match &self.0 {
-            Repr::Typed(value) => value.encode(),
+            Repr::Typed(value) => value.clone().encode(),
             Repr::Encoded(encoded) => Ok(encoded.bytes.clone()),
         }
     }
@@ -119,7 +123,7 @@ impl Datum {
         match &self.0 {
             Repr::Encoded(_) => Ok(self.clone()),
             Repr::Typed(value) => {
-                let encoded = Encoded { bytes: value.encode()?, typed: OnceLock::from(value.clone()) };
+                let encoded = Encoded { bytes: value.clone().encode()?, typed: OnceLock::from(value.clone()) };
                 Ok(Datum(Repr::Encoded(Arc::new(encoded))))
             }
         }
@@ -144,6 +148,20 @@ impl Datum {
         let had = (*typed).type_name();
         let any: Arc<dyn Any + Send + Sync> = typed;
         any.downcast().map_err(|_| ValueError::Type { had: had.to_owned(), wanted: type_name::<T>().to_owned() })
+    }
+
+    /// The value, a vector, as a slice. Bytes of a blob or numeric vector are not decoded for that: the slice lies in them.
+    ///
+    /// # Errors
+    /// As [`Datum::shared`].
+    pub fn slice<T: Value>(&self) -> Result<Lent<T>, ValueError> {
+        if let Repr::Encoded(encoded) = &self.0
+            && encoded.typed.get().is_none()
+            && let Some(lent) = Lent::of_bytes(&encoded.bytes)
+        {
+            return Ok(lent);
+        }
+        self.shared().map(Lent::from)
     }
 
     /// The value itself, copied unless this is the last pointer to it.
@@ -218,6 +236,39 @@ mod tests {
         assert_eq!(there.concrete_type(), None);
         there.shared::<i64>().unwrap();
         assert_eq!(there.concrete_type(), Some(TypeId::of::<i64>()));
+    }
+
+    #[test]
+    fn a_vector_of_numbers_is_neither_copied_to_leave_nor_to_be_read() {
+        let datum = Datum::new(vec![1.5f64; 1_000]);
+        let bytes = datum.encode().unwrap();
+        let place = datum.shared::<Vec<f64>>().unwrap().as_ptr();
+        assert_eq!(bytes.as_ptr(), place.cast());
+        // The bytes keep the value.
+        drop(datum);
+        let there = Datum::from_bytes(bytes);
+        let slice = there.slice::<f64>().unwrap();
+        assert_eq!((slice.as_ptr(), slice.len(), slice[999]), (place, 1_000, 1.5));
+        assert_eq!(there.type_name(), None, "nothing was decoded");
+        assert_eq!(*there.shared::<Vec<f64>>().unwrap(), *slice);
+    }
+
+    #[test]
+    fn bytes_that_lie_askew_are_copied() {
+        let bytes = Datum::new(vec![7u64; 4]).encode().unwrap();
+        let mut askew = vec![0; 9];
+        let from = (1..9).find(|from| !(askew.as_ptr() as usize + from).is_multiple_of(8)).unwrap();
+        askew.truncate(from);
+        askew.reserve_exact(64);
+        askew.extend_from_slice(&bytes);
+        let there = Datum::from_bytes(Bytes::from(askew).slice(from..));
+        assert_eq!(*there.slice::<u64>().unwrap(), [7; 4]);
+    }
+
+    #[test]
+    fn bytes_of_another_length_are_no_slice() {
+        let there = Datum::from_bytes(Bytes::from(vec![0; 9]));
+        assert!(there.slice::<f64>().is_err() && there.slice::<u8>().is_ok());
     }
 
     #[test]

@@ -29,8 +29,10 @@ enum Access {
     Owned,
     /// `Arc<T>`.
     Shared,
-    /// `&T`, `&[T]`, `&str`.
+    /// `&T`, `&str`.
     Borrowed,
+    /// `&[T]`, which may lie in a vector or in bytes.
+    BorrowedSlice,
     /// `&Arc<T>`.
     BorrowedShared,
     /// `Vec<Arc<T>>`, of which only the `Vec` is made anew.
@@ -74,6 +76,7 @@ impl Param {
             Access::Owned => quote_spanned!(span=> #private::Param::<#stored>::owned(#inputs, #index)?),
             Access::Shared => quote_spanned!(span=> #private::Param::<#stored>::shared(#inputs, #index)?),
             Access::Borrowed => quote_spanned!(span=> &*#private::Param::<#stored>::shared(#inputs, #index)?),
+            Access::BorrowedSlice => quote_spanned!(span=> &*#private::Param::<#stored>::slice(#inputs, #index)?),
             Access::BorrowedShared => quote_spanned!(span=> &#private::Param::<#stored>::shared(#inputs, #index)?),
             Access::Shares(item) => quote_spanned!(span=> #private::Param::<#item>::shares(#inputs, #index)?),
             Access::BorrowedShares(item) => quote_spanned!(span=> &*#private::Param::<#item>::shares(#inputs, #index)?),
@@ -118,7 +121,7 @@ fn hold_reference(reference: &TypeReference) -> Result<(Type, Access)> {
                     parse_quote_spanned!(located(inner.span())=> ::std::vec::Vec<#shared>),
                     Access::BorrowedShares(shared.clone()),
                 ),
-                _ => (parse_quote_spanned!(located(item.span())=> ::std::vec::Vec<#item>), Access::Borrowed),
+                _ => (parse_quote_spanned!(located(item.span())=> ::std::vec::Vec<#item>), Access::BorrowedSlice),
             }
         }
         Type::Path(inner)
@@ -284,6 +287,7 @@ mod tests {
             Access::Owned => "owned",
             Access::Shared => "shared",
             Access::Borrowed => "borrowed",
+            Access::BorrowedSlice => "borrowed slice",
             Access::BorrowedShared => "borrowed shared",
             Access::Shares(_) => "shares",
             Access::BorrowedShares(_) => "borrowed shares",
@@ -298,7 +302,7 @@ mod tests {
             (parse_quote!(Vec<i64>), "Vec<i64>", "owned"),
             (parse_quote!(&Table), "Table", "borrowed"),
             (parse_quote!(&'_ Table), "Table", "borrowed"),
-            (parse_quote!(&[i64]), "Vec<i64>", "borrowed"),
+            (parse_quote!(&[i64]), "Vec<i64>", "borrowed slice"),
             (parse_quote!(&str), "String", "borrowed"),
             (parse_quote!(Arc<Table>), "Table", "shared"),
             (parse_quote!(std::sync::Arc<Table>), "Table", "shared"),
