@@ -2,7 +2,7 @@
 //!
 //! A *class* is a set of tasks that the same workers may run: of one build, with the same restrictions, and with the same
 //! demand for resources. Classes have the queues: if the first task of a queue can't go anywhere, none of its class can,
-//! and a class that is stuck for want of a resource stops no other. A build's *pool* keeps its workers in order of load.
+//! and a class that is stuck for want of a resource stops no other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,15 +11,16 @@ use std::{
 
 use brisk_core::{
     id::EnvironmentId,
-    message::Priority,
     options::{Quantity, TaskOptions},
     time::Moment,
 };
 
 use super::{
+    accounts::AccountId,
+    lane::{Lane, Queue, Standing},
     peers::{Worker, Workers},
-    placement::Budget,
-    slab::{ClassIndex, ClientIndex, EnvironmentIndex, Slab, TaskIndex, WorkerIndex},
+    pool::{Pool, least_limit},
+    slab::{ClassIndex, ClientIndex, EnvironmentIndex, Slab, WorkerIndex},
 };
 
 /// All builds and classes in use.
@@ -29,8 +30,8 @@ pub(super) struct Classes {
     by_id: BTreeMap<EnvironmentId, EnvironmentIndex>,
     pub(super) slab: Slab<ClassIndex, Class>,
     by_demand: BTreeMap<(EnvironmentIndex, Demand), ClassIndex>,
-    /// All and only the classes whose queue holds queued tasks.
-    pub(super) active: BTreeSet<ClassIndex>,
+    /// All and only the lanes with queued tasks.
+    pub(super) busy: BTreeSet<(EnvironmentIndex, Kind)>,
 }
 
 /// One build of one program.
@@ -40,6 +41,12 @@ pub(super) struct Environment {
     /// How many clients, workers and classes are of this build. It is forgotten with the last.
     users: u32,
     pub(super) pool: Pool,
+    /// The queues of its classes, by kind.
+    pub(super) lanes: [Lane; 2],
+    /// What the account was given that was served last: where those begin that had nothing to do. In nanoseconds.
+    pub(super) clock_ns: u64,
+    /// Who pays for tasks that nobody who is there has begun, while there are any.
+    pub(super) orphans: Option<AccountId>,
     /// The classes of tasks that ask for nothing in particular, by kind.
     plain: [Option<ClassIndex>; 2],
     /// Why no worker of it was started, by host.
@@ -67,6 +74,8 @@ pub(super) struct Demand {
     pub(super) workers: Vec<Arc<str>>,
     pub(super) allow_other_workers: bool,
     pub(super) resources: Vec<(Arc<str>, Quantity)>,
+    /// The least memory limit of a worker that could hold their inputs; 0 if any can.
+    pub(super) memory: u64,
 }
 
 /// Tasks that the same workers may run.
@@ -78,25 +87,18 @@ pub(super) struct Class {
     tasks: u32,
     /// The workers that may run them, in the order of their joining. Of a plain class: none, its pool says it.
     eligible: Vec<WorkerIndex>,
-    /// All and only its tasks that are queued or, if no worker may run them, in no-worker. Priorities are unique.
-    pub(super) queue: BTreeMap<Priority, TaskIndex>,
+    /// Whether those that the demand names are not there, and others take their place.
+    others: bool,
+    /// The least memory limit of any of those.
+    least_limit: Option<u64>,
+    /// All and only its tasks that are queued or, if no worker may run them, in no-worker.
+    pub(super) queue: Queue,
+    pub(super) standing: Standing,
     /// When clients are to be told why nothing runs, if they are.
     pub(super) notice_at: Option<Moment>,
     /// The clients that were told.
     pub(super) noticed: BTreeSet<ClientIndex>,
 }
-
-/// The workers of one build.
-#[derive(Debug, Default)]
-pub(super) struct Pool {
-    /// All of them, in the order of their joining.
-    pub(super) workers: Vec<WorkerIndex>,
-    /// If there are many: all and only those that are open, by load; for each kind of task.
-    by_load: [BTreeSet<(u64, WorkerIndex)>; 2],
-}
-
-/// Up to here looking at every worker is cheaper than keeping them in order.
-const FEW: usize = 32;
 
 impl Demand {
     /// `None` for tasks that ask for nothing in particular.
@@ -113,11 +115,22 @@ impl Demand {
             allow_other_workers: options.allow_other_workers && !workers.is_empty(),
             workers,
             resources: summed(&options.resources),
+            memory: 0,
         })
+    }
+
+    /// Whether it asks for nothing in particular.
+    fn is_plain(&self) -> bool {
+        self.workers.is_empty() && self.resources.is_empty() && self.memory == 0
     }
 
     fn names(&self, worker: &Worker) -> bool {
         self.workers.is_empty() || self.workers.iter().any(|name| worker.answers_to(name))
+    }
+
+    /// Whether a worker declares enough and could hold the inputs.
+    fn is_met_by(&self, worker: &Worker) -> bool {
+        worker.declares(&self.resources) && worker.could_hold(self.memory)
     }
 }
 
@@ -134,7 +147,7 @@ pub(super) fn summed(resources: &[(Arc<str>, Quantity)]) -> Vec<(Arc<str>, Quant
 impl Class {
     /// Whether its tasks ask for nothing in particular.
     pub(super) fn is_plain(&self) -> bool {
-        self.demand.workers.is_empty() && self.demand.resources.is_empty()
+        self.demand.is_plain()
     }
 }
 
@@ -145,7 +158,7 @@ impl Classes {
             by_id: BTreeMap::new(),
             slab: Slab::new(),
             by_demand: BTreeMap::new(),
-            active: BTreeSet::new(),
+            busy: BTreeSet::new(),
         }
     }
 
@@ -154,7 +167,16 @@ impl Classes {
         let environments = &mut self.environments;
         let index = *self.by_id.entry(id).or_insert_with(|| {
             let obstacles = BTreeMap::new();
-            environments.insert(Environment { id, users: 0, pool: Pool::default(), plain: [None; 2], obstacles })
+            environments.insert(Environment {
+                id,
+                users: 0,
+                pool: Pool::default(),
+                lanes: Default::default(),
+                clock_ns: 0,
+                orphans: None,
+                plain: [None; 2],
+                obstacles,
+            })
         });
         self.environments[index].users += 1;
         index
@@ -180,41 +202,54 @@ impl Classes {
         options: Option<&TaskOptions>,
         workers: &Workers,
     ) -> ClassIndex {
-        let demand = Demand::of(kind, options);
-        let known = match &demand {
+        let class = match Demand::of(kind, options) {
             None => self.environments[environment].plain[kind as usize],
-            Some(demand) => self.by_demand.get(&(environment, demand.clone())).copied(),
+            Some(demand) => return self.join_demand(environment, demand, workers),
         };
-        let class = known.unwrap_or_else(|| self.add(environment, kind, demand, workers));
+        let class = class.unwrap_or_else(|| self.add(environment, Demand { kind, ..Demand::default() }, workers));
         self.slab[class].tasks += 1;
         class
     }
 
-    fn add(
+    /// The class of tasks with a demand, with one more from now on.
+    pub(super) fn join_demand(
         &mut self,
         environment: EnvironmentIndex,
-        kind: Kind,
-        demand: Option<Demand>,
+        demand: Demand,
         workers: &Workers,
     ) -> ClassIndex {
-        let plain = demand.is_none();
-        let demand = demand.unwrap_or_else(|| Demand { kind, ..Demand::default() });
+        let known = match demand.is_plain() {
+            true => self.environments[environment].plain[demand.kind as usize],
+            false => self.by_demand.get(&(environment, demand.clone())).copied(),
+        };
+        let class = known.unwrap_or_else(|| self.add(environment, demand, workers));
+        self.slab[class].tasks += 1;
+        class
+    }
+
+    fn add(&mut self, environment: EnvironmentIndex, demand: Demand, workers: &Workers) -> ClassIndex {
         let class = self.slab.insert(Class {
             environment,
             demand: demand.clone(),
             tasks: 0,
             eligible: Vec::new(),
-            queue: BTreeMap::new(),
+            others: false,
+            least_limit: None,
+            queue: Queue::default(),
+            standing: Standing::Listed,
             notice_at: None,
             noticed: BTreeSet::new(),
         });
         self.environments[environment].users += 1;
-        if plain {
-            self.environments[environment].plain[kind as usize] = Some(class);
+        if demand.is_plain() {
+            self.environments[environment].plain[demand.kind as usize] = Some(class);
         } else {
             self.by_demand.insert((environment, demand), class);
         }
         self.reconsider(class, workers);
+        if self.eligible(class).is_empty() {
+            self.slab[class].standing = Standing::Stranded;
+        }
         class
     }
 
@@ -243,12 +278,33 @@ impl Classes {
     /// there and others are allowed, all that declare enough.
     pub(super) fn reconsider(&mut self, class: ClassIndex, workers: &Workers) {
         let Class { environment, demand, .. } = &self.slab[class];
+        if demand.is_plain() {
+            return;
+        }
         let able = self.environments[*environment].pool.workers.iter().copied();
-        let able: Vec<_> = able.filter(|&worker| workers[worker].declares(&demand.resources)).collect();
+        let able: Vec<_> = able.filter(|&worker| demand.is_met_by(&workers[worker])).collect();
         let named: Vec<_> = able.iter().copied().filter(|&worker| demand.names(&workers[worker])).collect();
-        let eligible = if named.is_empty() && demand.allow_other_workers { able } else { named };
+        let others = named.is_empty() && demand.allow_other_workers;
         let class = &mut self.slab[class];
-        class.eligible = if class.is_plain() { Vec::new() } else { eligible };
+        class.others = others;
+        class.eligible = if others { able } else { named };
+        class.least_limit = least_limit(&class.eligible, workers);
+    }
+
+    /// Whether a worker may run tasks of this class.
+    pub(super) fn may_run(&self, class: ClassIndex, worker: &Worker) -> bool {
+        let Class { environment, demand, others, .. } = &self.slab[class];
+        worker.environment == *environment && demand.is_met_by(worker) && (*others || demand.names(worker))
+    }
+
+    /// Up to which length of its inputs all workers that may run a task of this class could hold them.
+    pub(super) fn least_limit(&self, class: ClassIndex) -> u64 {
+        let class = &self.slab[class];
+        let limit = match class.is_plain() {
+            true => self.environments[class.environment].pool.least_limit,
+            false => class.least_limit,
+        };
+        limit.unwrap_or(u64::MAX)
     }
 
     /// Whether no task asks for anything in particular.
@@ -259,70 +315,5 @@ impl Classes {
     /// The classes of a build.
     pub(super) fn of_environment(&self, environment: EnvironmentIndex) -> Vec<ClassIndex> {
         self.slab.iter().filter(|(_, class)| class.environment == environment).map(|(index, _)| index).collect()
-    }
-}
-
-impl Pool {
-    /// Takes a worker in. With the first that is one too many to look at all, the order begins to be kept.
-    pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
-        self.workers.push(index);
-        let unlisted = if self.workers.len() == FEW + 1 { 0 } else { self.workers.len() - 1 };
-        for i in unlisted..self.workers.len() {
-            let index = self.workers[i];
-            self.update(index, &mut workers[index], budget);
-        }
-    }
-
-    /// Takes a worker out.
-    pub(super) fn part(&mut self, index: WorkerIndex, workers: &mut Workers) {
-        self.workers.retain(|&other| other != index);
-        for (order, listed) in self.by_load.iter_mut().zip(&mut workers[index].listed) {
-            if let Some(load) = listed.take() {
-                order.remove(&(load, index));
-            }
-        }
-        if self.workers.len() == FEW {
-            self.by_load.iter_mut().for_each(BTreeSet::clear);
-            for &index in &self.workers {
-                workers[index].listed = [None; 2];
-            }
-        }
-    }
-
-    /// A worker of this pool has more or less to do.
-    pub(super) fn update(&mut self, index: WorkerIndex, worker: &mut Worker, budget: Budget) {
-        if self.workers.len() <= FEW {
-            return;
-        }
-        for kind in KINDS {
-            let load = budget.is_open(worker, kind).then(|| worker.load(kind));
-            let (order, listed) = (&mut self.by_load[kind as usize], &mut worker.listed[kind as usize]);
-            if load == *listed {
-                continue;
-            }
-            if let Some(before) = *listed {
-                order.remove(&(before, index));
-            }
-            if let Some(load) = load {
-                order.insert((load, index));
-            }
-            *listed = load;
-        }
-    }
-
-    /// The open worker with the least to do; of equals the first.
-    pub(super) fn least_loaded(&self, workers: &Workers, budget: Budget, kind: Kind) -> Option<WorkerIndex> {
-        if self.workers.len() > FEW {
-            return self.by_load[kind as usize].first().map(|(_, worker)| *worker);
-        }
-        let open = self.workers.iter().copied().filter(|&worker| budget.is_open(&workers[worker], kind));
-        open.min_by_key(|&worker| workers[worker].load(kind))
-    }
-
-    /// Whether a worker of this pool stands in its order as it should.
-    pub(super) fn lists_rightly(&self, worker: &Worker, budget: Budget) -> bool {
-        let ordered = self.workers.len() > FEW;
-        let expected = KINDS.map(|kind| (ordered && budget.is_open(worker, kind)).then(|| worker.load(kind)));
-        worker.listed == expected
     }
 }

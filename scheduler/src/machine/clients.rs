@@ -29,11 +29,13 @@ impl Scheduler {
             self.counters.unknown_peers += 1;
             return;
         }
+        let environment = self.classes.enter(environment);
         let client = Client {
             id,
             name,
-            environment: self.classes.enter(environment),
+            environment,
             program: program.clone(),
+            account: self.accounts.open(environment, true),
             wants: Vec::new(),
             open: Default::default(),
             seen: Seen::default(),
@@ -63,6 +65,7 @@ impl Scheduler {
             self.classes.slab[class].noticed.remove(&c);
         }
         let Some((_, client)) = self.clients.remove(id) else { return };
+        self.close_account(client.account);
         self.classes.leave(client.environment);
         self.record(What::ClientLeft { client: id });
         if let Some(program) = client.program {

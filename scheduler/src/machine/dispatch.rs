@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 
 use super::{
     Scheduler,
-    slab::{ClassIndex, ClientIndex, TaskIndex, WorkerIndex},
+    placement::Place,
+    slab::{ClientIndex, TaskIndex, WorkerIndex},
     task::State,
 };
 
@@ -22,51 +23,43 @@ impl Scheduler {
         let mut ready = std::mem::take(&mut self.work.ready);
         ready.sort_unstable();
         ready.dedup();
-        // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
-        let direct = self.classes.active.is_empty() && !self.is_gathering();
+        let waits = self.is_gathering();
         let mut queued = false;
         for (_, t) in ready.drain(..) {
             let Some(task) = self.tasks.get(t) else { continue };
             if !matches!(task.state, State::Waiting { missing: 0 }) {
                 continue;
             }
-            let class = task.class;
-            let first = direct && self.classes.slab[class].queue.is_empty();
-            if let Some(w) = first.then(|| self.place(t)).flatten() {
-                self.assign(t, w);
-            } else if self.classes.eligible(class).is_empty() {
-                self.enter_no_worker(t);
-            } else {
-                self.enter_queued(t);
-                queued = true;
+            self.widen(t);
+            let class = self.tasks[t].class;
+            // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
+            let place = if waits || !self.lane_of(class).is_empty() { Place::Nowhere } else { self.place(t) };
+            match place {
+                Place::On(w) => self.assign(t, w),
+                Place::Nowhere if self.classes.eligible(class).is_empty() => self.enter_no_worker(t),
+                Place::Nowhere => {
+                    self.enter_queued(t);
+                    queued = true;
+                }
+                Place::Unfit => {
+                    self.refit(t);
+                    if matches!(self.tasks[t].state, State::Waiting { .. }) {
+                        self.enter_queued(t);
+                        queued = true;
+                    }
+                }
             }
         }
         self.work.ready = ready;
         let room = std::mem::take(&mut self.work.room);
-        if !direct && (room || queued) && !self.is_gathering() {
+        if (room || queued) && !waits {
             self.drain_queues();
         }
-    }
-
-    /// Assigns queued tasks, the first by priority of all classes first, until no class can go on.
-    fn drain_queues(&mut self) {
-        let mut stuck: SmallVec<[ClassIndex; 8]> = SmallVec::new();
-        loop {
-            let heads = self.classes.active.iter().filter(|class| !stuck.contains(class));
-            let first = heads.filter_map(|&class| {
-                let (&priority, &t) = self.classes.slab[class].queue.first_key_value()?;
-                Some((priority, t, class))
-            });
-            let Some((_, t, class)) = first.min() else { break };
-            match self.place(t) {
-                Some(w) => self.assign(t, w),
-                None => stuck.push(class),
-            }
-        }
+        self.work.roomy.clear();
     }
 
     /// Gives a task to a worker.
-    fn assign(&mut self, t: TaskIndex, w: WorkerIndex) {
+    pub(super) fn assign(&mut self, t: TaskIndex, w: WorkerIndex) {
         let run = self.enter_processing(t, w);
         let mut dependencies = Vec::with_capacity(self.tasks[t].dependencies.len());
         for i in 0..self.tasks[t].dependencies.len() {

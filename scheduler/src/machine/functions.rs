@@ -77,9 +77,9 @@ impl Functions {
     }
 }
 
-/// Estimates are cut here, so that no sum of them overflows whatever a worker reports.
+/// Spans are cut here, so that no sum of them overflows whatever a worker reports.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-fn nanos(span: Duration) -> u64 {
+pub(super) fn nanos(span: Duration) -> u64 {
     span.min(LONGEST).as_nanos() as u64
 }

@@ -9,6 +9,7 @@ use super::{Scheduler, slab::TaskIndex, task::Task};
 mod graph;
 mod offers;
 mod peers;
+mod queues;
 mod workers;
 
 /// An invariant does not hold: a bug of the scheduler.
@@ -72,6 +73,8 @@ impl Scheduler {
             i12_failures_reach_dependents
             i13_no_worker_means_nobody_eligible
             i14_no_open_worker_beside_queued_work
+            i14_lanes_know_what_is_next
+            i14_parked_classes_are_found_again
             i15_slots_and_resources_add_up
             i16_occupancy_and_bytes_add_up
             i18_runs_grow
@@ -79,6 +82,7 @@ impl Scheduler {
             i20_classes_have_users
             i20_offers_are_of_live_workers
             i21_wants_are_symmetrical
+            i24_accounts_are_somebodys
             i25_holds_are_those_of_open_submissions
             i29_offers_end
         }

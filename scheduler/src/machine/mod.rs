@@ -12,9 +12,12 @@ mod event;
 mod record;
 mod snapshot;
 
+mod accounts;
 mod class;
 mod functions;
+mod lane;
 mod peers;
+mod pool;
 mod slab;
 mod task;
 mod timers;
@@ -26,7 +29,9 @@ mod errors;
 mod gathering;
 mod no_worker;
 mod offers;
+mod oversize;
 mod placement;
+mod queue;
 mod recovery;
 mod release;
 mod reports;
@@ -55,6 +60,7 @@ pub use invariants::Violation;
 pub use record::{FunctionIndex, Record, What};
 pub use snapshot::{ClientSnapshot, Counters, Snapshot, SupervisorSnapshot, WorkerSnapshot};
 
+use accounts::Accounts;
 use class::Classes;
 use functions::Functions;
 use gathering::Gathering;
@@ -83,6 +89,7 @@ pub struct Scheduler {
     tasks: Tasks,
     functions: Functions,
     classes: Classes,
+    accounts: Accounts,
     workers: Workers,
     clients: Clients,
     supervisors: BTreeMap<SupervisorId, Supervisor>,
@@ -118,6 +125,7 @@ impl Scheduler {
             tasks: Tasks::new(),
             functions: Functions::new(),
             classes: Classes::new(),
+            accounts: Accounts::default(),
             workers: Peers::new(),
             clients: Peers::new(),
             supervisors: BTreeMap::new(),
@@ -160,6 +168,12 @@ impl Scheduler {
         }
         self.flush_frees();
         self.dispatch();
+        // A task whose inputs fit nowhere has failed, and perhaps others with it.
+        while !self.work.is_settled() {
+            self.settle();
+            self.flush_frees();
+            self.dispatch();
+        }
     }
 
     /// The next thing to do.
@@ -196,6 +210,7 @@ impl Scheduler {
                 &self.tasks,
                 &self.functions,
                 &self.classes,
+                &self.accounts,
                 &self.workers,
                 &self.clients,
                 &self.supervisors,

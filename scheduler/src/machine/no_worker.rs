@@ -20,31 +20,36 @@ impl Scheduler {
     /// Workers of a build came or went: finds out anew which tasks they may run.
     pub(super) fn reconsider_classes(&mut self, environment: EnvironmentIndex) {
         for class in self.classes.of_environment(environment) {
+            // Nowhere while its workers are found anew: where it stands may depend on them.
+            self.strand_class(class);
             self.classes.reconsider(class, &self.workers);
             let can_run = !self.classes.eligible(class).is_empty();
-            let queue = &self.classes.slab[class].queue;
-            let stranded = queue
-                .first_key_value()
-                .is_some_and(|(_, &t)| matches!(self.tasks[t].state, super::task::State::NoWorker { .. }) == can_run);
-            if !stranded {
-                // Not only because one came: when the last that is named goes, others may be allowed.
-                self.work.room |= can_run;
-                continue;
-            }
-            for t in queue.values().copied().collect::<Vec<_>>() {
-                if can_run {
+            for t in self.stranded_otherwise(class, can_run) {
+                // The inputs may be longer than what the workers that are there could hold.
+                if self.classes.slab[class].demand.memory > 0 || (can_run && !self.tasks[t].dependencies.is_empty()) {
+                    self.enter_waiting(t);
+                } else if can_run {
                     self.enter_queued(t);
                 } else {
                     self.enter_no_worker(t);
                 }
             }
             if can_run {
+                self.list_class(class);
                 self.disarm_notice(class);
                 self.classes.slab[class].noticed.clear();
                 self.work.room = true;
-            } else {
-                self.classes.active.remove(&class);
             }
+        }
+    }
+
+    /// The tasks in the queue of a class that are in the wrong state for that some worker can run them, or none can.
+    fn stranded_otherwise(&self, class: ClassIndex, can_run: bool) -> Vec<TaskIndex> {
+        let nobody = |t: TaskIndex| matches!(self.tasks[t].state, super::task::State::NoWorker { .. });
+        let queue = &self.classes.slab[class].queue;
+        match queue.iter().next().is_some_and(|t| nobody(t) == can_run) {
+            true => queue.iter().collect(),
+            false => Vec::new(),
         }
     }
 
@@ -99,7 +104,7 @@ impl Scheduler {
         const NAMED: usize = 3;
         let mut found: BTreeMap<ClientIndex, Vec<TaskName>> = BTreeMap::new();
         let mut seen = std::collections::BTreeSet::new();
-        for &first in self.classes.slab[class].queue.values() {
+        for first in self.classes.slab[class].queue.iter() {
             let mut stack = vec![first];
             while let Some(t) = stack.pop() {
                 if seen.len() >= LOOKED_AT {

@@ -14,8 +14,12 @@ use brisk_core::{
     time::Moment,
 };
 
-use super::class::Kind;
-use super::slab::{ClientIndex, EnvironmentIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex};
+use super::{
+    accounts::AccountId,
+    class::Kind,
+    lane::Urgency,
+    slab::{ClassIndex, ClientIndex, EnvironmentIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex},
+};
 
 /// Peers of one kind, by session and under dense indices.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub(super) struct Worker {
     pub(super) steal: Option<(RequestId, Moment)>,
     /// Whether it is being taken out, so that nothing more is given to it.
     pub(super) leaving: bool,
+    /// Classes that wait for it to have room, if few workers may run them.
+    pub(super) parked: BTreeSet<(Urgency, ClassIndex)>,
     /// The loads under which its pool's orders list it, if they do.
     pub(super) listed: [Option<u64>; 2],
     /// The workers it was told of.
@@ -78,6 +84,8 @@ pub(super) struct Client {
     pub(super) name: Arc<str>,
     pub(super) environment: EnvironmentIndex,
     pub(super) program: Option<ProgramSpec>,
+    /// Who pays for what it needs.
+    pub(super) account: AccountId,
     /// All and only the tasks it wants, in no particular order.
     pub(super) wants: Vec<TaskIndex>,
     /// Submissions whose last chunk has not come.
@@ -233,6 +241,11 @@ impl Worker {
             let declared = self.info.resources.iter().filter(|(n, _)| n == name).map(|(_, q)| q.0);
             declared.fold(0, u64::saturating_add) >= amount.0
         })
+    }
+
+    /// Whether so many bytes are within its memory limit.
+    pub(super) fn could_hold(&self, bytes: u64) -> bool {
+        self.info.memory_limit == 0 || bytes <= self.info.memory_limit
     }
 
     pub(super) fn take(&mut self, resources: &[(Arc<str>, Quantity)]) {

@@ -10,6 +10,7 @@ use super::{
     class::Kind,
     config::Config,
     peers::Worker,
+    pool::FEW,
     slab::{TaskIndex, WorkerIndex},
 };
 
@@ -65,19 +66,35 @@ impl Budget {
     }
 }
 
+/// Where a task goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// To this worker.
+    On(WorkerIndex),
+    /// Nowhere: none of those that may run it has room.
+    Nowhere,
+    /// Nowhere as things are: not all that may run tasks of its class could hold its inputs.
+    Unfit,
+}
+
 /// What a candidate would mean, the better the lower: when the task could start, in nanoseconds from now; how much would
 /// have to be moved; how much the worker has to do.
 type Cost = (u64, u64, u64);
 
 impl Scheduler {
-    /// The worker for a task that has all its dependencies; `None` if none of those that may run it has room.
-    pub(super) fn place(&mut self, t: TaskIndex) -> Option<WorkerIndex> {
-        let open = self.least_loaded(t)?;
+    /// The worker for a task that has all its dependencies.
+    pub(super) fn place(&mut self, t: TaskIndex) -> Place {
+        let Some(open) = self.least_loaded(t) else { return Place::Nowhere };
         if self.tasks[t].dependencies.is_empty() {
-            return Some(open);
+            return Place::On(open);
         }
         let mut here = std::mem::take(&mut self.scratch);
         let total = self.bytes_here(t, &mut here);
+        if total > self.classes.least_limit(self.tasks[t].class) {
+            here.clear();
+            self.scratch = here;
+            return Place::Unfit;
+        }
         let kind = self.classes.slab[self.tasks[t].class].demand.kind;
         let mut best = (self.cost(open, kind, total - here.of(open)), open);
         for &w in &here.touched {
@@ -87,7 +104,7 @@ impl Scheduler {
         }
         here.clear();
         self.scratch = here;
-        Some(best.1)
+        Place::On(best.1)
     }
 
     fn cost(&self, w: WorkerIndex, kind: Kind, missing: u64) -> Cost {
@@ -109,12 +126,20 @@ impl Scheduler {
             let pool = &self.classes.environments[class.environment].pool;
             return pool.least_loaded(&self.workers, self.budget, class.demand.kind);
         }
-        let eligible = self.classes.eligible(self.tasks[t].class).iter().copied();
-        let open = eligible.filter(|&w| {
-            let worker = &self.workers[w];
-            self.budget.is_open(worker, class.demand.kind) && worker.has_left(&class.demand.resources)
-        });
-        open.min_by_key(|&w| self.workers[w].load(class.demand.kind))
+        let (kind, index) = (class.demand.kind, self.tasks[t].class);
+        let has_left = |w: &WorkerIndex| self.workers[*w].has_left(&class.demand.resources);
+        let eligible = self.classes.eligible(index);
+        let pool = &self.classes.environments[class.environment].pool;
+        match pool.in_order(kind) {
+            // Few of them may be open, and the first that will do is the best.
+            Some(mut open) if eligible.len() > FEW => {
+                open.find(|w| has_left(w) && self.classes.may_run(index, &self.workers[*w]))
+            }
+            _ => {
+                let open = eligible.iter().copied().filter(|&w| self.budget.is_open(&self.workers[w], kind));
+                open.filter(has_left).min_by_key(|&w| self.workers[w].load(kind))
+            }
+        }
     }
 
     /// Whether a worker that holds inputs may be given the task.
@@ -123,11 +148,7 @@ impl Scheduler {
         let worker = &self.workers[w];
         self.budget.has_room(worker, class.demand.kind)
             && worker.has_left(&class.demand.resources)
-            && if class.is_plain() {
-                worker.environment == class.environment
-            } else {
-                self.classes.eligible(self.tasks[t].class).contains(&w)
-            }
+            && self.classes.may_run(self.tasks[t].class, worker)
     }
 
     /// Counts how many bytes of a task's inputs each worker holds; returns the length of all.

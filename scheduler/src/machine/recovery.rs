@@ -60,6 +60,7 @@ impl Scheduler {
             last_progress: self.now,
             steal: None,
             leaving: false,
+            parked: Default::default(),
             listed: [None; 2],
             knows: IndexSet::default(),
             frees: Vec::new(),
@@ -72,7 +73,7 @@ impl Scheduler {
         pool.join(w, &mut self.workers, self.budget);
         self.classes.environments[environment].obstacles.clear();
         self.reconsider_classes(environment);
-        self.work.room = true;
+        self.note_room(w);
         for c in self.clients.slab.indices().collect::<Vec<_>>() {
             if self.clients[c].environment == environment {
                 self.answer_waiting(c);

@@ -94,7 +94,7 @@ impl Scheduler {
             }
             return;
         };
-        self.functions.measure(self.tasks[t].function, took);
+        self.measure(t, took);
         self.note_progress(w, t);
         self.enter_memory(t, nbytes, w);
         self.tell_all_of_memory(t, value);
@@ -115,7 +115,7 @@ impl Scheduler {
     /// A run failed by its own doing: it is tried again if retries are left.
     fn failed(&mut self, w: WorkerIndex, key: Key, run: RunId, failure: Failure, took: Duration) {
         let Some(t) = self.current(w, key, run) else { return };
-        self.functions.measure(self.tasks[t].function, took);
+        self.measure(t, took);
         self.note_progress(w, t);
         if self.tasks[t].retries() > 0 {
             self.tasks[t].history().failures += 1;
@@ -191,9 +191,8 @@ impl Scheduler {
         }
         self.workers[w].paused = paused;
         self.load_changed(w);
-        self.work.room |= !paused;
         if !paused {
-            return;
+            return self.note_room(w);
         }
         for t in self.workers[w].processing.clone() {
             let waits = self.tasks[t].run().is_some_and(|run| !run.started);

@@ -163,6 +163,7 @@ impl Scheduler {
             key,
             function,
             class,
+            account: self.clients[c].account,
             spec,
             options,
             priority: Priority { user, ..priority },

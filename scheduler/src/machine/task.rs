@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::{
+    accounts::AccountId,
     record::FunctionIndex,
     slab::{ClassIndex, ClientIndex, Slab, TaskIndex, WorkerIndex},
 };
@@ -35,6 +36,8 @@ pub(super) struct Task {
     pub(super) function: FunctionIndex,
     /// Who may run it. The class's environment is the task's.
     pub(super) class: ClassIndex,
+    /// Who pays for it while it is unfinished; before, who has submitted it, and later who has paid.
+    pub(super) account: AccountId,
     pub(super) spec: Payload,
     pub(super) options: Option<Box<TaskOptions>>,
     pub(super) priority: Priority,

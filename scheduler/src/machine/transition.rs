@@ -27,6 +27,9 @@ use super::{
 impl Scheduler {
     /// Needed: the task waits for its dependencies, and is ready if it has them all.
     pub(super) fn enter_waiting(&mut self, t: TaskIndex) {
+        if let State::Processing(Run { started: false, estimate_ns, .. }) = self.tasks[t].state {
+            self.correct_charge(t, estimate_ns, None);
+        }
         self.leave(t);
         if !self.tasks[t].state.is_unfinished() {
             self.begin_to_wait(t);
@@ -51,19 +54,16 @@ impl Scheduler {
     pub(super) fn enter_queued(&mut self, t: TaskIndex) {
         self.leave(t);
         self.replace(t, State::Queued);
-        let task = &self.tasks[t];
-        self.classes.slab[task.class].queue.insert(task.priority, t);
-        self.classes.active.insert(task.class);
+        self.enqueue(t);
     }
 
     /// Ready, but no worker may run it.
     pub(super) fn enter_no_worker(&mut self, t: TaskIndex) {
         self.leave(t);
         self.replace(t, State::NoWorker { since: self.now });
-        let task = &self.tasks[t];
-        self.classes.slab[task.class].queue.insert(task.priority, t);
+        self.enqueue(t);
         self.timers.insert(self.now + self.config.no_worker_timeout, Timer::Expire(t));
-        self.arm_notice(task.class);
+        self.arm_notice(self.tasks[t].class);
     }
 
     /// Assigned: the task belongs to a worker, under a new run.
@@ -87,8 +87,10 @@ impl Scheduler {
             worker.last_progress = self.now;
         }
         worker.take(&demand.resources);
+        let kind = demand.kind;
         self.replace(t, State::Processing(Run { id, worker: w, slot, estimate_ns, started: false }));
         self.tasks[t].attempt += 1;
+        self.charge(t, kind, estimate_ns);
         self.load_changed(w);
         self.watch(w);
         id
@@ -191,10 +193,9 @@ impl Scheduler {
     }
 
     fn leave_queue(&mut self, t: TaskIndex) {
-        let (class, priority) = (self.tasks[t].class, self.tasks[t].priority);
-        self.classes.slab[class].queue.remove(&priority);
+        self.dequeue(t);
+        let class = self.tasks[t].class;
         if self.classes.slab[class].queue.is_empty() {
-            self.classes.active.remove(&class);
             self.disarm_notice(class);
         }
     }
@@ -213,7 +214,7 @@ impl Scheduler {
             other.slot = run.slot;
         }
         self.load_changed(run.worker);
-        self.work.room = true;
+        self.note_room(run.worker);
     }
 
     /// Takes a worker from the holders of a value. The caller sees to it that a value without holders is no more.
@@ -247,6 +248,7 @@ impl Scheduler {
 
     /// The task becomes unfinished: it waits for its dependencies, which are needed from now on.
     fn begin_to_wait(&mut self, t: TaskIndex) {
+        self.begin_account(t);
         for i in 0..self.tasks[t].dependencies.len() {
             let d = self.tasks[t].dependencies[i].task;
             self.tasks[d].waiters += 1;
@@ -258,6 +260,7 @@ impl Scheduler {
 
     /// The task is unfinished no longer.
     fn end_to_wait(&mut self, t: TaskIndex) {
+        self.end_account(t);
         for i in 0..self.tasks[t].dependencies.len() {
             let d = self.tasks[t].dependencies[i].task;
             self.tasks[d].waiters -= 1;

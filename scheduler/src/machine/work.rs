@@ -20,6 +20,8 @@ pub(super) struct Work {
     pub(super) freeing: Vec<WorkerIndex>,
     /// Whether some worker may have room for a queued task.
     pub(super) room: bool,
+    /// Workers that may have room for classes that wait for them. If there are many, some stand here twice.
+    pub(super) roomy: Vec<WorkerIndex>,
 }
 
 impl Work {

@@ -65,7 +65,7 @@ impl Scheduler {
             let eligible = self.classes.eligible(index);
             let expected = self.expected_eligible(class);
             ensure!(eligible.iter().copied().eq(expected.iter().copied()), "{index:?}: {eligible:?}, not {expected:?}");
-            for &t in class.queue.values() {
+            for t in class.queue.iter() {
                 let nobody = matches!(self.tasks[t].state, State::NoWorker { .. });
                 ensure!(nobody == eligible.is_empty(), "{} is {:?}", self.name(t), self.tasks[t].state.name());
             }
@@ -75,11 +75,10 @@ impl Scheduler {
 
     fn expected_eligible(&self, class: &Class) -> Vec<WorkerIndex> {
         let demand = &class.demand;
-        let able = self
-            .workers
-            .in_order()
-            .filter(|(_, worker)| worker.environment == class.environment && worker.declares(&demand.resources));
-        let able: Vec<_> = able.collect();
+        let of_build = self.workers.in_order().filter(|(_, worker)| worker.environment == class.environment);
+        let able: Vec<_> = of_build
+            .filter(|(_, worker)| worker.declares(&demand.resources) && worker.could_hold(demand.memory))
+            .collect();
         let named = able.iter().filter(|(_, worker)| {
             demand.workers.is_empty() || demand.workers.iter().any(|name| worker.answers_to(name))
         });
@@ -96,8 +95,9 @@ impl Scheduler {
         if self.is_gathering() {
             return Ok(());
         }
-        for &class in &self.classes.active {
-            let Demand { kind, resources, .. } = &self.classes.slab[class].demand;
+        let queued = |class: &Class| class.queue.iter().any(|t| matches!(self.tasks[t].state, State::Queued));
+        for (class, Class { demand, .. }) in self.classes.slab.iter().filter(|(_, class)| queued(class)) {
+            let Demand { kind, resources, .. } = demand;
             let kind = *kind;
             let idle = self.classes.eligible(class).iter().find(|&&w| {
                 let worker = &self.workers[w];

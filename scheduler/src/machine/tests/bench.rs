@@ -100,7 +100,7 @@ impl Bench {
         self.event(Event::Tick)
     }
 
-    fn incarnation(&mut self) -> Incarnation {
+    pub(super) fn incarnation(&mut self) -> Incarnation {
         self.incarnations += 1;
         Incarnation(self.incarnations)
     }

@@ -6,4 +6,5 @@ mod failing;
 mod losing;
 mod no_worker;
 mod offering;
+mod queueing;
 mod submitting;

@@ -1,0 +1,174 @@
+//! The queue of one class, and the lane of queues that stand beside each other: data, and what keeps it in order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map},
+    sync::Arc,
+};
+
+use brisk_core::{message::Priority, options::Quantity};
+
+use super::{
+    accounts::AccountId,
+    class::Demand,
+    slab::{ClassIndex, TaskIndex},
+};
+
+/// The queued tasks of one class.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// No list is empty. Priorities are unique.
+    by_account: BTreeMap<AccountId, BTreeMap<Priority, TaskIndex>>,
+}
+
+/// The queues of the classes of one build that take the same thing.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// How many tasks are queued in all of its classes.
+    pub(super) queued: u32,
+    /// For each account the first of its tasks in each class that is listed. No set is empty.
+    pub(super) heads: BTreeMap<AccountId, BTreeSet<(Priority, ClassIndex)>>,
+    /// The accounts that have heads, the one that was given least first. Only kept if there are several.
+    pub(super) order: BTreeSet<(u64, AccountId)>,
+    /// Parked classes that many workers may run.
+    pub(super) wide: BTreeSet<(Urgency, ClassIndex)>,
+    /// How much of its first resource each of those asks for, with how many do.
+    least: BTreeMap<Arc<str>, BTreeMap<Quantity, u32>>,
+    /// How many of those classes ask for a resource at all.
+    demanding: usize,
+}
+
+/// What parked classes are ordered by: what the account of the first task was given, and its priority.
+pub(super) type Urgency = (u64, Priority);
+
+/// Where a class stands in its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its heads are among the lane's.
+    Listed,
+    /// No worker had room for its first task; `wide` if its workers are too many to list it with each.
+    Parked { urgency: Urgency, wide: bool },
+    /// No worker may run it.
+    Stranded,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_account.is_empty()
+    }
+
+    /// All tasks, by account and priority.
+    pub(super) fn iter(&self) -> impl Iterator<Item = TaskIndex> {
+        self.by_account.values().flat_map(|tasks| tasks.values().copied())
+    }
+
+    pub(super) fn contains(&self, account: AccountId, priority: Priority, t: TaskIndex) -> bool {
+        self.by_account.get(&account).is_some_and(|tasks| tasks.get(&priority) == Some(&t))
+    }
+
+    pub(super) fn first(&self, account: AccountId) -> Option<(Priority, TaskIndex)> {
+        self.by_account.get(&account)?.first_key_value().map(|(&priority, &t)| (priority, t))
+    }
+
+    pub(super) fn insert(&mut self, account: AccountId, priority: Priority, t: TaskIndex) {
+        self.by_account.entry(account).or_default().insert(priority, t);
+    }
+
+    pub(super) fn remove(&mut self, account: AccountId, priority: Priority) {
+        if let btree_map::Entry::Occupied(mut tasks) = self.by_account.entry(account) {
+            tasks.get_mut().remove(&priority);
+            if tasks.get().is_empty() {
+                tasks.remove();
+            }
+        }
+    }
+
+    pub(super) fn heads(&self) -> impl Iterator<Item = (AccountId, Priority)> {
+        self.by_account.iter().filter_map(|(&account, tasks)| Some((account, *tasks.first_key_value()?.0)))
+    }
+}
+
+impl Lane {
+    /// Whether nothing waits in it, so that nothing can be overtaken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queued == 0
+    }
+
+    /// The account that is served next.
+    pub(super) fn first_account(&self) -> Option<AccountId> {
+        match self.order.first() {
+            Some((_, account)) => Some(*account),
+            None => self.heads.first_key_value().map(|(account, _)| *account),
+        }
+    }
+
+    /// An account was given more, or less after all.
+    pub(super) fn reorder(&mut self, account: AccountId, before: u64, after: u64) {
+        if self.order.remove(&(before, account)) {
+            self.order.insert((after, account));
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<(AccountId, ClassIndex)> {
+        let account = self.first_account()?;
+        let (_, class) = self.heads.get(&account)?.first()?;
+        Some((account, *class))
+    }
+
+    /// Lists a head. Whether it is the account's first, in which case the account must be put in order.
+    pub(super) fn list(&mut self, account: AccountId, priority: Priority, class: ClassIndex) -> bool {
+        let heads = self.heads.entry(account).or_default();
+        heads.insert((priority, class));
+        heads.len() == 1
+    }
+
+    pub(super) fn unlist(&mut self, account: AccountId, priority: Priority, class: ClassIndex, given_ns: u64) {
+        let Some(heads) = self.heads.get_mut(&account) else { return };
+        heads.remove(&(priority, class));
+        if heads.is_empty() {
+            self.heads.remove(&account);
+            self.order.remove(&(given_ns, account));
+            if self.heads.len() <= 1 {
+                self.order.clear();
+            }
+        }
+    }
+
+    pub(super) fn park(&mut self, urgency: Urgency, class: ClassIndex, demand: &Demand) {
+        self.wide.insert((urgency, class));
+        if let Some((name, amount)) = demand.resources.first() {
+            *self.least.entry(name.clone()).or_default().entry(*amount).or_default() += 1;
+            self.demanding += 1;
+        }
+    }
+
+    pub(super) fn unpark(&mut self, urgency: Urgency, class: ClassIndex, demand: &Demand) {
+        self.wide.remove(&(urgency, class));
+        let Some((name, amount)) = demand.resources.first() else { return };
+        self.demanding -= 1;
+        let Some(amounts) = self.least.get_mut(name) else { return };
+        if let Some(count) = amounts.get_mut(amount) {
+            *count -= 1;
+            if *count == 0 {
+                amounts.remove(amount);
+            }
+        }
+        if amounts.is_empty() {
+            self.least.remove(name);
+        }
+    }
+
+    /// Whether the counts of what parked classes ask for are those of `demanding` classes.
+    pub(super) fn counts_demands(&self, demanding: usize) -> bool {
+        let counted: u32 = self.least.values().flat_map(BTreeMap::values).sum();
+        self.demanding == demanding && counted as usize == demanding
+    }
+
+    /// Whether what a worker has left may be enough for some parked class that many may run.
+    pub(super) fn may_wake(&self, available: &[(Arc<str>, Quantity)]) -> bool {
+        let fits = |(name, amounts): (&Arc<str>, &BTreeMap<Quantity, u32>)| {
+            let least = amounts.first_key_value().map(|(least, _)| *least);
+            least.is_some_and(|least| available.iter().any(|(n, left)| n == name && *left >= least))
+        };
+        self.least.iter().any(fits) || self.wide.len() > self.demanding
+    }
+}

@@ -1,0 +1,255 @@
+//! Queues: ready tasks that no worker has room for, and which of them is next.
+//!
+//! Each class of tasks has its queue, by account and priority. The classes of one build that take the same thing (threads,
+//! or places for `async` calls) make up a *lane*, which knows the head of every queue; so the next task is found without
+//! looking at the others, and a lane whose workers are all full is not looked into at all.
+//!
+//! A class that nobody can take although some worker of its build is open (it asks for a resource that is taken, or for
+//! workers that are full) is *parked*: it stops no other, and is not looked at again before one of its own workers has
+//! room. So ten thousand classes that can't run cost what one costs.
+
+use std::collections::BTreeSet;
+
+use brisk_core::message::Priority;
+
+use super::{
+    Scheduler,
+    accounts::AccountId,
+    class::Kind,
+    lane::{Lane, Standing, Urgency},
+    placement::Place,
+    slab::{ClassIndex, EnvironmentIndex, TaskIndex, WorkerIndex},
+    task::State,
+};
+
+/// Up to here a parked class is listed with each of its workers.
+const NARROW: usize = 32;
+
+impl Scheduler {
+    /// A ready task waits for room; or, in a class that is stranded, for a worker.
+    pub(super) fn enqueue(&mut self, t: TaskIndex) {
+        let (class, account, priority) = self.place_in_queue(t);
+        let queue = &mut self.classes.slab[class].queue;
+        let before = queue.first(account);
+        queue.insert(account, priority, t);
+        if matches!(self.tasks[t].state, State::Queued) {
+            self.count_queued(class, 1);
+        }
+        if before.is_some_and(|(first, _)| first < priority) {
+            return;
+        }
+        match self.classes.slab[class].standing {
+            Standing::Listed => {
+                if let Some((first, _)) = before {
+                    self.unlist_head(account, first, class);
+                }
+                self.list_head(account, priority, class);
+            }
+            Standing::Parked { urgency, .. } if (self.accounts.given_ns(account), priority) < urgency => {
+                self.list_class(class);
+            }
+            Standing::Parked { .. } | Standing::Stranded => {}
+        }
+    }
+
+    /// A task leaves its queue.
+    pub(super) fn dequeue(&mut self, t: TaskIndex) {
+        let (class, account, priority) = self.place_in_queue(t);
+        let queue = &mut self.classes.slab[class].queue;
+        let before = queue.first(account);
+        queue.remove(account, priority);
+        let after = queue.first(account);
+        let emptied = queue.is_empty();
+        if matches!(self.tasks[t].state, State::Queued) {
+            self.count_queued(class, -1);
+        }
+        if self.classes.slab[class].standing == Standing::Listed {
+            if before == Some((priority, t)) {
+                // The next one is listed first, so that the account keeps its place.
+                if let Some((next, _)) = after {
+                    self.list_head(account, next, class);
+                }
+                self.unlist_head(account, priority, class);
+            }
+        } else if emptied {
+            self.take_off(class);
+            let nobody = self.classes.eligible(class).is_empty();
+            self.classes.slab[class].standing = if nobody { Standing::Stranded } else { Standing::Listed };
+        }
+    }
+
+    fn place_in_queue(&self, t: TaskIndex) -> (ClassIndex, AccountId, Priority) {
+        let task = &self.tasks[t];
+        (task.class, task.account, task.priority)
+    }
+
+    /// The lane of a class.
+    pub(super) fn lane_of(&self, class: ClassIndex) -> &Lane {
+        let class = &self.classes.slab[class];
+        &self.classes.environments[class.environment].lanes[class.demand.kind as usize]
+    }
+
+    fn lane_mut(&mut self, class: ClassIndex) -> &mut Lane {
+        let class = &self.classes.slab[class];
+        &mut self.classes.environments[class.environment].lanes[class.demand.kind as usize]
+    }
+
+    fn count_queued(&mut self, class: ClassIndex, by: i32) {
+        let lane = self.lane_mut(class);
+        let was_empty = lane.queued == 0;
+        lane.queued = lane.queued.wrapping_add_signed(by);
+        let is_empty = lane.queued == 0;
+        if was_empty != is_empty {
+            let class = &self.classes.slab[class];
+            let which = (class.environment, class.demand.kind);
+            match is_empty {
+                true => self.classes.busy.remove(&which),
+                false => self.classes.busy.insert(which),
+            };
+        }
+    }
+
+    fn list_head(&mut self, account: AccountId, priority: Priority, class: ClassIndex) {
+        if self.lane_mut(class).list(account, priority, class) {
+            self.catch_up(account);
+            let Self { classes, accounts, .. } = self;
+            let class = &classes.slab[class];
+            let lane = &mut classes.environments[class.environment].lanes[class.demand.kind as usize];
+            if lane.heads.len() == 2 {
+                lane.order.extend(lane.heads.keys().map(|&account| (accounts.given_ns(account), account)));
+            } else if lane.heads.len() > 2 {
+                lane.order.insert((accounts.given_ns(account), account));
+            }
+        }
+    }
+
+    fn unlist_head(&mut self, account: AccountId, priority: Priority, class: ClassIndex) {
+        let given_ns = self.accounts.given_ns(account);
+        self.lane_mut(class).unlist(account, priority, class, given_ns);
+    }
+
+    /// Takes a class out of wherever it stands in its lane. The caller says where it stands from now on.
+    fn take_off(&mut self, class: ClassIndex) {
+        match self.classes.slab[class].standing {
+            Standing::Listed => {
+                for (account, priority) in self.classes.slab[class].queue.heads().collect::<Vec<_>>() {
+                    self.unlist_head(account, priority, class);
+                }
+            }
+            Standing::Parked { urgency, wide: true } => {
+                let demand = self.classes.slab[class].demand.clone();
+                self.lane_mut(class).unpark(urgency, class, &demand);
+            }
+            Standing::Parked { urgency, wide: false } => {
+                for i in 0..self.classes.eligible(class).len() {
+                    let w = self.classes.eligible(class)[i];
+                    self.workers[w].parked.remove(&(urgency, class));
+                }
+            }
+            Standing::Stranded => {}
+        }
+    }
+
+    /// The tasks of a class are to be looked at again.
+    pub(super) fn list_class(&mut self, class: ClassIndex) {
+        self.take_off(class);
+        self.classes.slab[class].standing = Standing::Listed;
+        for (account, priority) in self.classes.slab[class].queue.heads().collect::<Vec<_>>() {
+            self.list_head(account, priority, class);
+        }
+    }
+
+    /// No worker may run a class any more.
+    pub(super) fn strand_class(&mut self, class: ClassIndex) {
+        self.take_off(class);
+        self.classes.slab[class].standing = Standing::Stranded;
+    }
+
+    /// No worker of a class has room for it, though others of its build are open.
+    fn park_class(&mut self, class: ClassIndex, urgency: Urgency) {
+        self.take_off(class);
+        let workers = self.classes.eligible(class).len();
+        let wide = workers > NARROW;
+        self.classes.slab[class].standing = Standing::Parked { urgency, wide };
+        if wide {
+            let demand = self.classes.slab[class].demand.clone();
+            self.lane_mut(class).park(urgency, class, &demand);
+        } else {
+            for i in 0..workers {
+                let w = self.classes.eligible(class)[i];
+                self.workers[w].parked.insert((urgency, class));
+            }
+        }
+    }
+
+    /// A worker may have room that it had not: for queued tasks in general, and for the classes that wait for it.
+    pub(super) fn note_room(&mut self, w: WorkerIndex) {
+        self.work.room = true;
+        if !self.classes.busy.is_empty() && self.work.roomy.last() != Some(&w) {
+            self.work.roomy.push(w);
+        }
+    }
+
+    /// Assigns queued tasks, in every lane where there are some, until no class can go on.
+    pub(super) fn drain_queues(&mut self) {
+        for (environment, kind) in self.classes.busy.iter().copied().collect::<Vec<_>>() {
+            self.drain_lane(environment, kind);
+        }
+    }
+
+    fn drain_lane(&mut self, environment: EnvironmentIndex, kind: Kind) {
+        // What was found stuck stays so until the end of this event: room only gets less.
+        let mut stuck = BTreeSet::new();
+        loop {
+            let woken = self.wake(environment, kind, &stuck);
+            while let Some((account, class)) = self.classes.environments[environment].lanes[kind as usize].first() {
+                let Some((priority, t)) = self.classes.slab[class].queue.first(account) else { break };
+                match self.place(t) {
+                    Place::On(w) => self.assign(t, w),
+                    Place::Unfit => self.refit(t),
+                    Place::Nowhere if !self.is_any_open(environment, kind) => return,
+                    Place::Nowhere => {
+                        stuck.insert(class);
+                        self.park_class(class, (self.accounts.given_ns(account), priority));
+                    }
+                }
+            }
+            if !woken {
+                return;
+            }
+        }
+    }
+
+    /// Whether any worker of a build has room.
+    fn is_any_open(&self, environment: EnvironmentIndex, kind: Kind) -> bool {
+        self.classes.environments[environment].pool.least_loaded(&self.workers, self.budget, kind).is_some()
+    }
+
+    /// Lists the most urgent parked class that a worker which may have gained room can take now. Whether there was one.
+    fn wake(&mut self, environment: EnvironmentIndex, kind: Kind, stuck: &BTreeSet<ClassIndex>) -> bool {
+        let mut best: Option<(Urgency, ClassIndex)> = None;
+        let lane = &self.classes.environments[environment].lanes[kind as usize];
+        for &w in &self.work.roomy {
+            let Some(worker) = self.workers.slab.get(w) else { continue };
+            if worker.environment != environment || !self.budget.is_open(worker, kind) {
+                continue;
+            }
+            let fits = |class: ClassIndex| {
+                let demand = &self.classes.slab[class].demand;
+                demand.kind == kind && worker.has_left(&demand.resources) && !stuck.contains(&class)
+            };
+            let narrow = worker.parked.iter().find(|(_, class)| fits(*class));
+            let wide = lane.may_wake(&worker.available).then(|| {
+                let mut wide = lane.wide.iter();
+                wide.find(|(_, class)| fits(*class) && self.classes.may_run(*class, worker))
+            });
+            for found in [narrow, wide.flatten()].into_iter().flatten() {
+                best = Some(best.map_or(*found, |best| best.min(*found)));
+            }
+        }
+        if let Some((_, class)) = best {
+            self.list_class(class);
+        }
+        best.is_some()
+    }
+}
