@@ -25,6 +25,7 @@ mod executor;
 mod fetch;
 mod legacy;
 mod links;
+mod outgoing;
 mod panics;
 mod rejoin;
 mod roundtrip;

@@ -103,6 +103,7 @@ impl Engine {
         self.post(shared);
         shared.executor.submit(&mut self.jobs);
         shared.timer.arm(self.machine.next_deadline());
+        shared.serve.outgoing.set_paused(self.machine.is_paused());
         std::mem::take(&mut self.after)
     }
 

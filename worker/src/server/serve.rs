@@ -4,10 +4,7 @@
 //! their own, and only so many bytes are on their way at a time. Who comes when that is used up hears `Busy`, and goes to
 //! another holder or comes again.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, Weak};
 
 use brisk_core::{
     comm::{CloseReason, Comm, Inbox, Incoming, Listener, PeerId, Permit},
@@ -26,6 +23,7 @@ use rustc_hash::FxHashMap;
 use super::{
     driver::Shared,
     links::{Guard, Sender},
+    outgoing::{Outgoing, Reserved},
     panics,
 };
 
@@ -45,9 +43,7 @@ const ANSWER_KEYS: usize = 4_096;
 pub(super) struct Serve {
     listener: Arc<dyn Listener>,
     state: Mutex<State>,
-    /// Bytes that are being encoded, or wait to be sent.
-    outgoing: Arc<AtomicU64>,
-    max_outgoing: u64,
+    pub(super) outgoing: Arc<Outgoing>,
 }
 
 #[derive(Default)]
@@ -66,25 +62,13 @@ enum Link {
 /// A key that was asked for: with its value, if that is here, and with the room for it, if there is any.
 type Found = (Key, Option<(Datum, Option<Reserved>)>);
 
-/// A part of the bytes that may be on their way. Given back when it is dropped.
-struct Reserved {
-    bytes: u64,
-    of: Arc<AtomicU64>,
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.of.fetch_sub(self.bytes, Ordering::AcqRel);
-    }
-}
+/// What an answer holds until the transport has its last message.
+type Held = (Option<Reserved>, Arc<Permit>);
 
 impl Serve {
-    /// Serves those who come to `listener`. A worker with a memory limit uses no more than a quarter of it for what is on
-    /// its way out.
+    /// Serves those who come to `listener`.
     pub(super) fn new(listener: Arc<dyn Listener>, memory_limit: u64) -> Self {
-        const USUAL: u64 = 256 << 20;
-        let max_outgoing = if memory_limit == 0 { USUAL } else { USUAL.min(memory_limit / 4) };
-        Serve { listener, state: Mutex::default(), outgoing: Arc::default(), max_outgoing }
+        Serve { listener, state: Mutex::default(), outgoing: Outgoing::new(memory_limit) }
     }
 
     /// Serves nobody any more.
@@ -100,14 +84,6 @@ impl Serve {
                 sender.close(CloseReason::Local);
             }
         }
-    }
-
-    /// Room for bytes that go out. A single value always has it when nothing else is on its way.
-    fn reserve(&self, bytes: u64) -> Option<Reserved> {
-        let fits =
-            |now: u64| (now == 0 || now.saturating_add(bytes) <= self.max_outgoing).then(|| now.saturating_add(bytes));
-        self.outgoing.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
-        Some(Reserved { bytes, of: self.outgoing.clone() })
     }
 }
 
@@ -209,27 +185,24 @@ impl Shared {
             self.push_answer(sender, request, values.collect(), Some(Box::new(permit)));
             return sender.flush();
         }
-        let mut small = true;
-        let reserved = found.map(|(key, value)| {
-            let value = value.map(|(value, bytes)| {
-                let reserved = self.serve.reserve(bytes);
-                small &= bytes <= SMALL_BYTES;
-                (value, reserved)
-            });
-            (key, value)
-        });
-        let reserved: Vec<_> = reserved.collect();
-        small &= reserved.len() <= 64;
+        let found: Vec<_> = found.collect();
+        let lengths = found.iter().filter_map(|(_, value)| value.as_ref());
+        let small = found.len() <= 64 && lengths.map(|(_, bytes)| *bytes).all(|bytes| bytes <= SMALL_BYTES);
+        let turn = if small { None } else { self.serve.outgoing.reserve_answer() };
+        let goes = small || turn.is_some();
+        let outgoing = &self.serve.outgoing;
+        let room = |(value, bytes)| (value, if goes { outgoing.reserve_bytes(bytes) } else { None });
+        let reserved: Vec<Found> = found.into_iter().map(|(key, value)| (key, value.map(room))).collect();
         let (shared, sender) = (self.clone(), sender.clone());
-        let encode = move || shared.encode_and_send(&sender, request, reserved, permit);
-        if small {
+        let encode = move || shared.encode_and_send(&sender, request, reserved, (turn, permit));
+        if small || !goes {
             encode();
         } else {
             self.runtime.spawn_blocking(encode);
         }
     }
 
-    fn encode_and_send(&self, sender: &Arc<Sender>, request: RequestId, found: Vec<Found>, permit: Arc<Permit>) {
+    fn encode_and_send(&self, sender: &Arc<Sender>, request: RequestId, found: Vec<Found>, held: Held) {
         let mut values = Vec::new();
         let mut guards: Vec<Reserved> = Vec::new();
         let mut bytes = 0;
@@ -257,7 +230,7 @@ impl Shared {
             }
         }
         // The last message goes behind all others, so it holds what was reserved for all of them.
-        self.push_answer(sender, request, values, Some(Box::new((guards, permit))));
+        self.push_answer(sender, request, values, Some(Box::new((guards, held))));
         sender.flush();
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct Cluster {
     registry: Arc<Registry>,
     keys: Mutex<KeySource>,
     last: Mutex<u64>,
+    /// How long the runs may take that are assigned from now on.
+    pub(crate) limit: Mutex<Option<Duration>>,
 }
 
 /// A worker with the test's end of its link.
@@ -91,7 +93,14 @@ impl Cluster {
     fn new(network: InprocNetwork) -> Self {
         let listener = network.listen("scheduler", Role::Scheduler).unwrap();
         let keys = Mutex::new(KeySource::new(EnvironmentId::IN_PROCESS, 1));
-        Cluster { network, listener, registry: Arc::new(tasks::registry()), keys, last: Mutex::new(0) }
+        Cluster {
+            network,
+            listener,
+            registry: Arc::new(tasks::registry()),
+            keys,
+            last: Mutex::new(0),
+            limit: Mutex::default(),
+        }
     }
 
     fn next(&self) -> u64 {
@@ -101,21 +110,26 @@ impl Cluster {
     }
 
     pub(crate) async fn worker(&self, name: &str, threads: u32) -> Joined {
-        self.worker_knowing(name, threads, self.registry.clone()).await
+        self.worker_with(name, threads, |_| {}).await
     }
 
     pub(crate) async fn worker_knowing(&self, name: &str, threads: u32, registry: Arc<Registry>) -> Joined {
+        self.worker_with(name, threads, |config| config.registry = registry).await
+    }
+
+    pub(crate) async fn worker_with(&self, name: &str, threads: u32, change: impl FnOnce(&mut WorkerConfig)) -> Joined {
         let listener = self.network.listen(name, Role::Worker).unwrap();
-        let config = WorkerConfig {
+        let mut config = WorkerConfig {
             name: name.into(),
             host: "here".into(),
             threads,
             memory_limit: 0,
             resources: Vec::new(),
             environment: EnvironmentId::IN_PROCESS,
-            registry,
+            registry: self.registry.clone(),
             async_tasks: Handle::current(),
         };
+        change(&mut config);
         let address = self.listener.address();
         let start = Worker::start(config, address, self.network.connector(), listener, Handle::current());
         let (send, heard) = mpsc::unbounded_channel();
@@ -221,7 +235,7 @@ impl Cluster {
             resources: Vec::new(),
             wanted,
             reproducible: true,
-            timeout: None,
+            timeout: *self.limit.lock().unwrap(),
         })));
         (key, run)
     }

@@ -4,6 +4,7 @@
 mod common;
 
 mod ends;
+mod limits;
 mod rejoining;
 mod runs;
 mod values;

@@ -81,3 +81,49 @@ fn a_result_longer_than_all_the_memory_is_the_tasks_failure() {
     bench.run(2, &[]);
     assert_eq!(bench.done(2, 1_000)[..2], finished(2, 1_000), "what just fits is kept");
 }
+
+#[test]
+fn a_full_worker_finishes_what_was_on_its_way_and_keeps_its_task() {
+    let mut bench = Bench::new(2, 100);
+    bench.run(1, &[]);
+    assert_eq!(bench.run(2, &[(10, &[1]), (11, &[2])]).len(), 2);
+    assert_eq!(bench.done(1, 85)[2], Action::ToScheduler(WorkerToScheduler::Paused(true)));
+    // Both come in all the same, nothing is asked for twice, and the task is the one that may run.
+    assert_eq!(bench.answer(1, &[(10, stored(10))]), [Action::Keep { key: key(10) }, added(10, 10)]);
+    let last = bench.answer(2, &[(11, stored(10))]);
+    assert_eq!(last[1..3], started(2));
+    assert_eq!(bench.worker.bytes(), 105);
+}
+
+#[test]
+fn a_full_worker_that_has_room_again_looks_at_all_its_queues() {
+    let mut bench = Bench::new(3, 100);
+    bench.with_value(1, 85);
+    bench.run(2, &[]);
+    assert_eq!((bench.run(3, &[]), bench.run(4, &[]), bench.run(5, &[(10, &[1])])), (vec![], vec![], vec![]));
+    let freed = bench.free(1);
+    let mut expected = vec![drop_value(1)];
+    expected.extend(started(4));
+    expected.extend(started(3));
+    expected.push(Action::ToScheduler(WorkerToScheduler::Paused(false)));
+    expected.push(fetch(1, 1, &[10]));
+    assert_eq!(freed, expected);
+}
+
+#[test]
+fn a_cancelled_body_that_does_not_end_does_not_stop_a_full_worker_for_good() {
+    let mut bench = Bench::new(2, 100);
+    bench.run(1, &[]);
+    bench.with_value(2, 85);
+    assert_eq!(bench.run(3, &[]), []);
+    assert_eq!(bench.cancel(1)[1..], started(3));
+}
+
+#[test]
+fn a_value_with_another_length_takes_the_place_of_the_first() {
+    let mut bench = Bench::new(1, 0);
+    bench.with_value(1, 8);
+    assert_eq!(bench.says(assignment(1, 5, 0, &[])), started_as(1, 5));
+    bench.done(5, 3);
+    assert_eq!((bench.worker.bytes(), bench.worker.values()), (3, 1));
+}
