@@ -39,6 +39,11 @@ enum Op {
     WorkerMissing { worker: u8, pick: u8, holder: u8 },
     Pause { worker: u8, paused: bool },
     AnswerSteal { worker: u8 },
+    Copy { worker: u8, pick: u8, well: bool },
+    Replicate { client: u8, pick: u8, count: u8, worker: Option<u8> },
+    Rebalance { client: u8 },
+    RetireWorkers { client: u8, workers: Vec<u8> },
+    RetireWorker { worker: u8, itself: bool },
     Wait { seconds: u16 },
     WaitMillis(u8),
     Repeat,
@@ -76,6 +81,14 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
             .prop_map(|(worker, pick, holder)| Op::WorkerMissing { worker, pick, holder }),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(worker, paused)| Op::Pause { worker, paused }),
         3 => any::<u8>().prop_map(|worker| Op::AnswerSteal { worker }),
+        4 => (any::<u8>(), any::<u8>(), prop::bool::weighted(0.8))
+            .prop_map(|(worker, pick, well)| Op::Copy { worker, pick, well }),
+        2 => (any::<u8>(), any::<u8>(), 0..4u8, prop::option::weighted(0.3, any::<u8>()))
+            .prop_map(|(client, pick, count, worker)| Op::Replicate { client, pick, count, worker }),
+        1 => any::<u8>().prop_map(|client| Op::Rebalance { client }),
+        1 => (any::<u8>(), prop::collection::vec(any::<u8>(), 0..4))
+            .prop_map(|(client, workers)| Op::RetireWorkers { client, workers }),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(worker, itself)| Op::RetireWorker { worker, itself }),
         3 => (1..30u8).prop_map(Op::WaitMillis),
         1 => (1..400u16).prop_map(|seconds| Op::Wait { seconds }),
         2 => Just(Op::Repeat),
@@ -83,6 +96,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => any::<u16>().prop_map(Op::OtherEpoch),
     ];
     prop::collection::vec(one, 1..120)
+}
+
+fn address(worker: WorkerId) -> String {
+    format!("test://w{}", worker.0.0)
 }
 
 fn pick<T: Copy>(from: impl IntoIterator<Item = T>, number: u8) -> Option<T> {
@@ -187,6 +204,27 @@ impl World {
                 let holders = self.worker(*holder).into_iter().collect();
                 self.say(client, ClientToScheduler::Missing { key, want, holders });
             }
+            Op::Replicate { client, pick: number, count, worker } => {
+                let client = self.client(*client)?;
+                let workers = worker.and_then(|worker| self.worker(worker)).map(|worker| address(worker).into());
+                let state = self.clients.get_mut(&client)?;
+                let wants = state.wants.iter().map(|(key, (want, _))| (*key, *want));
+                let keys = vec![pick(wants, *number)?];
+                let (request, count) = (state.request(), (*count).into());
+                let workers = workers.into_iter().collect();
+                self.say(client, ClientToScheduler::Replicate { request, keys, count, workers });
+            }
+            Op::Rebalance { client } => {
+                let client = self.client(*client)?;
+                let request = self.clients.get_mut(&client)?.request();
+                self.say(client, ClientToScheduler::Rebalance { request, keys: Vec::new() });
+            }
+            Op::RetireWorkers { client, workers } => {
+                let client = self.client(*client)?;
+                let workers = workers.iter().filter_map(|&worker| Some(address(self.worker(worker)?).into())).collect();
+                let request = self.clients.get_mut(&client)?.request();
+                self.say(client, ClientToScheduler::RetireWorkers { request, workers });
+            }
             _ => return None,
         }
         Some(())
@@ -266,6 +304,19 @@ impl World {
                 state.runs.retain(|assignment| !runs.iter().any(|(_, run)| *run == assignment.run));
                 self.report(worker, WorkerToScheduler::Stolen { request, runs });
             }
+            Op::Copy { worker, pick: number, well } => {
+                let worker = self.worker(worker)?;
+                let index = pick(0..self.workers[&worker].copies.len(), number)?;
+                self.copy(worker, index, well);
+            }
+            Op::RetireWorker { worker, itself } => {
+                let worker = self.worker(worker)?;
+                if itself {
+                    self.report(worker, WorkerToScheduler::Retiring("its process ends".into()));
+                } else {
+                    self.event(Event::RetireWorker { worker, reason: "scaled down".into() });
+                }
+            }
             Op::Pause { worker, paused } => self.report(self.worker(worker)?, WorkerToScheduler::Paused(paused)),
             _ => return None,
         }
@@ -325,6 +376,9 @@ impl World {
         }
         self.say_goodbye_to_open_submissions();
         assert!(self.finish_everything(), "the work does not end");
+        for (id, client) in &self.clients {
+            assert!(client.requests.is_empty(), "{id} waits for {:?}\n{}", client.requests, self.machine.describe());
+        }
         for client in self.clients.values() {
             for (key, (_, status)) in &client.wants {
                 assert_ne!(*status, Status::Pending, "I47: {key} never settles\n{}", self.machine.describe());
@@ -344,7 +398,7 @@ impl World {
         for worker in self.workers.keys().copied().collect::<Vec<_>>() {
             self.leave_worker(worker, true);
         }
-        self.now = self.now + Duration::from_secs(1);
+        self.now = self.now + Duration::from_secs(10);
         self.event(Event::Tick);
         assert_eq!(self.machine.next_deadline(), None, "a timer remains");
     }

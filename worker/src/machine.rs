@@ -195,6 +195,7 @@ impl Worker {
             Event::FetchDone { request, outcomes } => self.on_fetch_done(request, outcomes),
             Event::PeerLost { worker } => self.on_peer_lost(worker),
             Event::Tick => self.on_tick(),
+            Event::Retire { reason } => self.on_retire(reason),
             Event::Shutdown { reason } => self.leave(LeaveReason::Shutdown(reason)),
         }
         self.follow_up();
@@ -266,8 +267,7 @@ impl Worker {
             SchedulerToWorker::Holders { key, holders } => self.on_holders(key, holders),
             SchedulerToWorker::Acquire(copies) => copies.into_iter().for_each(|copy| self.acquire(copy)),
             SchedulerToWorker::Steal { request, runs } => self.on_steal(request, runs),
-            SchedulerToWorker::Retire => self.on_retire(),
-            SchedulerToWorker::Dismiss(reason) => self.leave(LeaveReason::Dismissed(reason)),
+            SchedulerToWorker::Dismiss(reason) => self.on_dismissed(reason),
             // A message of a newer protocol can't come here: the Hello settles the version.
             _ => self.counters.stale_messages += 1,
         }
@@ -284,6 +284,7 @@ impl Worker {
                 Timer::Peer(worker) => self.on_peer_rested(worker),
                 Timer::Health => self.on_health_due(),
                 Timer::Transfers => self.tell_transfers(),
+                Timer::Leave => return self.on_retire_timeout(),
             }
         }
     }
@@ -307,7 +308,6 @@ impl Worker {
             self.tell(WorkerToScheduler::Added(added));
         }
         self.schedule_health();
-        self.leave_if_retired();
     }
 
     fn tell(&mut self, message: WorkerToScheduler) {

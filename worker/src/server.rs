@@ -71,7 +71,7 @@ pub enum Ended {
     Dismissed(Arc<str>),
     /// The scheduler is gone, or can't be reached. [`Worker::serve`] tries to join again.
     SchedulerLost(CloseReason),
-    /// The scheduler retired it, and it has finished what it ran.
+    /// [`Worker::retire`] was called, and the scheduler has let it go: it has finished what it ran, and what it held is safe.
     Retired,
     /// [`Worker::shutdown`] was called, or the worker dropped.
     Shutdown,
@@ -133,6 +133,13 @@ impl Worker {
     /// a few seconds: a thread that is stuck in a task's own code is left behind.
     pub fn shutdown(&self) {
         self.0.shut_down();
+    }
+
+    /// Leaves once what it holds is safe: starts nothing more, finishes what runs, lets others copy what they need, and
+    /// ends when the scheduler lets it go, or after a minute. Does not wait; [`ended`](Worker::ended) does. A
+    /// [`shutdown`](Worker::shutdown) may follow.
+    pub fn retire(&self) {
+        self.0.retire();
     }
 
     /// What it has now.

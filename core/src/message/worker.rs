@@ -58,8 +58,6 @@ pub enum SchedulerToWorker {
     /// Fetch copies of these values and keep them, after everything that runs here needs. The answer is
     /// [`Added`](WorkerToScheduler::Added), or [`Missing`](WorkerToScheduler::Missing) when none of the holders has one.
     Acquire(Vec<DependencyInfo>),
-    /// Start nothing new; finish what runs; then leave.
-    Retire,
     /// Leave now, for this reason. Nothing more will be accepted from this incarnation.
     Dismiss(Arc<str>),
 }
@@ -188,6 +186,9 @@ pub enum WorkerToScheduler {
         /// Values held.
         values: u64,
     },
+    /// The worker's process is about to end. It starts nothing more, and asks to be dismissed once what it holds is safe
+    /// elsewhere; it will not wait for ever.
+    Retiring(Arc<str>),
     /// What transfers have taken since the last such message.
     Transfers(Vec<Transfer>),
     /// The worker leaves by its own will; nothing is to be blamed on anybody.

@@ -55,6 +55,9 @@ impl Scheduler {
             self.counters.unknown_peers += 1;
             return;
         };
+        self.forget_replication_requests(c);
+        self.forget_rebalance_requests(c);
+        self.forget_retirement_requests(c);
         while let Some(&t) = self.clients[c].wants.last() {
             self.remove_want(c, t);
         }
@@ -92,6 +95,11 @@ impl Scheduler {
             ClientToScheduler::Retry(keys) => self.retry(c, &keys),
             ClientToScheduler::Detach(keys) => self.detach(&keys),
             ClientToScheduler::Missing { key, want, holders } => self.client_misses(c, key, want, &holders),
+            ClientToScheduler::Replicate { request, keys, count, workers } => {
+                self.replicate(c, request, keys, count, workers);
+            }
+            ClientToScheduler::Rebalance { request, keys } => self.rebalance(c, request, keys),
+            ClientToScheduler::RetireWorkers { request, workers } => self.retire_workers(c, request, &workers),
             ClientToScheduler::WaitForWorkers { request, count } => self.wait_for_workers(c, request, count),
             ClientToScheduler::Sync(request) => self.tell_client(c, SchedulerToClient::Synced(request)),
             ClientToScheduler::Goodbye => self.expel_client(c, ""),

@@ -44,6 +44,13 @@ pub struct Config {
     /// How many calls of `async` functions a worker may have at once. They hold no thread, so neither threads nor time
     /// bound them.
     pub async_tasks: u32,
+    /// After so long a worker that has not got a copy it was asked to keep is not expected to any more.
+    pub copy_timeout: Duration,
+    /// So long after the copies or the consumers of a value have changed, copies that nobody needs are dropped. As Dask's
+    /// interval of its memory manager: long enough that a value which is used again at once is still there.
+    pub surplus_after: Duration,
+    /// How long the runs of a worker that retires may take to end. Then they are given back, and run elsewhere.
+    pub retire_patience: Duration,
     /// How many tasks there may be. A submission beyond is refused.
     pub max_tasks: u32,
     /// How many functions there may be. A client that introduces more is sent away.
@@ -80,6 +87,9 @@ impl Default for Config {
             steal_after: Duration::from_millis(20),
             steal_again_after: Duration::from_secs(1),
             async_tasks: 1_024,
+            copy_timeout: Duration::from_secs(120),
+            surplus_after: Duration::from_secs(2),
+            retire_patience: Duration::from_secs(60),
             max_tasks: 50_000_000,
             max_functions: 1_000_000,
             max_open_submissions: 4_096,

@@ -54,6 +54,13 @@ pub enum Event {
         /// Whether it was to end: nothing is blamed on anybody then.
         intended: bool,
     },
+    /// An operator wants a worker to go, without losing what it holds. If nobody can take that, it works on.
+    RetireWorker {
+        /// Which.
+        worker: WorkerId,
+        /// Why, in words.
+        reason: Arc<str>,
+    },
     /// A supervisor was taken.
     SupervisorJoined {
         /// Its session.

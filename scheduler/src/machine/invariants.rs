@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::{Scheduler, slab::TaskIndex, task::Task};
 
+mod copies;
 mod graph;
 mod offers;
 mod peers;
@@ -85,6 +86,10 @@ impl Scheduler {
             i24_accounts_are_somebodys
             i25_holds_are_those_of_open_submissions
             i29_offers_end
+            i29_copies_under_way_have_an_end
+            i55_declarations_and_requests_have_owners
+            i56_retiring_workers_get_nothing
+            i57_sole_copies_of_retiring_workers_are_known
         }
         Ok(())
     }

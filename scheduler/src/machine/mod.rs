@@ -24,6 +24,7 @@ mod timers;
 mod work;
 
 mod clients;
+mod copies;
 mod dispatch;
 mod errors;
 mod gathering;
@@ -32,12 +33,16 @@ mod offers;
 mod oversize;
 mod placement;
 mod queue;
+mod rebalance;
 mod recovery;
 mod release;
+mod replicas;
 mod reports;
+mod retirement;
 mod stealing;
 mod submit;
 mod supervisors;
+mod surplus;
 mod transition;
 
 mod invariants;
@@ -62,12 +67,16 @@ pub use snapshot::{ClientSnapshot, Counters, Snapshot, SupervisorSnapshot, Worke
 
 use accounts::Accounts;
 use class::Classes;
+use copies::Copies;
 use functions::Functions;
 use gathering::Gathering;
 use offers::Offers;
 use peers::{Clients, Peers, Supervisor, Workers};
 use placement::{Budget, BytesHere};
+use rebalance::Rebalances;
 use recovery::Obituaries;
+use replicas::Replicas;
+use retirement::Retirements;
 use slab::{ClientIndex, WorkerIndex};
 use supervisors::Program;
 use task::Tasks;
@@ -101,6 +110,12 @@ pub struct Scheduler {
     gathering: Gathering,
     /// When the first event came.
     born: Option<Moment>,
+    copies: Copies,
+    replicas: Replicas,
+    rebalances: Rebalances,
+    retirements: Retirements,
+    /// When copies that nobody needs are dropped, if there may be any.
+    surplus_at: Option<Moment>,
     /// The latest run, submission and request to a worker. They only grow: a run is never used again, even for a key that was forgotten.
     next_run: u64,
     next_generation: u64,
@@ -135,6 +150,11 @@ impl Scheduler {
             offers: Offers::default(),
             gathering: Gathering::default(),
             born: None,
+            copies: Copies::default(),
+            replicas: Replicas::default(),
+            rebalances: Rebalances::default(),
+            retirements: Retirements::default(),
+            surplus_at: None,
             next_run: 0,
             next_generation: 0,
             next_request: 0,
@@ -163,10 +183,16 @@ impl Scheduler {
                 Timer::Stop(environment) => self.stop_program(environment),
                 Timer::Offers(w) => self.expire_offers(w),
                 Timer::Gathered => self.end_gathering(),
+                Timer::Copy(t, w) => self.copy_failed(t, w),
+                // They are looked at below.
+                Timer::Copies => self.replicas.rest_at = None,
+                Timer::Surplus => self.drop_surplus(),
+                Timer::Retire(w) => self.patience_has_ended(w),
             }
             self.settle();
         }
         self.flush_frees();
+        self.place_copies();
         self.dispatch();
         // A task whose inputs fit nowhere has failed, and perhaps others with it.
         while !self.work.is_settled() {
@@ -174,6 +200,21 @@ impl Scheduler {
             self.flush_frees();
             self.dispatch();
         }
+    }
+
+    /// Sees to it that there are as many copies of each value as there should be. A copy is asked for after messages that
+    /// free a former one, and before anything is assigned.
+    fn place_copies(&mut self) {
+        loop {
+            self.advance_rebalances();
+            self.make_copies();
+            if !self.advance_retirements() {
+                break;
+            }
+            self.settle();
+        }
+        self.arm_surplus();
+        self.flush_frees();
     }
 
     /// The next thing to do.
@@ -227,7 +268,7 @@ impl Scheduler {
                 self.next_generation,
                 &self.work
             )
-        )
+        ) + &format!("{:#?}", (&self.copies, &self.replicas, &self.rebalances, &self.retirements, self.surplus_at))
     }
 
     fn dispatch_event(&mut self, event: Event) {
@@ -240,6 +281,7 @@ impl Scheduler {
                 self.worker_joined(worker, name, environment, info);
             }
             Event::WorkerLeft { worker, cause, intended } => self.worker_left(worker, cause, intended),
+            Event::RetireWorker { worker, reason } => self.retire_worker(worker, reason, false),
             Event::SupervisorJoined { supervisor, host, workers } => self.supervisor_joined(supervisor, host, workers),
             Event::SupervisorLeft { supervisor, .. } => self.supervisor_left(supervisor),
             Event::FromClient { client, epoch, message } => match self.clients.find(client) {

@@ -56,6 +56,8 @@ pub(super) struct Worker {
     /// What is left of its declared resources.
     pub(super) available: Vec<(Arc<str>, Quantity)>,
     pub(super) paused: bool,
+    /// Whether it is to go once its runs have ended and its values are safe, and is given nothing more until then.
+    pub(super) retiring: bool,
     /// Whether it has work ahead and has ended nothing for a while.
     pub(super) stalled: bool,
     /// When it last ended a run, or was given one that it could start.
@@ -197,6 +199,11 @@ impl<Id, I: Index, T> std::ops::IndexMut<I> for Peers<Id, I, T> {
 impl Worker {
     pub(super) fn threads(&self) -> usize {
         self.info.threads.max(1) as usize
+    }
+
+    /// Whether it may be given anything new.
+    pub(super) fn takes_work(&self) -> bool {
+        !self.paused && !self.retiring && !self.leaving
     }
 
     /// How many tasks of a kind it was given that have not ended.

@@ -37,7 +37,7 @@ impl Budget {
     /// says.
     pub(super) fn is_open(&self, worker: &Worker, kind: Kind) -> bool {
         let (assigned, threads) = (worker.assigned(kind), worker.threads());
-        if worker.paused || worker.leaving {
+        if !worker.takes_work() {
             return false;
         }
         if kind == Kind::Async || assigned < threads {
@@ -53,7 +53,7 @@ impl Budget {
 
     /// Whether a worker may be given more, if there is a reason.
     pub(super) fn has_room(&self, worker: &Worker, kind: Kind) -> bool {
-        let takes = !worker.paused && !worker.leaving && (!worker.stalled || kind == Kind::Async);
+        let takes = worker.takes_work() && (!worker.stalled || kind == Kind::Async);
         takes && worker.assigned(kind) < self.cap(worker, kind)
     }
 

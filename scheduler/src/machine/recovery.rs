@@ -56,6 +56,7 @@ impl Scheduler {
             available: summed(&info.resources),
             info,
             paused: false,
+            retiring: false,
             stalled: false,
             last_progress: self.now,
             steal: None,
@@ -74,6 +75,7 @@ impl Scheduler {
         self.classes.environments[environment].obstacles.clear();
         self.reconsider_classes(environment);
         self.note_room(w);
+        self.more_room_for_copies();
         for c in self.clients.slab.indices().collect::<Vec<_>>() {
             if self.clients[c].environment == environment {
                 self.answer_waiting(c);
@@ -99,6 +101,8 @@ impl Scheduler {
         let (id, environment) = (self.workers[w].id, self.workers[w].environment);
         self.record(What::WorkerLeft { worker: id, intended });
         self.workers[w].leaving = true;
+        self.forget_retirement(w);
+        self.forget_copies_at(w);
         let pool = &mut self.classes.environments[environment].pool;
         pool.part(w, &mut self.workers);
         self.reconsider_classes(environment);

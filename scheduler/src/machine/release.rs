@@ -52,6 +52,7 @@ impl Scheduler {
             want.slot = slot;
         }
         self.work.unneeded.push(t);
+        self.undeclare(t, c);
     }
 
     /// The task that `want` is a client's current want of.

@@ -43,6 +43,7 @@ impl Scheduler {
             WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
             // Placement assumes one speed for all links.
             WorkerToScheduler::Transfers(_) => {}
+            WorkerToScheduler::Retiring(reason) => self.retire_worker(self.workers[w].id, reason, true),
             WorkerToScheduler::Goodbye(reason) => {
                 let worker = self.workers[w].id;
                 self.lose_worker(w, &reason, true);
@@ -131,7 +132,8 @@ impl Scheduler {
     fn returned(&mut self, w: WorkerIndex, key: Key, run: RunId, reason: &str) {
         let Some(t) = self.current(w, key, run) else { return };
         self.note_progress(w, t);
-        if self.counts_as_lost_too_often(t) {
+        // That a worker which retires gives something back says nothing of the task.
+        if !self.workers[w].retiring && self.counts_as_lost_too_often(t) {
             let error = self.lost_too_often(t, &returned(run, &self.workers[w].label(), reason));
             return self.enter_erred(t, error, None);
         }
@@ -161,7 +163,17 @@ impl Scheduler {
 
     /// A worker can't get an input of one of its runs.
     fn worker_misses(&mut self, w: WorkerIndex, key: Key, holders: &[WorkerId]) {
-        let Some(t) = self.tasks.find(key).filter(|&t| self.awaits(w, t)) else {
+        let found = self.tasks.find(key);
+        let copy = found.filter(|&t| self.copies.is_pending(t, w));
+        if let Some(t) = copy {
+            // Not a word against the holders: who keeps a copy for its own sake may try again, at no cost. Were the only
+            // holder's copy dropped for it, a value would be lost because two workers could not reach each other.
+            self.copy_failed(t, w);
+        }
+        let Some(t) = found.filter(|&t| self.awaits(w, t)) else {
+            if copy.is_some() {
+                return;
+            }
             self.counters.stale_runs += 1;
             return;
         };
@@ -192,8 +204,10 @@ impl Scheduler {
         self.workers[w].paused = paused;
         self.load_changed(w);
         if !paused {
+            self.more_room_for_copies();
             return self.note_room(w);
         }
+        self.give_up_copies_to(w);
         for t in self.workers[w].processing.clone() {
             let waits = self.tasks[t].run().is_some_and(|run| !run.started);
             let class = self.tasks[t].class;

@@ -14,6 +14,13 @@ macro_rules! indices {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(super) struct $name(u32);
 
+        impl $name {
+            #[allow(dead_code, reason = "not every kind of index is looked up in ranges")]
+            pub(super) const MIN: $name = $name(u32::MIN);
+            #[allow(dead_code, reason = "not every kind of index is looked up in ranges")]
+            pub(super) const MAX: $name = $name(u32::MAX);
+        }
+
         impl Index for $name {
             fn from_u32(index: u32) -> Self {
                 $name(index)

@@ -81,7 +81,9 @@ impl Scheduler {
         demand.kind == Kind::Thread
             && self.classes.eligible(class).iter().any(|&other| {
                 let worker = &self.workers[other];
-                !worker.paused && worker.assigned(Kind::Thread) < worker.threads() && worker.has_left(&demand.resources)
+                worker.takes_work()
+                    && worker.assigned(Kind::Thread) < worker.threads()
+                    && worker.has_left(&demand.resources)
             })
     }
 

@@ -15,6 +15,14 @@ pub(super) enum Timer {
     Notice(ClassIndex),
     /// Workers that have work ahead should be looked at.
     Watch,
+    /// A worker has not got a copy of a value.
+    Copy(TaskIndex, WorkerIndex),
+    /// Values that may have too few copies are left to be looked at.
+    Copies,
+    /// Copies that nobody needs should be dropped.
+    Surplus,
+    /// A worker that retires has waited long enough for its runs.
+    Retire(WorkerIndex),
     /// This build has had no client for so long that its workers should end.
     Stop(EnvironmentId),
     /// Nobody has asked for what is left of this worker's offers.

@@ -120,6 +120,7 @@ impl Scheduler {
         if !self.tasks[t].is_needed() {
             self.work.unneeded.push(t);
         }
+        self.value_came(t, w);
     }
 
     /// Failed, by itself or for a dependency; `path` leads from the task that failed to this one.
@@ -128,6 +129,7 @@ impl Scheduler {
         if self.tasks[t].state.is_unfinished() {
             self.end_to_wait(t);
         }
+        self.value_failed(t);
         self.replace(t, State::Erred { error, path });
         self.tasks[t].detached = false;
         let unfinished = self.tasks[t].dependents.iter().map(|edge| edge.task);
@@ -144,6 +146,7 @@ impl Scheduler {
         if self.tasks[t].state.is_unfinished() {
             self.end_to_wait(t);
         }
+        self.value_unneeded(t);
         self.replace(t, State::Released);
     }
 
@@ -153,6 +156,7 @@ impl Scheduler {
         if self.tasks[t].state.is_unfinished() {
             self.end_to_wait(t);
         }
+        self.value_unneeded(t);
         let (from, run) = (self.tasks[t].state.name(), self.run_of(&self.tasks[t].state));
         self.note_transition(t, from, TaskState::Forgotten, run);
         let task = self.tasks.remove(t);
@@ -233,6 +237,7 @@ impl Scheduler {
             holder.slot = slot;
         }
         self.record(What::ReplicaLost { key: self.tasks[t].key, worker: self.workers[w].id, holders: left });
+        self.copies_changed(t, None);
     }
 
     /// Adds a worker to the holders of a value.
@@ -244,6 +249,7 @@ impl Scheduler {
         worker.bytes = worker.bytes.saturating_add(*nbytes);
         let holders = holders.len() as u32;
         self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders });
+        self.copies_changed(t, Some(w));
     }
 
     /// The task becomes unfinished: it waits for its dependencies, which are needed from now on.
@@ -264,6 +270,9 @@ impl Scheduler {
         for i in 0..self.tasks[t].dependencies.len() {
             let d = self.tasks[t].dependencies[i].task;
             self.tasks[d].waiters -= 1;
+            if self.tasks[d].holders().len() > 1 {
+                self.copies.surplus.note(d);
+            }
             if !self.tasks[d].is_needed() {
                 self.work.unneeded.push(d);
             }

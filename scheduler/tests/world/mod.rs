@@ -45,6 +45,8 @@ pub(crate) struct Client {
     next_request: u64,
     next_want: u64,
     pub(crate) wants: BTreeMap<Key, (WantId, Status)>,
+    /// Requests that are not answered.
+    pub(crate) requests: BTreeSet<RequestId>,
     knows: BTreeSet<WorkerId>,
 }
 
@@ -64,6 +66,8 @@ pub(crate) struct Worker {
     pub(crate) held: BTreeMap<Key, u64>,
     /// What it was asked to give up and has not answered.
     pub(crate) steals: Vec<(RequestId, Vec<(Key, RunId)>)>,
+    /// What it was asked to fetch and keep and has not answered.
+    pub(crate) copies: Vec<Key>,
     knows: BTreeSet<WorkerId>,
 }
 
@@ -102,6 +106,9 @@ pub(crate) fn task(environment: u64, number: u64) -> SubmittedTask {
     if number % 11 == 6 {
         options.workers = vec!["odd".into()];
         options.allow_other_workers = number % 2 == 1;
+    }
+    if number % 9 == 2 {
+        options.replicas = 2;
     }
     if number % 8 == 7 {
         options.name = Some(format!("named {number}").into());
@@ -170,7 +177,7 @@ impl World {
             address: format!("test://w{number}").parse().unwrap(),
             host: "here".into(),
             threads,
-            memory_limit: 0,
+            memory_limit: if number % 3 == 0 { 200_000 } else { 0 },
             resources: vec![("gpu".into(), Quantity::from_f64(f64::from(gpus)))],
         };
         let state = Worker {
@@ -180,6 +187,7 @@ impl World {
             started: BTreeSet::new(),
             held: BTreeMap::new(),
             steals: Vec::new(),
+            copies: Vec::new(),
             knows: BTreeSet::new(),
         };
         self.workers.insert(worker, state);
@@ -239,9 +247,25 @@ impl World {
         self.report(worker, message);
     }
 
-    /// Lets every run end well until none is left. Whether it came to an end.
+    /// A worker gets one of the copies it was asked to keep, if somebody has it; else it says that nobody does.
+    pub(crate) fn copy(&mut self, worker: WorkerId, index: usize, well: bool) {
+        let key = self.workers.get_mut(&worker).unwrap().copies.remove(index);
+        let held = |other: &Worker| other.held.get(&key).copied();
+        let Some(nbytes) = self.workers.values().find_map(held).filter(|_| well) else {
+            return self.report(worker, WorkerToScheduler::Missing { key, holders: Default::default() });
+        };
+        let nbytes = *self.workers.get_mut(&worker).unwrap().held.entry(key).or_insert(nbytes);
+        self.report(worker, WorkerToScheduler::Added(vec![(key, nbytes)]));
+    }
+
+    /// Lets every run end well until none is left, and copies come. Whether it came to an end.
     pub(crate) fn finish_everything(&mut self) -> bool {
         for _ in 0..10_000 {
+            let asked = self.workers.iter().find(|(_, worker)| !worker.copies.is_empty());
+            if let Some((&worker, _)) = asked {
+                self.copy(worker, 0, true);
+                continue;
+            }
             let busy = self.workers.iter().find(|(_, worker)| !worker.runs.is_empty());
             let Some((&worker, _)) = busy else { return true };
             self.finish(worker, 0, 10);
@@ -276,6 +300,10 @@ impl World {
                 state.news(key, want, &news);
             }
             SchedulerToClient::Refused { .. } => state.refused(),
+            SchedulerToClient::Answered { request, .. } => {
+                // A request that comes twice may be answered twice, but not one that was never made.
+                state.requests.remove(&request);
+            }
             _ => {}
         }
     }
@@ -301,6 +329,15 @@ impl World {
                 state.ghosts.push((key, run));
             }
             SchedulerToWorker::Steal { request, runs } => state.steals.push((request, runs)),
+            SchedulerToWorker::Acquire(copies) => {
+                for copy in copies {
+                    assert!(!copy.holders.is_empty(), "nobody is said to hold what is to be copied");
+                    let known = |holder: &WorkerId| *holder != worker && state.knows.contains(holder);
+                    assert!(copy.holders.iter().all(known), "a holder was not introduced, or is the worker itself");
+                    state.copies.retain(|key| *key != copy.key);
+                    state.copies.push(copy.key);
+                }
+            }
             SchedulerToWorker::Free(keys) => keys.iter().for_each(|key| state.freed(key)),
             _ => {}
         }
@@ -310,10 +347,18 @@ impl World {
 impl Worker {
     fn freed(&mut self, key: &Key) {
         self.held.remove(key);
+        self.copies.retain(|copy| copy != key);
     }
 }
 
 impl Client {
+    /// The number of a new request, which is to be answered.
+    pub(crate) fn request(&mut self) -> RequestId {
+        self.next_request += 1;
+        self.requests.insert(RequestId(self.next_request));
+        RequestId(self.next_request)
+    }
+
     pub(crate) fn want(&mut self, key: Key) -> (Key, WantId) {
         self.next_want += 1;
         let want = WantId(self.next_want);

@@ -76,7 +76,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeaveReason {
-    /// The scheduler retired it, and all it ran has ended.
+    /// It was to end, and the scheduler has let it go: all it ran has ended, and what it held is safe.
     Retired,
     /// The scheduler sent it away, and said why.
     Dismissed(Arc<str>),

@@ -31,6 +31,9 @@ pub struct Config {
     /// The scheduler is asked again for a missing value after so long; each time twice as long, up to
     /// [`Config::MAX_DELAY`].
     pub missing_delay: Duration,
+    /// A worker that is to end waits for its dismissal at most so long: for its runs to end, and for its values to be
+    /// copied elsewhere.
+    pub retire_patience: Duration,
     /// Changes of what is held are reported at most this often.
     pub health_interval: Duration,
 }
@@ -56,6 +59,7 @@ impl Config {
             fetch_timeout: Duration::from_secs(30),
             busy_delay: Duration::from_millis(150),
             missing_delay: Duration::from_secs(1),
+            retire_patience: Duration::from_secs(60),
             health_interval: Duration::from_millis(500),
         }
     }

@@ -49,7 +49,12 @@ pub enum Event {
     },
     /// A deadline may have passed.
     Tick,
-    /// The worker is to leave, by its own process's will.
+    /// The worker is to leave soon, by its own process's will, once what it holds is safe elsewhere.
+    Retire {
+        /// Why, for people.
+        reason: Arc<str>,
+    },
+    /// The worker is to leave at once, by its own process's will.
     Shutdown {
         /// Why, for people.
         reason: Arc<str>,

@@ -4,40 +4,39 @@ use std::sync::Arc;
 
 use brisk_core::message::WorkerToScheduler;
 
-use super::{
-    Action, LeaveReason, Worker,
-    state::{Phase, TaskState},
-};
+use super::{Action, LeaveReason, Worker, state::Phase, timers::Timer};
 
 impl Worker {
-    /// The scheduler wants the worker to finish what runs, and leave. What has not started is given back.
-    pub(super) fn on_retire(&mut self) {
-        self.phase = Phase::Retiring;
-        let waiting = self.tasks.iter().filter(|(_, task)| !matches!(task.state, TaskState::Running));
-        let waiting: Vec<_> = waiting.map(|(place, _)| place).collect();
-        for place in waiting {
-            let (key, run) = self.forget(place);
-            self.give_back(key, run, "the worker is retiring");
+    /// The process is about to end: the worker asks the scheduler to let it go. Until it is dismissed it starts nothing,
+    /// finishes what runs, and serves what it holds to those who take it over; but it does not wait for ever.
+    pub(super) fn on_retire(&mut self, reason: Arc<str>) {
+        if self.phase == Phase::Working {
+            let until = self.now + self.config.retire_patience;
+            self.phase = Phase::Retiring { until };
+            self.timers.set(until, Timer::Leave);
+            self.tell(WorkerToScheduler::Retiring(reason));
         }
     }
 
-    /// Leaves once nothing runs that somebody waits for. Runs that were cancelled are not waited for: they may never end.
-    pub(super) fn leave_if_retired(&mut self) {
-        if self.phase == Phase::Retiring && self.slots.current == 0 {
-            self.leave(LeaveReason::Retired);
-        }
+    /// The scheduler has not dismissed it in time.
+    pub(super) fn on_retire_timeout(&mut self) {
+        let waited = self.config.retire_patience.as_secs_f64();
+        let reason = format!("it was to end and could not be dismissed within {waited} s");
+        self.leave(LeaveReason::Shutdown(reason.into()));
+    }
+
+    /// The scheduler sends the worker away.
+    pub(super) fn on_dismissed(&mut self, reason: Arc<str>) {
+        self.leave(match self.phase {
+            Phase::Retiring { .. } => LeaveReason::Retired,
+            _ => LeaveReason::Dismissed(reason),
+        });
     }
 
     /// Leaves now, whatever runs, and forgets everything.
     pub(super) fn leave(&mut self, reason: LeaveReason) {
-        let goodbye = match &reason {
-            LeaveReason::Retired => Some(Arc::from("the worker was retired")),
-            LeaveReason::Shutdown(why) => Some(why.clone()),
-            // The scheduler knows.
-            LeaveReason::Dismissed(_) => None,
-        };
-        if let Some(goodbye) = goodbye {
-            self.tell(WorkerToScheduler::Goodbye(goodbye));
+        if let LeaveReason::Shutdown(why) = &reason {
+            self.tell(WorkerToScheduler::Goodbye(why.clone()));
         }
         self.actions.push_back(Action::Leave { reason });
         let actions = std::mem::take(&mut self.actions);

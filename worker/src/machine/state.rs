@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 pub(super) enum Phase {
     /// It takes work.
     Working,
-    /// It finishes what runs, then leaves.
-    Retiring,
+    /// It starts nothing and waits to be dismissed, until this moment at most.
+    Retiring { until: Moment },
     /// It asked to leave; everything was forgotten.
     Left,
 }

@@ -23,6 +23,8 @@ pub(super) enum Timer {
     Health,
     /// What transfers have taken is to be reported.
     Transfers,
+    /// The scheduler has had long enough to dismiss the worker.
+    Leave,
 }
 
 /// All and only the deadlines that are set, in order.

@@ -85,13 +85,27 @@ pub(super) struct End {
 
 /// Something for the machine, with the values that come with it.
 pub(super) enum News {
-    Batch { epoch: Epoch, messages: Vec<SchedulerToWorker>, permit: Permit },
-    Done { run: RunId, outcome: Result<Done, Box<Failure>>, took: Duration },
+    Batch {
+        epoch: Epoch,
+        messages: Vec<SchedulerToWorker>,
+        permit: Permit,
+    },
+    Done {
+        run: RunId,
+        outcome: Result<Done, Box<Failure>>,
+        took: Duration,
+    },
     Detached(RunId, Arc<Abort>),
-    Fetched { request: RequestId, outcomes: Vec<(Key, Fetched)>, permit: Permit },
+    Fetched {
+        request: RequestId,
+        outcomes: Vec<(Key, Fetched)>,
+        permit: Permit,
+    },
     PeerLost(WorkerId),
     Tick,
     Shutdown,
+    /// The worker is to leave once what it holds is safe elsewhere.
+    Retire,
 }
 
 /// A task's result.

@@ -149,6 +149,10 @@ impl Engine {
             }
             News::PeerLost(worker) => self.handle(shared, now, Event::PeerLost { worker }, Brought::default()),
             News::Tick => self.handle(shared, now, Event::Tick, Brought::default()),
+            News::Retire => {
+                let reason = Arc::from("the worker's process is to end");
+                self.handle(shared, now, Event::Retire { reason }, Brought::default());
+            }
             News::Shutdown => {
                 let reason = Arc::from("the worker was shut down");
                 self.handle(shared, now, Event::Shutdown { reason }, Brought::default());

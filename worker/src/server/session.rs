@@ -150,6 +150,15 @@ impl Shared {
         }
     }
 
+    /// Asks the scheduler to be let go.
+    pub(super) fn retire(self: &Arc<Self>) {
+        if self.session.get().is_some() && self.end.borrow().why.is_none() {
+            self.tell(News::Retire);
+        } else {
+            self.end_now(Ended::Shutdown);
+        }
+    }
+
     /// Breaks the session off because the scheduler broke the protocol.
     pub(super) fn break_off(self: &Arc<Self>, what: String) {
         tracing::error!(worker = %self.name, what, "the scheduler broke the protocol");

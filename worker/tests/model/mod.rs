@@ -59,6 +59,7 @@ pub(crate) enum Op {
     /// Time passes, in milliseconds.
     Wait(u16),
     Retire,
+    Dismiss,
 }
 
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         1 => (any::<u8>(), 0..KEYS).prop_map(|(request, key)| Op::AnswerAgain(request, key)),
         1 => (0..PEERS).prop_map(Op::PeerLost),
         2 => (0..40_000u16).prop_map(Op::Wait),
-        1 => prop_oneof![9 => Just(Op::Wait(1)), 1 => Just(Op::Retire)],
+        1 => prop_oneof![9 => Just(Op::Wait(1)), 1 => Just(Op::Retire), 1 => Just(Op::Dismiss)],
     ]
 }
 
@@ -126,6 +127,7 @@ pub(crate) struct Model {
     /// Questions that are not answered.
     missing: BTreeSet<Key>,
     left: bool,
+    retiring: bool,
     /// Whether each message is delivered twice.
     pub(crate) twice: bool,
     /// Everything that was asked for.
@@ -159,6 +161,7 @@ impl Model {
             last_run: 0,
             missing: BTreeSet::new(),
             left: false,
+            retiring: false,
             twice: false,
             trace: Vec::new(),
         };
@@ -238,10 +241,14 @@ impl Model {
             Op::Wait(ms) => {
                 self.now = self.now + Duration::from_millis(u64::from(ms));
                 self.event(Event::Tick, &[]);
-                let overdue = self.assigned.keys().find(|run| self.is_overdue(**run));
+                let overdue = self.assigned.keys().find(|run| !self.left && self.is_overdue(**run));
                 assert_eq!(overdue, None, "its time is up, and it was not told");
             }
-            Op::Retire => self.say(SchedulerToWorker::Retire),
+            Op::Retire => {
+                self.retiring = true;
+                self.event(Event::Retire { reason: "test".into() }, &[]);
+            }
+            Op::Dismiss => self.say(SchedulerToWorker::Dismiss("test".into())),
             Op::Again(_) | Op::Foreign(_) => {}
         }
     }
@@ -250,6 +257,11 @@ impl Model {
     pub(crate) fn converge(&mut self) {
         self.twice = false;
         (0..PEERS).for_each(|n| self.apply(Op::Introduce(n)));
+        if self.retiring {
+            // The scheduler asks whoever retires for what it has not started.
+            let runs = self.assigned.iter().map(|(run, key)| (*key, *run)).collect();
+            self.say(SchedulerToWorker::Steal { request: RequestId(2), runs });
+        }
         for _ in 0..10_000 {
             if self.left || (self.assigned.is_empty() && self.worker.is_idle()) {
                 return;

@@ -70,16 +70,18 @@ fn a_dismissed_worker_ends_with_the_reason() {
 }
 
 #[test]
-fn a_retired_worker_finishes_what_it_runs() {
+fn a_worker_that_retires_finishes_what_it_runs_and_ends_when_it_is_dismissed() {
     on_both(|cluster| async move {
         let mut joined = cluster.worker("w", 1).await;
         let gate = tasks::gate();
         let node = cluster.call(Blocks::DEF, vec![inline(gate.number)]);
         let run = cluster.assign(&joined, &node, true, &[]);
         gate.begun.await.unwrap();
-        joined.say(SchedulerToWorker::Retire);
+        joined.worker.retire();
+        assert!(matches!(joined.hears().await, WorkerToScheduler::Retiring(_)));
         drop(gate.go_on);
         assert_eq!(joined.result::<i64>(run).await, 0);
+        joined.say(SchedulerToWorker::Dismiss("its process is to end".into()));
         assert_eq!(joined.worker.ended().await, Ended::Retired);
     });
 }

@@ -134,6 +134,15 @@ impl Bench {
         (worker, actions)
     }
 
+    /// A worker of a host, with a limit of bytes; 0 for none.
+    pub(super) fn worker_on(&mut self, host: &str, threads: u32, memory_limit: u64) -> WorkerId {
+        let worker = WorkerId(self.incarnation());
+        let address = format!("test://{worker}").parse().unwrap();
+        let info = WorkerInfo { address, host: host.into(), threads, memory_limit, resources: Vec::new() };
+        self.event(Event::WorkerJoined { worker, name: host.into(), environment: HERE, info });
+        worker
+    }
+
     pub(super) fn supervisor(&mut self) -> (SupervisorId, Actions) {
         let supervisor = SupervisorId(self.incarnation());
         let actions = self.event(Event::SupervisorJoined { supervisor, host: "box".into(), workers: 2 });

@@ -1,10 +1,12 @@
 //! Unit tests: a state, an event, the exact actions.
 
 mod bench;
+mod copies;
 mod dispatching;
 mod failing;
 mod losing;
 mod no_worker;
 mod offering;
 mod queueing;
+mod retiring;
 mod submitting;

@@ -5,7 +5,7 @@ use brisk_core::{id::WorkerId, key::Key};
 use super::{
     super::{
         Worker, measured,
-        state::{Entry, Rank, Want, WantState},
+        state::{Entry, Phase, Rank, Want, WantState},
         timers::Timer,
     },
     Checked, Violation,
@@ -18,7 +18,10 @@ impl Worker {
         let resting = self.peers.values().filter(|peer| peer.resting.is_some()).count();
         let limits = self.executions.values().filter(|execution| execution.deadline().is_some()).count();
         let reports = usize::from(self.held.report_due) + usize::from(self.measured.due.is_some());
-        let set = wants + resting + limits + self.requests.len() + reports;
+        let until = if let Phase::Retiring { until } = self.phase { Some(until) } else { None };
+        let leaving = usize::from(until.is_some_and(|until| self.timers.contains(until, Timer::Leave)));
+        check!("a retiring worker does not wait for ever", leaving == 1 || until.is_none(), "{:?}", self.phase);
+        let set = wants + resting + limits + self.requests.len() + reports + leaving;
         check!("each deadline is of something", set == self.timers.len(), "{set}, {:?}", self.timers);
         let (untold, due) = (self.measured.transfers.len(), self.measured.due);
         let told = untold < measured::MOST && (untold == 0) == due.is_none();

@@ -1,23 +1,43 @@
 //! Ends of a session.
 
-use brisk_core::message::SchedulerToWorker;
+use brisk_core::{
+    id::{RequestId, RunId},
+    message::{SchedulerToWorker, WorkerToScheduler},
+};
 
 use super::*;
 
 #[test]
-fn a_retired_worker_gives_back_what_waits_and_finishes_what_runs() {
+fn a_worker_that_is_to_end_starts_nothing_finishes_what_runs_and_waits_to_be_dismissed() {
     let mut bench = Bench::new(1, 0);
     bench.run(1, &[]);
     bench.run(2, &[]);
-    let retired = bench.says(SchedulerToWorker::Retire);
-    assert!(retired.len() == 1 && retired.iter().all(returned(2)), "{retired:?}");
+    let retire = || Event::Retire { reason: "asked to".into() };
+    assert_eq!(bench.event(retire()), [Action::ToScheduler(WorkerToScheduler::Retiring("asked to".into()))]);
+    assert_eq!(bench.event(retire()), [], "once is enough");
     let refused = bench.run(3, &[]);
     assert!(refused.len() == 1 && refused.iter().all(returned(3)), "{refused:?}");
-    let last = bench.done(1, 8);
-    assert_eq!(last[..2], finished(1, 8));
-    assert_eq!(last.last(), Some(&Action::Leave { reason: LeaveReason::Retired }));
+    assert_eq!(bench.done(1, 8), finished(1, 8), "2 does not start");
+    let runs = vec![(key(2), RunId(2))];
+    let stolen = WorkerToScheduler::Stolen { request: RequestId(5), runs: runs.clone() };
+    assert_eq!(bench.says(SchedulerToWorker::Steal { request: RequestId(5), runs }), [Action::ToScheduler(stolen)]);
+    let leave = Action::Leave { reason: LeaveReason::Retired };
+    assert_eq!(bench.says(SchedulerToWorker::Dismiss("its process ends".into())), [leave]);
     assert!(bench.worker.has_left());
     assert_eq!(bench.run(4, &[]), []);
+}
+
+#[test]
+fn a_worker_that_is_to_end_does_not_wait_for_ever() {
+    let mut bench = Bench::new(1, 0);
+    bench.with_value(1, 8);
+    bench.event(Event::Retire { reason: "asked to".into() });
+    let patience = bench.worker.config.retire_patience.as_millis() as u64;
+    assert_eq!(bench.tick_at(patience - 1), []);
+    let last = bench.tick_at(patience);
+    assert!(matches!(&last[0], Action::ToScheduler(WorkerToScheduler::Goodbye(_))), "{last:?}");
+    assert!(matches!(&last[1], Action::Leave { reason: LeaveReason::Shutdown(_) }), "{last:?}");
+    assert!(bench.worker.has_left() && bench.worker.next_deadline().is_none());
 }
 
 #[test]

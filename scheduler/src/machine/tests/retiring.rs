@@ -1,0 +1,240 @@
+//! Workers that are let go.
+
+use std::{collections::VecDeque, time::Duration};
+
+use brisk_core::{
+    id::{ClientId, RequestId, WorkerId},
+    message::{Answer, ClientToScheduler, KeyNews, SchedulerToWorker, WorkerToScheduler},
+};
+
+use super::{
+    bench::*,
+    copies::{answers, asked},
+};
+use crate::machine::{Action, Config, Event, What};
+
+impl Bench {
+    fn retire(&mut self, client: ClientId, workers: &[WorkerId]) -> Vec<Action> {
+        let workers = workers.iter().map(|worker| format!("test://{worker}").into()).collect();
+        self.say(client, ClientToScheduler::RetireWorkers { request: RequestId(5), workers })
+    }
+}
+
+fn is_dismissed(actions: &[Action], worker: WorkerId) -> bool {
+    let told = |action: &Action| matches!(action, Action::ToWorker { worker: w, message: SchedulerToWorker::Dismiss(_) } if *w == worker);
+    let closed = |action: &Action| matches!(action, Action::CloseWorker { worker: w, .. } if *w == worker);
+    let (told, closed) = (actions.iter().position(told), actions.iter().position(closed));
+    assert!(told < closed || told.is_none(), "it is told before the link is closed: {actions:?}");
+    closed.is_some()
+}
+
+fn gone(workers: &[WorkerId]) -> Answer {
+    Answer::Workers(workers.iter().map(|worker| format!("test://{worker}").into()).collect())
+}
+
+#[test]
+fn an_idle_worker_without_values_goes_at_once() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    let actions = bench.retire(c, &[w]);
+    assert!(is_dismissed(&actions, w));
+    assert_eq!(answers(&actions), [(c, 5, &gone(&[w]))]);
+    // It is not there any more.
+    assert!(matches!(answers(&bench.retire(c, &[w]))[..], [(_, 5, Answer::Refused(_))]));
+}
+
+#[test]
+fn what_it_alone_holds_is_copied_first_and_nothing_is_computed_again() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker(1);
+    bench.make(c, 1, 8);
+    bench.make(c, 2, 8);
+    let other = bench.worker(1);
+    bench.added(other, 2, 8);
+    bench.records.clear();
+    let actions = bench.retire(c, &[w]);
+    assert_eq!(asked(&actions), [(other, 1)], "2 is safe");
+    assert!(!is_dismissed(&actions, w));
+    let actions = bench.added(other, 1, 8);
+    assert!(is_dismissed(&actions, w) && news(&actions).is_empty(), "{actions:?}");
+    assert_eq!(answers(&actions), [(c, 5, &gone(&[w]))]);
+    let bad = |what: &What| matches!(what, What::Suspected { .. } | What::Recompute { .. });
+    assert!(!bench.whats().iter().any(bad));
+}
+
+#[test]
+fn what_waits_is_asked_back_what_runs_ends_there_and_its_value_is_saved() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker(1);
+    let first = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.start(w, first);
+    bench.finish(w, first, 8);
+    let second = run(&bench.submit(c, vec![task(2, &[])], &[2])).1;
+    bench.start(w, second);
+    let behind = runs(&bench.submit(c, vec![task(3, &[])], &[3]));
+    let other = bench.worker(1);
+    let actions = bench.retire(c, &[w]);
+    assert_eq!(asked(&actions), [(other, 1)]);
+    if let [(to, third)] = behind[..] {
+        assert_eq!(to, w);
+        let steal = actions.iter().find_map(|action| match action {
+            Action::ToWorker { worker, message: SchedulerToWorker::Steal { request, runs } } => {
+                Some((*worker, *request, runs.clone()))
+            }
+            _ => None,
+        });
+        let (from, request, runs) = steal.expect("it is asked for what it has not started");
+        assert_eq!((from, &runs), (w, &vec![(key(3), third.1)]));
+        let actions = bench.report(w, WorkerToScheduler::Stolen { request, runs });
+        assert_eq!(run(&actions).0, other);
+    }
+    bench.added(other, 1, 8);
+    // New work goes elsewhere, or waits.
+    assert!(runs(&bench.submit(c, vec![task(4, &[])], &[4])).iter().all(|(to, _)| *to == other));
+    let actions = bench.finish(w, second, 8);
+    assert_eq!(asked(&actions), [(other, 2)]);
+    assert!(!is_dismissed(&actions, w));
+    assert!(is_dismissed(&bench.added(other, 2, 8), w));
+}
+
+#[test]
+fn what_runs_too_long_is_given_back_without_blame() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    let first = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.start(w, first);
+    let other = bench.worker(1);
+    assert!(!is_dismissed(&bench.retire(c, &[w]), w));
+    bench.now = bench.now + (Config::default().retire_patience - Duration::from_secs(1));
+    assert_eq!(bench.event(Event::Tick), []);
+    let actions = bench.wait(Duration::from_secs(1));
+    assert!(is_dismissed(&actions, w));
+    assert_eq!(run(&actions).0, other);
+    assert!(!bench.whats().iter().any(|what| matches!(what, What::Suspected { .. })));
+}
+
+#[test]
+fn the_recipient_that_dies_or_can_not_is_replaced() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker(1);
+    bench.make(c, 1, 8);
+    let others = [(); 3].map(|()| bench.worker(1));
+    let [(first, 1)] = asked(&bench.retire(c, &[w]))[..] else { panic!() };
+    let [(second, 1)] = asked(&bench.kill(first))[..] else { panic!() };
+    let [(third, 1)] = asked(&bench.lacks(second, 1))[..] else { panic!() };
+    assert!(others.contains(&third) && third != second);
+    // Nobody is left: it works on, and is given work again.
+    let actions = bench.lacks(third, 1);
+    let [(_, 5, Answer::Refused(error))] = answers(&actions)[..] else { panic!("{actions:?}") };
+    let text = error.to_string();
+    assert!(text.contains("test://w2") && text.contains("inc-00000001") && text.contains("8 bytes"), "{text}");
+    assert!(!is_dismissed(&actions, w));
+    assert!(bench.machine.snapshot().workers.iter().any(|worker| worker.worker == w));
+}
+
+#[test]
+fn it_stays_if_nobody_has_room_and_takes_work_again() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker(1);
+    bench.make(c, 1, 80);
+    bench.worker_on("small", 1, 100);
+    let paused = bench.worker(1);
+    bench.report(paused, WorkerToScheduler::Paused(true));
+    let actions = bench.retire(c, &[w]);
+    assert!(matches!(answers(&actions)[..], [(_, 5, Answer::Refused(_))]), "{actions:?}");
+    let tasks = (2..=3).map(|number| task(number, &[])).collect();
+    let given: Vec<_> = runs(&bench.submit(c, tasks, &[2, 3])).into_iter().map(|(w, _)| w).collect();
+    assert!(given.contains(&w), "{given:?}");
+}
+
+#[test]
+fn of_all_workers_the_last_stays_if_it_holds_something_needed() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let ws = [(); 3].map(|()| bench.worker(1));
+    for (number, nbytes) in [(1, 10), (2, 500), (3, 10)] {
+        let only = vec![format!("test://{}", ws[number as usize - 1]).into()];
+        let (w, run) = run(&bench.submit(c, vec![with(task(number, &[]), |o| o.workers = only)], &[number]));
+        bench.finish(w, run, nbytes);
+    }
+    let actions = bench.retire(c, &ws);
+    let mut moved = asked(&actions);
+    moved.sort_unstable();
+    assert_eq!(moved, [(ws[1], 1), (ws[1], 3)], "the one with the most stays");
+    bench.added(ws[1], 1, 10);
+    let actions = bench.added(ws[1], 3, 10);
+    assert_eq!(answers(&actions), [(c, 5, &gone(&[ws[0], ws[2]]))]);
+    // Once nobody needs anything, it goes too.
+    for number in 1..=3 {
+        bench.release(c, number);
+    }
+    assert_eq!(answers(&bench.retire(c, &ws[1..2])), [(c, 5, &gone(&[ws[1]]))]);
+}
+
+#[test]
+fn a_worker_whose_process_ends_saves_what_others_can_take_and_goes_in_any_case() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker(1);
+    bench.make(c, 1, 8);
+    bench.make(c, 2, 80);
+    let small = bench.worker_on("small", 1, 100);
+    bench.records.clear();
+    let actions = bench.report(w, WorkerToScheduler::Retiring("its process ends".into()));
+    assert_eq!(asked(&actions), [(small, 1)]);
+    let actions = bench.added(small, 1, 8);
+    assert!(is_dismissed(&actions, w));
+    assert_eq!(news(&actions), [(c, 2, &KeyNews::Pending)], "what nobody could take is computed again");
+    assert!(!bench.whats().iter().any(|what| matches!(what, What::Suspected { .. })));
+}
+
+#[test]
+fn an_operator_may_retire_a_worker_and_one_that_dies_meanwhile_is_gone_too() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker(1);
+    bench.make(c, 1, 8);
+    let other = bench.worker(1);
+    let actions = bench.event(Event::RetireWorker { worker: w, reason: "scaled down".into() });
+    assert_eq!(asked(&actions), [(other, 1)]);
+    // A client asks for the same; then the worker is killed.
+    assert_eq!(bench.retire(c, &[w]), []);
+    let actions = bench.kill(w);
+    assert_eq!(answers(&actions), [(c, 5, &gone(&[w]))]);
+    let asked_for_nobody = bench.event(Event::RetireWorker { worker: w, reason: "scaled down".into() });
+    assert_eq!(asked_for_nobody, []);
+}
+
+#[test]
+fn values_of_a_worker_that_stays_pull_nothing_and_many_values_are_moved_in_turns() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker(1);
+    let count = 300;
+    for number in 1..=count {
+        bench.make(c, number, 8);
+    }
+    let others = [bench.worker(1), bench.worker(1)];
+    let mut open = VecDeque::from(asked(&bench.retire(c, &[w])));
+    let (mut moved, mut most, mut last) = (0, 0, Vec::new());
+    while !open.is_empty() || bench.machine.next_deadline() == Some(bench.now) {
+        most = most.max(open.len());
+        last = match open.pop_front() {
+            Some((to, number)) => {
+                moved += 1;
+                bench.added(to, number, 8)
+            }
+            None => bench.event(Event::Tick),
+        };
+        open.extend(asked(&last));
+    }
+    assert_eq!(moved, count);
+    assert!(most <= 128, "{most} at once");
+    assert!(is_dismissed(&last, w));
+    let values: Vec<_> = bench.machine.snapshot().workers.iter().map(|worker| worker.values).collect();
+    assert!(values.iter().all(|&values| values >= 100), "{values:?} on {others:?}");
+}
