@@ -20,6 +20,7 @@ use super::{
     lane::{Lane, Queue, Standing},
     peers::{Worker, Workers},
     pool::{Pool, least_limit},
+    quarantine::is_place,
     slab::{ClassIndex, ClientIndex, EnvironmentIndex, Slab, WorkerIndex},
 };
 
@@ -104,7 +105,9 @@ impl Demand {
     /// `None` for tasks that ask for nothing in particular.
     fn of(kind: Kind, options: Option<&TaskOptions>) -> Option<Demand> {
         let options = options?;
-        if options.workers.is_empty() && options.resources.iter().all(|(_, amount)| amount.0 == 0) {
+        let mut resources = summed(&options.resources);
+        resources.retain(|resource| !is_place(resource));
+        if options.workers.is_empty() && resources.is_empty() {
             return None;
         }
         let mut workers = options.workers.clone();
@@ -114,7 +117,7 @@ impl Demand {
             kind,
             allow_other_workers: options.allow_other_workers && !workers.is_empty(),
             workers,
-            resources: summed(&options.resources),
+            resources,
             memory: 0,
         })
     }
@@ -122,6 +125,11 @@ impl Demand {
     /// Whether it asks for nothing in particular.
     fn is_plain(&self) -> bool {
         self.workers.is_empty() && self.resources.is_empty() && self.memory == 0
+    }
+
+    /// The resources that were asked for: not those that the scheduler itself adds.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &(Arc<str>, Quantity)> {
+        self.resources.iter().filter(|resource| !is_place(resource))
     }
 
     fn names(&self, worker: &Worker) -> bool {

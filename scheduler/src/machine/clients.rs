@@ -175,7 +175,7 @@ impl Scheduler {
             }
             if failed {
                 self.enter_released(t);
-                self.tasks[t].history = None;
+                self.acquit(t);
                 self.work.needed.push(t);
             }
             stack.extend(self.tasks[t].dependencies.iter().map(|edge| edge.task));

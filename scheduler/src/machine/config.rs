@@ -14,6 +14,8 @@ pub struct Config {
     /// How often a task's value may be lost by a failed transfer, or the task handed back by workers, before it fails.
     /// Two workers that can't reach each other would else send the scheduler round in circles.
     pub allowed_losses: u32,
+    /// So long after a run's time limit the scheduler itself lets it fail, if its worker has not said that it has ended.
+    pub timeout_grace: Duration,
     /// After so long without a worker that could run it, a task fails.
     pub no_worker_timeout: Duration,
     /// After so long without a worker that could run their task, clients are told what is missing.
@@ -75,6 +77,7 @@ impl Default for Config {
         Config {
             allowed_failures: 3,
             allowed_losses: 16,
+            timeout_grace: Duration::from_secs(10),
             no_worker_timeout: Duration::from_secs(300),
             notice_after: Duration::from_secs(5),
             stop_after: Duration::from_secs(10),

@@ -76,7 +76,7 @@ impl Scheduler {
             priority: task.priority,
             spec: task.spec.clone(),
             dependencies,
-            resources: self.classes.slab[task.class].demand.resources.clone(),
+            resources: self.classes.slab[task.class].demand.asked().cloned().collect(),
             wanted: !task.wants.is_empty(),
             reproducible: !task.is_named(),
             timeout: task.options.as_ref().and_then(|options| options.timeout),

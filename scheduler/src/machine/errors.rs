@@ -1,6 +1,6 @@
 //! What is said when a task fails: which task, where, and for whom.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use brisk_core::{
     error::{ErrorKind, Failure, TaskError},
@@ -12,7 +12,7 @@ use brisk_core::{
 use super::{
     Scheduler,
     slab::{ClientIndex, TaskIndex, WorkerIndex},
-    task::{State, Task},
+    task::{Death, State, Task},
 };
 
 /// How many tasks between the failed one and the one asked for an error names, the nearest to the failure first.
@@ -124,10 +124,14 @@ impl Scheduler {
     /// Too many workers have died under a task.
     pub(super) fn worker_died(&self, t: TaskIndex) -> TaskError {
         let deaths = self.tasks[t].history.as_ref().map_or(&[][..], |history| &history.deaths);
-        let told: Vec<_> = deaths.iter().map(|death| format!("{} ({})", death.worker, death.cause)).collect();
+        let told: Vec<_> = deaths.iter().map(ToString::to_string).collect();
+        let hungry = deaths.iter().any(|death| death.cause.contains("out of memory"));
+        let advice = match hungry {
+            true => "It needs more memory than its worker has: give workers more, or fewer threads to share it",
+            false => "It probably ends its process or needs more memory than there is",
+        };
         let message = format!(
-            "{} workers died while they ran it, and {} are allowed: {}. It probably ends its process or needs more memory \
-             than there is",
+            "{} workers died while they ran it, and {} are allowed: {}. {advice}",
             deaths.len(),
             self.config.allowed_failures,
             told.join("; "),
@@ -150,6 +154,24 @@ impl Scheduler {
         let client = &self.clients[by];
         let who = if client.name.is_empty() { client.id.to_string() } else { format!("`{}`", client.name) };
         self.error_of(t, Failure::new(ErrorKind::Cancelled, format!("it was cancelled by client {who}")), None)
+    }
+}
+
+/// As errors tell it: where, how, in which attempt, and beside what.
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in attempt {} ({}", self.worker, self.attempt, self.cause)?;
+        if !self.started {
+            f.write_str("; it had not said that it had started it")?;
+        }
+        for (i, name) in self.beside.iter().enumerate() {
+            f.write_str(if i == 0 { "; beside " } else { ", " })?;
+            write!(f, "{name}")?;
+        }
+        if self.more > 0 {
+            write!(f, " and {} more", self.more)?;
+        }
+        f.write_str(")")
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use super::{Scheduler, slab::TaskIndex, task::Task};
 
 mod copies;
+mod failures;
 mod graph;
 mod offers;
 mod peers;
@@ -78,8 +79,10 @@ impl Scheduler {
             i14_parked_classes_are_found_again
             i15_slots_and_resources_add_up
             i16_occupancy_and_bytes_add_up
+            i17_suspects_run_apart
             i18_runs_grow
             i20_the_gone_are_forgotten
+            i20_alarms_are_set
             i20_classes_have_users
             i20_offers_are_of_live_workers
             i21_wants_are_symmetrical

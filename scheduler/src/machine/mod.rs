@@ -23,8 +23,10 @@ mod task;
 mod timers;
 mod work;
 
+mod backoff;
 mod clients;
 mod copies;
+mod deadlines;
 mod dispatch;
 mod errors;
 mod gathering;
@@ -32,6 +34,7 @@ mod no_worker;
 mod offers;
 mod oversize;
 mod placement;
+mod quarantine;
 mod queue;
 mod rebalance;
 mod recovery;
@@ -178,6 +181,7 @@ impl Scheduler {
         while let Some(timer) = self.timers.pop(self.now) {
             match timer {
                 Timer::Expire(t) => self.expire(t),
+                Timer::Alarm(t) => self.alarmed(t),
                 Timer::Notice(class) => self.give_notice(class),
                 Timer::Watch => self.look_for_stalled(),
                 Timer::Stop(environment) => self.stop_program(environment),

@@ -163,7 +163,7 @@ impl Scheduler {
                 workers.len(),
                 demanded(class)
             ),
-            able if class.demand.resources.is_empty() => format!(
+            able if class.demand.asked().next().is_none() => format!(
                 "none of the {able} workers has the name, address or host {}: start it, or allow other workers",
                 class.demand.workers.join(" or ")
             ),
@@ -209,6 +209,6 @@ impl Scheduler {
 }
 
 fn demanded(class: &Class) -> String {
-    let resources = class.demand.resources.iter();
+    let resources = class.demand.asked();
     resources.map(|(name, amount)| format!("{} {name}", amount.as_f64())).collect::<Vec<_>>().join(" and ")
 }

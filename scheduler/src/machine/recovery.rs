@@ -13,11 +13,12 @@ use brisk_core::{
 
 use super::{
     Action, Scheduler,
-    class::{Kind, summed},
+    class::summed,
     peers::Worker,
+    quarantine::{is_place, one_place},
     record::What,
     slab::{IndexSet, TaskIndex, WorkerIndex},
-    task::{Death, State},
+    task::State,
 };
 
 /// Workers whose connections ended before anybody said why, until a supervisor does.
@@ -36,12 +37,20 @@ pub(super) struct Loss {
 const OBITUARIES: usize = 64;
 
 impl Scheduler {
-    pub(super) fn worker_joined(&mut self, id: WorkerId, name: Arc<str>, environment: EnvironmentId, info: WorkerInfo) {
+    pub(super) fn worker_joined(
+        &mut self,
+        id: WorkerId,
+        name: Arc<str>,
+        environment: EnvironmentId,
+        mut info: WorkerInfo,
+    ) {
         if self.workers.find(id).is_some() {
             self.counters.unknown_peers += 1;
             return;
         }
         let environment = self.classes.enter(environment);
+        info.resources.retain(|resource| !is_place(resource));
+        info.resources.push(one_place());
         let worker = Worker {
             id,
             name,
@@ -106,17 +115,18 @@ impl Scheduler {
         let pool = &mut self.classes.environments[environment].pool;
         pool.part(w, &mut self.workers);
         self.reconsider_classes(environment);
-        let blamed = if intended { Vec::new() } else { self.running(w) };
+        let blamed = if intended { Vec::new() } else { self.victims(w) };
         let loss = Loss {
             name: self.workers[w].name.clone(),
             environment: self.classes.environments[environment].id,
-            blamed: blamed.iter().map(|&(t, run)| (self.tasks[t].key, run)).collect(),
+            blamed: blamed.iter().map(|victim| (self.tasks[victim.task].key, victim.run)).collect(),
         };
-        for &(t, run) in &blamed {
-            self.blame(t, w, run, cause);
-        }
+        self.blame(w, &blamed, cause);
         for t in self.workers[w].processing.clone() {
             self.enter_waiting(t);
+        }
+        for victim in blamed {
+            self.quarantine(victim.task);
         }
         for t in self.workers[w].replicas.clone() {
             self.drop_replica(t, w);
@@ -126,40 +136,6 @@ impl Scheduler {
         self.classes.leave(environment);
         self.tell_worker_gone(id, w);
         loss
-    }
-
-    /// The runs that a dying worker was presumably in: those that it said it had started; and, as long as its threads are
-    /// more than those, the next in its queue, since the report of a start may die with the worker.
-    fn running(&self, w: WorkerIndex) -> Vec<(TaskIndex, RunId)> {
-        let worker = &self.workers[w];
-        let mut runs: Vec<_> = worker
-            .processing
-            .iter()
-            .filter_map(|&t| self.tasks[t].run().map(|run| (!run.started, self.tasks[t].priority, t, run.id)))
-            .collect();
-        runs.sort_unstable();
-        let mut threads = worker.threads();
-        runs.retain(|&(waits, _, t, _)| {
-            let thread = self.classes.slab[self.tasks[t].class].demand.kind == Kind::Thread;
-            let runs = !waits || (thread && threads > 0);
-            threads = threads.saturating_sub(usize::from(thread && runs));
-            runs
-        });
-        runs.into_iter().map(|(_, _, t, run)| (t, run)).collect()
-    }
-
-    /// A worker died under a task: the task fails if that was one too many.
-    fn blame(&mut self, t: TaskIndex, w: WorkerIndex, run: RunId, cause: &Arc<str>) {
-        let worker = self.workers[w].label();
-        let history = self.tasks[t].history();
-        history.deaths.push(Death { run, worker, cause: cause.clone() });
-        let deaths = history.deaths.len() as u32;
-        let (key, function) = (self.tasks[t].key, self.tasks[t].function);
-        self.record(What::Suspected { key, function, worker: self.workers[w].id, run, deaths });
-        if deaths > self.config.allowed_failures {
-            let error = self.worker_died(t);
-            self.enter_erred(t, error, None);
-        }
     }
 
     fn tell_worker_gone(&mut self, id: WorkerId, w: WorkerIndex) {

@@ -76,6 +76,7 @@ impl Scheduler {
             self.workers[w].started += 1;
             let (function, worker) = (self.tasks[t].function, self.workers[w].id);
             self.record(What::Started { key, function, worker, run });
+            self.watch_limit(t);
         }
     }
 
@@ -113,19 +114,12 @@ impl Scheduler {
         }
     }
 
-    /// A run failed by its own doing: it is tried again if retries are left.
+    /// A run failed by its own doing.
     fn failed(&mut self, w: WorkerIndex, key: Key, run: RunId, failure: Failure, took: Duration) {
         let Some(t) = self.current(w, key, run) else { return };
         self.measure(t, took);
         self.note_progress(w, t);
-        if self.tasks[t].retries() > 0 {
-            self.tasks[t].history().failures += 1;
-            if self.tasks[t].history().failures <= self.tasks[t].retries() {
-                return self.enter_waiting(t);
-            }
-        }
-        let error = self.run_error(t, w, failure);
-        self.enter_erred(t, error, None);
+        self.run_failed(t, w, failure);
     }
 
     /// A run was handed back, by nobody's doing in particular.

@@ -91,6 +91,8 @@ pub(super) struct History {
     pub(super) failures: u32,
     /// How often its value could not be fetched, or it was handed back.
     pub(super) losses: u32,
+    /// When the pause before its next run ends, if it waits; when its run is overdue, if it runs.
+    pub(super) alarm: Option<Moment>,
 }
 
 /// A worker died under a task.
@@ -99,6 +101,13 @@ pub(super) struct Death {
     pub(super) run: RunId,
     pub(super) worker: Arc<str>,
     pub(super) cause: Arc<str>,
+    pub(super) attempt: u32,
+    /// Whether the worker said that it had started the task; else only a thread was free for it.
+    pub(super) started: bool,
+    /// Some of what else ran there.
+    pub(super) beside: Box<[TaskName]>,
+    /// How many more did.
+    pub(super) more: usize,
 }
 
 /// A task's state, with exactly its data. See [`TaskState`] for their meaning; a forgotten task is not in the table.

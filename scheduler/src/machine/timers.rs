@@ -11,6 +11,8 @@ use super::slab::{ClassIndex, TaskIndex, WorkerIndex};
 pub(super) enum Timer {
     /// This task has waited too long for a worker.
     Expire(TaskIndex),
+    /// The pause before this task's next run is over, or its run is overdue.
+    Alarm(TaskIndex),
     /// Clients should hear why no task of this class runs.
     Notice(ClassIndex),
     /// Workers that have work ahead should be looked at.

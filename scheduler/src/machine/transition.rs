@@ -177,7 +177,8 @@ impl Scheduler {
     /// Takes the task out of the containers of its state.
     fn leave(&mut self, t: TaskIndex) {
         match &self.tasks[t].state {
-            State::Released | State::Waiting { .. } | State::Erred { .. } => {}
+            State::Released | State::Erred { .. } => {}
+            State::Waiting { .. } => self.clear_alarm(t),
             State::Queued => self.leave_queue(t),
             State::NoWorker { since } => {
                 self.timers.remove(*since + self.config.no_worker_timeout, Timer::Expire(t));
@@ -185,6 +186,7 @@ impl Scheduler {
             }
             State::Processing(run) => {
                 let run = *run;
+                self.clear_alarm(t);
                 self.leave_worker(t, run);
             }
             State::Memory { .. } => {

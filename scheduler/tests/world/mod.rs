@@ -99,6 +99,13 @@ pub(crate) fn dependencies(number: u64) -> Vec<u64> {
 pub(crate) fn task(environment: u64, number: u64) -> SubmittedTask {
     let mut options = TaskOptions::default();
     options.retries = u32::from(number % 5 == 4);
+    if number % 10 == 9 {
+        options.retries = 2;
+        options.retry_delay = Some(Duration::from_millis(20));
+    }
+    if number % 4 == 2 {
+        options.timeout = Some(Duration::from_millis(50));
+    }
     options.priority = i32::from(number % 6 == 5);
     if number % 7 == 3 {
         options.resources = vec![("gpu".into(), Quantity::from_f64(1.0))];
@@ -258,8 +265,9 @@ impl World {
         self.report(worker, WorkerToScheduler::Added(vec![(key, nbytes)]));
     }
 
-    /// Lets every run end well until none is left, and copies come. Whether it came to an end.
+    /// Lets every run end well until none is left, copies come and pauses pass. Whether it came to an end.
     pub(crate) fn finish_everything(&mut self) -> bool {
+        let mut waited = 0;
         for _ in 0..10_000 {
             let asked = self.workers.iter().find(|(_, worker)| !worker.copies.is_empty());
             if let Some((&worker, _)) = asked {
@@ -267,8 +275,15 @@ impl World {
                 continue;
             }
             let busy = self.workers.iter().find(|(_, worker)| !worker.runs.is_empty());
-            let Some((&worker, _)) = busy else { return true };
-            self.finish(worker, 0, 10);
+            if let Some((&worker, _)) = busy {
+                self.finish(worker, 0, 10);
+            } else if waited < 20 {
+                waited += 1;
+                self.now = self.now + Duration::from_secs(1);
+                self.handle(Event::Tick);
+            } else {
+                return true;
+            }
         }
         false
     }

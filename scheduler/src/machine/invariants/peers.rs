@@ -29,6 +29,10 @@ impl Scheduler {
                 Timer::Expire(t) => self.tasks.get(t).is_some_and(|task| {
                     matches!(task.state, State::NoWorker { since } if since + self.config.no_worker_timeout == at)
                 }),
+                Timer::Alarm(t) => self.tasks.get(t).is_some_and(|task| {
+                    let alarm = task.history.as_ref().and_then(|history| history.alarm);
+                    alarm == Some(at) && matches!(task.state, State::Waiting { .. } | State::Processing(_))
+                }),
                 Timer::Notice(class) => self.classes.slab.get(class).is_some_and(|class| class.notice_at == Some(at)),
                 Timer::Watch => self.watch_at == Some(at),
                 Timer::Copy(t, w) => self.copies.iter().any(|copy| (copy.0, copy.1, copy.2.deadline) == (t, w, at)),

@@ -83,7 +83,7 @@ fn only_what_ran_is_blamed_and_the_fourth_death_is_one_too_many() {
     assert_eq!(error.kind(), ErrorKind::WorkerDied);
     let text = error.to_string();
     assert!(text.contains("4 workers died while they ran it") && text.contains("killed by signal 9"), "{text}");
-    assert!(text.contains("test://w2 ("), "{text}");
+    assert!(text.contains("test://w2 in attempt 1 ("), "{text}");
     let blamed =
         bench.whats().into_iter().filter(|what| matches!(what, What::Suspected { key: k, .. } if *k == key(2)));
     assert_eq!(blamed.count(), 0);

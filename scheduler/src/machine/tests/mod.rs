@@ -7,6 +7,8 @@ mod failing;
 mod losing;
 mod no_worker;
 mod offering;
+mod pausing;
 mod queueing;
 mod retiring;
 mod submitting;
+mod suspecting;

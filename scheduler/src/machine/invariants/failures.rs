@@ -1,0 +1,45 @@
+//! Deaths, suspects, and what a task is looked at for when nothing happens.
+
+use std::collections::BTreeSet;
+
+use super::{Check, ensure};
+use crate::machine::{Scheduler, quarantine::is_place, task::State};
+
+impl Scheduler {
+    /// I17: deaths are of different runs that were handed out; a task with more than are allowed has failed; and no two
+    /// suspects are on one worker.
+    pub(super) fn i17_suspects_run_apart(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let Some(history) = task.history.as_ref().filter(|history| history.is_suspect()) else { continue };
+            let runs: BTreeSet<_> = history.deaths.iter().map(|death| death.run).collect();
+            ensure!(runs.len() == history.deaths.len(), "{} is blamed twice for one death", self.name(t));
+            ensure!(runs.iter().all(|run| run.0 <= self.next_run), "{} is blamed for no run", self.name(t));
+            let one_too_many = history.suspicion() > self.config.allowed_failures;
+            ensure!(!(one_too_many && task.state.is_unfinished()), "{} has killed too many", self.name(t));
+            let apart = self.classes.slab[task.class].demand.resources.iter().any(is_place);
+            ensure!(apart || !task.state.is_unfinished(), "{} is not kept apart", self.name(t));
+        }
+        for (_, worker) in self.workers.slab.iter() {
+            let suspected = worker.processing.iter().filter(|&&t| {
+                let history = self.tasks[t].history.as_ref();
+                history.is_some_and(|history| history.is_suspect())
+            });
+            let suspected = suspected.count();
+            ensure!(suspected <= 1, "{} has {suspected} suspects", worker.id);
+        }
+        Ok(())
+    }
+
+    /// I20, for alarms: every task that expects one has it.
+    pub(super) fn i20_alarms_are_set(&self) -> Check {
+        let set: BTreeSet<_> = self.timers.iter().collect();
+        for (t, task) in self.tasks() {
+            let Some(at) = task.history.as_ref().and_then(|history| history.alarm) else { continue };
+            let timer = crate::machine::timers::Timer::Alarm(t);
+            ensure!(set.contains(&(at, timer)), "{} waits for an alarm that never comes", self.name(t));
+            let looked_at = matches!(task.state, State::Waiting { .. } | State::Processing(_));
+            ensure!(looked_at, "{} is {:?} and has an alarm", self.name(t), task.state.name());
+        }
+        Ok(())
+    }
+}
