@@ -2,115 +2,14 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    io::BufReader,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-const BRISK: &str = env!("CARGO_BIN_EXE_brisk");
+use common::{BRISK, Directory, Running, are_gone, eventually, example};
 
-/// A directory of a test's own.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("brisk-test-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Directory(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A command that runs beside the test, and ends with it.
-struct Running {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a built program starts");
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        Running { child, output }
-    }
-
-    /// Reads output up to a line that begins so, and gives the rest of that line.
-    fn line(&mut self, beginning: &str) -> String {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            assert!(self.output.read_line(&mut line).unwrap() > 0, "it ended without saying `{beginning}`");
-            if let Some(rest) = line.strip_prefix(beginning) {
-                return rest.trim().to_owned();
-            }
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    fn ends(&mut self) {
-        eventually("the command ends", || self.child.try_wait().unwrap().is_some());
-    }
-
-    fn children(&self) -> Vec<u32> {
-        children_of(self.child.id())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The processes whose parent is `parent`.
-fn children_of(parent: u32) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    processes.filter(|pid: &u32| stat(*pid).is_some_and(|(state, ppid)| ppid == parent && state != "Z")).collect()
-}
-
-/// A process's state and parent.
-fn stat(pid: u32) -> Option<(String, u32)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
-}
-
-/// Looks until it holds. Nobody tells of other processes' coming and going, so there is nothing to wait on but time.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    const LIMIT: Duration = Duration::from_secs(20);
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < LIMIT, "after {LIMIT:?} it still does not hold that {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn are_gone(pids: &[u32]) {
-    eventually("no process is left behind", || pids.iter().all(|pid| stat(*pid).is_none_or(|(state, _)| state == "Z")));
-}
-
-fn example(name: &str) -> PathBuf {
-    let path = Path::new(BRISK).parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is not built: run the tests of the whole workspace", path.display());
-    path
-}
+mod common;
 
 /// A directory of flights of which one file is a pipe that nobody writes to: the example runs until it is ended.
 fn endless_flights(directory: &Directory) -> Vec<String> {
@@ -234,8 +133,10 @@ fn ctrl_c_leaves_no_process_behind() {
 #[test]
 fn workers_end_with_whoever_started_them_however_it_ends() {
     let directory = Directory::new("killed");
-    let mut local =
-        Running::start(Command::new(BRISK).args(["local", "--workers", "2", "--"]).args(endless_flights(&directory)));
+    let mut command = Command::new(BRISK);
+    command.args(["local", "--workers", "2", "--"]).args(endless_flights(&directory));
+    // The program gives its scheduler up soon.
+    let mut local = Running::start(command.env("BRISK_RECONNECT", "1"));
     eventually("program and workers run", || local.children().len() == 3);
     let processes = local.children();
     local.signal("-KILL");

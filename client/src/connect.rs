@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -16,7 +17,13 @@ use brisk_core::{
     message::ProgramSpec,
 };
 
-use crate::{Client, closing::Closing, error::ClientError, runtime::Io, session::Session};
+use crate::{
+    Client,
+    closing::Closing,
+    error::ClientError,
+    runtime::Io,
+    session::{Reconnect, Session},
+};
 
 /// The scheduler that the environment names.
 pub(crate) struct Environment {
@@ -47,6 +54,8 @@ pub(crate) struct Ground {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) environment: EnvironmentId,
     pub(crate) program: Option<ProgramSpec>,
+    /// For so long a lost scheduler is called again. `None` if it can't come back: it is in this process.
+    pub(crate) reconnect: Option<Duration>,
     /// Transport, local cluster: whatever must outlive the session.
     pub(crate) keep: Box<dyn Keep>,
     pub(crate) io: Arc<Io>,
@@ -60,6 +69,11 @@ pub(crate) trait Keep: Send + Sync {
 }
 
 impl Ground {
+    /// What a client says first.
+    fn hello(&self) -> Hello {
+        Hello::new(Purpose::Client { program: self.program.clone() }, program_name(), self.environment)
+    }
+
     /// Ends everything below a session, whose last words are on their way.
     pub(crate) async fn close(self) {
         let runtime = self.io.handle();
@@ -88,9 +102,9 @@ pub(crate) async fn open(address: Address, ground: Ground) -> Result<Client, Cli
     let runtime = ground.io.handle();
     let connector = ground.connector.clone();
     let keys = KeySource::new(ground.environment, session_number());
-    let session = Session::new(keys, connector.clone(), runtime.clone());
-    let purpose = Purpose::Client { program: ground.program.clone() };
-    let hello = Hello::new(purpose, program_name(), ground.environment);
+    let hello = ground.hello();
+    let reconnect = ground.reconnect.map(|patience| Reconnect { patience, hello: hello.clone() });
+    let session = Session::new(keys, connector.clone(), reconnect, runtime.clone());
     let inbox = session.inbox();
     let called = address.clone();
     let connecting = async move { connector.connect(&called, hello, Session::scheduler_peer(), inbox).await };
@@ -114,10 +128,25 @@ pub(crate) async fn connect(address: Address, credentials: &Path) -> Result<Clie
         connector: transport.connector(Role::Client).map_err(crate::quic::error)?,
         environment: environment.id,
         program: Some(ProgramSpec { environment: environment.id, path: environment.path.to_string_lossy().into() }),
+        reconnect: Some(reconnect_patience()?),
         keep: Box::new(transport),
         io,
     };
     open(address, ground).await
+}
+
+/// What `BRISK_RECONNECT` says, in seconds.
+#[cfg(feature = "quic")]
+fn reconnect_patience() -> Result<Duration, ClientError> {
+    const VARIABLE: &str = "BRISK_RECONNECT";
+    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(RECONNECT) };
+    let value = value.to_string_lossy().into_owned();
+    let seconds = value.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| ClientError::Environment {
+        variable: VARIABLE,
+        value,
+        reason: "it must be a number of seconds; 0 for not trying to reach a lost scheduler again".to_owned(),
+    })
 }
 
 /// Without a transport between processes there is nothing to connect to.
@@ -134,7 +163,7 @@ fn program_name() -> String {
 }
 
 /// For so long a lost scheduler is called again, unless somebody says otherwise.
-pub(crate) const RECONNECT: std::time::Duration = std::time::Duration::from_secs(60);
+pub(crate) const RECONNECT: Duration = Duration::from_secs(60);
 
 /// A number that is unlikely to be anybody else's.
 pub(crate) fn random() -> u64 {

@@ -17,7 +17,7 @@ use brisk_core::{
     address::Address,
     comm::{CloseReason, Comm, Connector, Inbox, PeerId, Permit, TrySendError},
     error::{ErrorKind, Failure, TaskError},
-    function::FunctionId,
+    function::{FunctionId, FunctionInfo},
     future::{Handle, Owner, WeakHandle},
     graph::KeySource,
     hello::Welcome,
@@ -27,17 +27,22 @@ use brisk_core::{
     message::{Batch, ClientToScheduler, Messages},
 };
 use parking_lot::{Mutex, RwLock};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tokio::{runtime, sync::oneshot};
 
 use crate::connect::Ground;
 
 mod fetch;
+mod lineage;
 mod news;
+mod reconnect;
 mod submit;
 
 use fetch::Fetcher;
+use lineage::Lineage;
+
+pub(crate) use reconnect::Reconnect;
 
 /// The scheduler's connection, as its inbox knows it. Data links have the numbers above.
 const SCHEDULER: PeerId = PeerId(0);
@@ -47,7 +52,12 @@ pub(crate) struct Session {
     /// For the owner pointer that every handle carries.
     this: Weak<Session>,
     runtime: runtime::Handle,
-    link: OnceLock<Link>,
+    /// The connection, or the last one there was.
+    link: RwLock<Option<Arc<Link>>>,
+    /// What every connection of this session stands on.
+    base: OnceLock<Base>,
+    /// How a lost scheduler is called again, if it is.
+    reconnect: Option<Reconnect>,
     table: Mutex<Table>,
     /// Whether some thread is sending. Others leave their messages in the outbox.
     sending: AtomicBool,
@@ -56,10 +66,14 @@ pub(crate) struct Session {
     fetcher: Fetcher,
 }
 
-/// The connection with the scheduler, and what it stands on.
+/// A connection with the scheduler.
 struct Link {
     comm: Arc<dyn Comm>,
     welcome: Welcome,
+}
+
+/// What the connections of a session stand on.
+struct Base {
     address: Address,
     /// Transport, runtime, local cluster. Taken when the session ends, to be let go after the last words were sent.
     ground: Mutex<Option<Ground>>,
@@ -70,13 +84,25 @@ struct Table {
     /// Every key that this program wants, each with its newest want.
     wanted: FxHashMap<Key, Wanted>,
     /// Functions that the scheduler was told of.
-    introduced: FxHashSet<FunctionId>,
+    introduced: FxHashMap<FunctionId, FunctionInfo>,
     outbox: VecDeque<ClientToScheduler>,
-    requests: FxHashMap<RequestId, oneshot::Sender<u32>>,
+    requests: FxHashMap<RequestId, Request>,
+    /// What may have to be said again to another scheduler; `None` if there will be none.
+    lineage: Option<Lineage>,
+    /// Whether the scheduler is lost, and being called again: what is to be said will be found in this table.
+    away: bool,
+    /// Whether the connection that is being made has ended before it was taken up.
+    lost_again: bool,
     next_want: u64,
     next_request: u64,
     /// Why there is no connection any more.
     closed: Option<TaskError>,
+}
+
+/// A question that was not answered yet.
+struct Request {
+    question: ClientToScheduler,
+    answer: oneshot::Sender<u32>,
 }
 
 /// A key that this program wants.
@@ -97,15 +123,24 @@ struct Wanted {
 
 impl Session {
     /// A session that is about to [`open`](Session::open). `keys` names its impure calls.
-    pub(crate) fn new(keys: KeySource, connector: Arc<dyn Connector>, runtime: runtime::Handle) -> Arc<Self> {
+    pub(crate) fn new(
+        keys: KeySource,
+        connector: Arc<dyn Connector>,
+        reconnect: Option<Reconnect>,
+        runtime: runtime::Handle,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Session>| Session {
             this: this.clone(),
             runtime,
-            link: OnceLock::new(),
+            link: RwLock::default(),
+            base: OnceLock::new(),
             table: Mutex::new(Table {
                 keys,
                 wanted: FxHashMap::default(),
-                introduced: FxHashSet::default(),
+                introduced: FxHashMap::default(),
+                lineage: reconnect.is_some().then(Lineage::default),
+                away: false,
+                lost_again: false,
                 outbox: VecDeque::new(),
                 requests: FxHashMap::default(),
                 next_want: 0,
@@ -114,6 +149,7 @@ impl Session {
             }),
             sending: AtomicBool::new(false),
             delivering: RwLock::new(()),
+            reconnect,
             fetcher: Fetcher::new(connector),
         })
     }
@@ -130,19 +166,24 @@ impl Session {
 
     /// The scheduler took us.
     pub(crate) fn open(&self, comm: Arc<dyn Comm>, welcome: Welcome, address: Address, ground: Ground) {
-        // A session connects once; a second link would be a bug of ours, and the first stays.
-        let _ = self.link.set(Link { comm, welcome, address, ground: Mutex::new(Some(ground)) });
+        // A session is opened once; a second base would be a bug of ours, and the first stays.
+        let _ = self.base.set(Base { address, ground: Mutex::new(Some(ground)) });
+        *self.link.write() = Some(Arc::new(Link { comm, welcome }));
         self.pump();
     }
 
     /// Where the scheduler is.
     pub(crate) fn scheduler(&self) -> String {
-        self.link.get().map_or_else(|| "not connected".to_owned(), |link| link.address.to_string())
+        self.base.get().map_or_else(|| "not connected".to_owned(), |base| base.address.to_string())
     }
 
     /// Whether the connection hands values over by pointer.
     fn is_by_reference(&self) -> bool {
-        self.link.get().is_some_and(|link| link.comm.is_by_reference())
+        self.link.read().as_ref().is_some_and(|link| link.comm.is_by_reference())
+    }
+
+    fn link(&self) -> Option<Arc<Link>> {
+        self.link.read().clone()
     }
 
     fn owner(&self) -> Arc<dyn Owner> {
@@ -151,7 +192,7 @@ impl Session {
 
     /// Puts a message behind all others, and sends what can be sent.
     fn say(&self, message: ClientToScheduler) {
-        self.table.lock().outbox.push_back(message);
+        self.table.lock().say(message);
         self.pump();
     }
 
@@ -162,8 +203,9 @@ impl Session {
             let mut table = self.table.lock();
             if table.closed.is_none() {
                 let id = table.next_request();
-                table.requests.insert(id, answer);
-                table.outbox.push_back(request(id));
+                let question = request(id);
+                table.say(question.clone());
+                table.requests.insert(id, Request { question, answer });
             }
         }
         self.pump();
@@ -184,15 +226,16 @@ impl Session {
 
     /// Sends what is in the outbox, unless another thread is doing that: it will look again.
     fn pump(&self) {
-        let Some(link) = self.link.get() else { return };
         loop {
             if self.sending.swap(true, Ordering::Acquire) {
                 return;
             }
-            let full = self.send_all(link);
+            // Looked up by the one who sends: no other link takes its place before that one has stopped.
+            let Some(link) = self.link() else { return self.sending.store(false, Ordering::Release) };
+            let full = self.send_all(&link);
             self.sending.store(false, Ordering::Release);
             if full {
-                self.pump_when_ready(link);
+                self.pump_when_ready(&link);
                 return;
             }
             // A message that came between the last look and the store above would otherwise wait for the next one.
@@ -262,9 +305,10 @@ impl Session {
     /// Closes all connections. What they stood on is the caller's to let go.
     fn hang_up(&self) -> Option<Ground> {
         self.fetcher.close();
-        let link = self.link.get()?;
-        link.comm.close(CloseReason::Local);
-        link.ground.lock().take()
+        if let Some(link) = self.link() {
+            link.comm.close(CloseReason::Local);
+        }
+        self.base.get()?.ground.lock().take()
     }
 
     /// The handles of all wanted keys. They are dropped by the caller, outside the lock.
@@ -279,6 +323,13 @@ impl Session {
 }
 
 impl Table {
+    /// Puts a message behind all others. While the scheduler is away nothing is: the next one is told from this table.
+    fn say(&mut self, message: ClientToScheduler) {
+        if !self.away {
+            self.outbox.push_back(message);
+        }
+    }
+
     fn next_request(&mut self) -> RequestId {
         self.next_request += 1;
         RequestId(self.next_request)
@@ -322,7 +373,10 @@ impl Owner for Session {
                 return;
             }
             table.wanted.remove(&key);
-            if table.closed.is_some() {
+            if let Some(lineage) = &mut table.lineage {
+                lineage.release(key);
+            }
+            if table.closed.is_some() || table.away {
                 return;
             }
             match table.outbox.back_mut() {

@@ -69,6 +69,7 @@ impl Workers for Processes {
             connector: self.connector.clone(),
             environment: self.environment,
             program: None,
+            reconnect: None,
             keep: Box::new(cluster.share()),
             io: cluster.0.io.clone(),
         }

@@ -75,6 +75,7 @@ impl Workers for Threads {
             connector: self.network.connector(),
             environment: EnvironmentId::IN_PROCESS,
             program: None,
+            reconnect: None,
             keep: Box::new(cluster.share()),
             io: cluster.0.io.clone(),
         }

@@ -79,14 +79,26 @@ impl Fetcher {
         Fetcher { connector, state: Mutex::default() }
     }
 
+    pub(super) fn connector(&self) -> Arc<dyn Connector> {
+        self.connector.clone()
+    }
+
     pub(super) fn introduce(&self, worker: WorkerId, address: Address) {
         self.state.lock().addresses.insert(worker, address);
     }
 
+    /// Asks nobody any more.
     pub(super) fn close(&self) {
+        self.state.lock().closed = true;
+        self.forget_all();
+    }
+
+    /// Closes all links: whoever is behind them is unknown to the next scheduler, until that introduces it.
+    pub(super) fn forget_all(&self) {
         let links = {
             let mut state = self.state.lock();
-            state.closed = true;
+            state.addresses.clear();
+            state.peers.clear();
             std::mem::take(&mut state.links)
         };
         for (comm, _) in links.into_values().filter_map(|link| link.open) {
@@ -151,7 +163,7 @@ impl Session {
     }
 
     fn connect(&self, worker: WorkerId, peer: PeerId, address: Address) {
-        let Some(link) = self.link.get() else { return };
+        let Some(link) = self.link() else { return };
         let purpose = Purpose::Data { role: Role::Client, caller: link.welcome.incarnation, callee: worker.0 };
         let mut hello = Hello::new(purpose, "", EnvironmentId::IN_PROCESS);
         hello.epoch = Some(link.welcome.epoch);

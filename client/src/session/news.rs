@@ -31,8 +31,12 @@ impl Session {
     fn news(&self, key: Key, want: WantId, news: KeyNews) {
         let Some(handle) = self.handle(key, want) else { return };
         match news {
-            KeyNews::Memory { value: Some(value), .. } => handle.set_value(value.into_value()),
+            KeyNews::Memory { value: Some(value), .. } => {
+                self.note_finished(key, true);
+                handle.set_value(value.into_value());
+            }
             KeyNews::Memory { holders, .. } => {
+                self.note_finished(key, true);
                 if let Some(wanted) = self.table.lock().wanted.get_mut(&key) {
                     wanted.holders = holders;
                     wanted.tried.clear();
@@ -44,8 +48,20 @@ impl Session {
                 self.forgotten(key, want);
                 handle.set_cancelled(error);
             }
-            KeyNews::Pending => handle.set_pending(),
+            KeyNews::Pending => {
+                self.note_finished(key, false);
+                handle.set_pending();
+            }
             other => tracing::warn!(?other, "news that this version does not know"),
+        }
+    }
+
+    /// For the case that the scheduler is lost: which values exist.
+    fn note_finished(&self, key: Key, finished: bool) {
+        if self.reconnect.is_some()
+            && let Some(lineage) = &mut self.table.lock().lineage
+        {
+            lineage.set_finished(key, finished);
         }
     }
 
@@ -62,7 +78,7 @@ impl Session {
         let waiting = self.table.lock().requests.remove(&request);
         if let Some(waiting) = waiting {
             // Whoever asked may have stopped waiting.
-            let _ = waiting.send(count);
+            let _ = waiting.answer.send(count);
         }
     }
 
@@ -83,6 +99,9 @@ impl Session {
 
     /// The connection with the scheduler is gone.
     pub(super) fn lost(&self, reason: &CloseReason) {
+        if reason.may_pass() && self.begin_to_reconnect(reason) {
+            return;
+        }
         let error = match reason {
             CloseReason::Local => TaskError::new(ErrorKind::Closed, "the client was closed"),
             other => TaskError::new(
@@ -112,7 +131,7 @@ impl Session {
 }
 
 /// Shown through `tracing`, and on standard error where nobody listens to `tracing`: why nothing runs must not be a secret.
-fn notice(tasks: &[brisk_core::task::TaskName], message: &str) {
+pub(super) fn notice(tasks: &[brisk_core::task::TaskName], message: &str) {
     let about = tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if tracing::enabled!(tracing::Level::WARN) {
         tracing::warn!(tasks = about, "{message}");

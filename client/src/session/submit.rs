@@ -1,6 +1,6 @@
 //! From calls to messages: plans a graph, shares handles of keys that are wanted already, and cuts the rest into chunks.
 
-use std::sync::Arc;
+use std::{collections::hash_map::Entry, sync::Arc};
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
@@ -56,6 +56,7 @@ impl Session {
             });
             let handles: Vec<Handle> = handles.collect();
             table.introduce(&planned);
+            table.remember(&tasks, &wants);
             table.queue(submission, tasks, wants);
             handles
         };
@@ -153,17 +154,24 @@ impl Table {
         let mut functions = Vec::new();
         for task in planned {
             let info = task.node.def.info();
-            if self.introduced.insert(info.id) {
-                functions.push(info.clone());
+            if let Entry::Vacant(entry) = self.introduced.entry(info.id) {
+                functions.push(entry.insert(info.clone()).clone());
             }
         }
         if !functions.is_empty() {
-            self.outbox.push_back(ClientToScheduler::Functions(functions));
+            self.say(ClientToScheduler::Functions(functions));
+        }
+    }
+
+    /// Keeps what may have to be submitted again.
+    fn remember(&mut self, tasks: &[SubmittedTask], wants: &[(Key, WantId)]) {
+        if let Some(lineage) = &mut self.lineage {
+            lineage.keep(tasks, wants.iter().map(|(key, _)| *key));
         }
     }
 
     /// Puts a submission into the outbox, in chunks.
-    fn queue(&mut self, submission: RequestId, tasks: Vec<SubmittedTask>, wants: Vec<(Key, WantId)>) {
+    pub(super) fn queue(&mut self, submission: RequestId, tasks: Vec<SubmittedTask>, wants: Vec<(Key, WantId)>) {
         if tasks.is_empty() && wants.is_empty() {
             return;
         }
@@ -191,7 +199,7 @@ impl Table {
         let last = chunks.len() - 1;
         for (index, (tasks, wants)) in chunks.into_iter().zip(wants_of).enumerate() {
             let chunk = u32::try_from(index).expect("a submission has fewer than four billion chunks");
-            self.outbox.push_back(ClientToScheduler::Submit { submission, chunk, last: index == last, tasks, wants });
+            self.say(ClientToScheduler::Submit { submission, chunk, last: index == last, tasks, wants });
         }
     }
 }
