@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: what things cost.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::{bench_macros, process};
+
+mod peers;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -24,6 +26,9 @@ pub(crate) struct Options {
     /// A JSON line for each measurement, in place of the medians
     #[arg(long)]
     json: bool,
+    /// Measure these systems beside ours, by turns, and print ratios: dask, ray, threads
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
 }
 
 #[derive(clap::Subcommand)]
@@ -36,14 +41,26 @@ enum What {
 pub(crate) fn run(options: Options) -> Result<()> {
     match options.what {
         Some(What::Macros) => bench_macros::run(),
-        None => workloads(&options),
+        None if options.peers.is_empty() => workloads(&options),
+        None => peers::run(&options.peers, options.only.as_deref(), options.reps, options.json),
     }
+}
+
+/// The command that runs the workloads, built for release.
+fn command() -> std::process::Command {
+    let mut command = process::cargo();
+    command.args(["bench", "--quiet", "--package", "brisk-client", "--bench", "workloads", "--"]);
+    command
+}
+
+/// What the workloads print when they are run with these arguments.
+fn ours(arguments: &[&str]) -> Result<String> {
+    process::output(command().args(arguments)).context("our own workloads")
 }
 
 /// Runs the workloads, built for release.
 fn workloads(options: &Options) -> Result<()> {
-    let mut command = process::cargo();
-    command.args(["bench", "--quiet", "--package", "brisk-client", "--bench", "workloads", "--"]);
+    let mut command = command();
     command.args(["--reps", &options.reps.to_string()]);
     for (flag, value) in [("--only", &options.only), ("--transport", &options.transport)] {
         if let Some(value) = value {
