@@ -119,7 +119,8 @@ struct Slots {
 /// What is held in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Held {
-    bytes: u64,
+    /// Wide enough for any lengths: the sum is exact, whatever a task says of its value.
+    bytes: u128,
     values: u64,
     /// Whether nothing new starts for want of memory.
     paused: bool,
@@ -219,7 +220,7 @@ impl Worker {
 
     /// Memory of all values held, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.held.bytes
+        u64::try_from(self.held.bytes).unwrap_or(u64::MAX)
     }
 
     /// How many values are held.

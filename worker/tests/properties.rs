@@ -37,6 +37,19 @@ proptest! {
         model.converge();
     }
 
+    /// A scheduler that makes no sense can make a worker do useless things, but none that it may not do: what it holds adds
+    /// up, each run runs once, nobody is asked who was not introduced, and it ends when it is told to.
+    #[test]
+    fn nonsense_breaks_nothing(
+        threads in 1u32..4,
+        limit in prop_oneof![Just(0u64), 50u64..400, Just(u64::MAX)],
+        ops in proptest::collection::vec(model::nonsense::op(), 0..120),
+    ) {
+        let mut model = Model::new(threads, limit);
+        ops.into_iter().for_each(|op| model.apply(op));
+        model.end();
+    }
+
     /// The same events give the same actions.
     #[test]
     fn the_machine_is_a_function(threads in 1u32..4, limit in prop_oneof![Just(0u64), 50u64..400], ops in ops()) {

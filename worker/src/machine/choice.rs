@@ -66,7 +66,7 @@ impl Worker {
             0 => u64::MAX,
             limit => {
                 let mark = u128::from(limit) * PAUSE_PERCENT / 100;
-                let spoken_for = u128::from(self.held.bytes) + u128::from(self.incoming_bytes);
+                let spoken_for = self.held.bytes + u128::from(self.incoming_bytes);
                 u64::try_from(mark.saturating_sub(spoken_for)).unwrap_or(u64::MAX)
             }
         }

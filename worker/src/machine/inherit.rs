@@ -30,7 +30,7 @@ impl Worker {
             if entry.value.is_none() {
                 entry.value = Some(value);
                 worker.held.values += 1;
-                worker.held.bytes = worker.held.bytes.saturating_add(nbytes);
+                worker.held.bytes += u128::from(nbytes);
             }
         }
         for number in 0..busy.min(worker.config.threads.max(1)) {

@@ -27,7 +27,7 @@ impl Worker {
         let entry = self.entries.entry(key).or_default();
         match &mut entry.value {
             Some(value) => {
-                self.held.bytes -= value.nbytes;
+                self.held.bytes -= u128::from(value.nbytes);
                 *value = Held { nbytes, pins: value.pins, doomed: false, made_by, reproducible };
             }
             None => {
@@ -35,7 +35,7 @@ impl Worker {
                 self.held.values += 1;
             }
         }
-        self.held.bytes = self.held.bytes.saturating_add(nbytes);
+        self.held.bytes += u128::from(nbytes);
         let waiters = self.waiters(key);
         let Some(entry) = self.entries.get_mut(&key) else { return };
         if let (Some(mut want), Some(value)) = (entry.want.take(), &mut entry.value) {
@@ -112,7 +112,7 @@ impl Worker {
     /// Pauses or goes on, by the bytes that are held. Whether that changed, and the scheduler is to be told.
     pub(super) fn update_pause(&mut self) -> bool {
         let limit = u128::from(self.config.memory_limit);
-        let bytes = u128::from(self.held.bytes) * 100;
+        let bytes = self.held.bytes.saturating_mul(100);
         let paused = match self.held.paused {
             _ if limit == 0 => false,
             false => bytes >= limit * PAUSE_PERCENT,
@@ -123,7 +123,7 @@ impl Worker {
 
     /// Sees to it that a change of what is held gets reported, but not each by itself.
     pub(super) fn schedule_health(&mut self) {
-        if !self.held.report_due && self.held.reported != (self.held.bytes, self.held.values) {
+        if !self.held.report_due && self.held.reported != (self.bytes(), self.held.values) {
             self.held.report_due = true;
             self.timers.set(self.now + self.config.health_interval, Timer::Health);
         }
@@ -132,7 +132,7 @@ impl Worker {
     /// Reports what is held, if that has changed since the last time.
     pub(super) fn on_health_due(&mut self) {
         self.held.report_due = false;
-        let (bytes, values) = (self.held.bytes, self.held.values);
+        let (bytes, values) = (self.bytes(), self.held.values);
         if self.held.reported != (bytes, values) {
             self.held.reported = (bytes, values);
             self.tell(WorkerToScheduler::Health { bytes, values });
@@ -141,7 +141,7 @@ impl Worker {
 
     fn drop_value(&mut self, key: Key) {
         let Some(value) = self.entries.get_mut(&key).and_then(|entry| entry.value.take()) else { return };
-        self.held.bytes -= value.nbytes;
+        self.held.bytes -= u128::from(value.nbytes);
         self.held.values -= 1;
         self.actions.push_back(Action::DropValue { key });
         self.prune(key);

@@ -18,6 +18,8 @@ use brisk_core::{
 use brisk_worker::machine::{Action, Config, Event, FetchResult, Worker};
 use proptest::{prelude::*, sample::Index};
 
+pub(crate) mod nonsense;
+
 const EPOCH: Epoch = Epoch(3);
 const ME: WorkerId = WorkerId(Incarnation(1));
 const KEYS: u8 = 10;
@@ -48,6 +50,8 @@ pub(crate) enum Op {
     Introduce(u8),
     /// A run ends: with a value of this length, or an error.
     Done(Index, Option<u8>),
+    /// A run ends with a value of any length.
+    DoneWith(Index, u64),
     /// A run ends that ended before, or never was.
     DoneAgain(u8),
     Detach(Index),
@@ -60,6 +64,8 @@ pub(crate) enum Op {
     Wait(u16),
     Retire,
     Dismiss,
+    /// The scheduler says something that makes no sense, or comes at the wrong time.
+    Nonsense(SchedulerToWorker),
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +134,8 @@ pub(crate) struct Model {
     missing: BTreeSet<Key>,
     left: bool,
     retiring: bool,
+    /// Whether the scheduler makes sense, and its beliefs with it.
+    believes: bool,
     /// Whether each message is delivered twice.
     pub(crate) twice: bool,
     /// Everything that was asked for.
@@ -162,6 +170,7 @@ impl Model {
             missing: BTreeSet::new(),
             left: false,
             retiring: false,
+            believes: true,
             twice: false,
             trace: Vec::new(),
         };
@@ -204,8 +213,18 @@ impl Model {
             Op::Done(index, end) => {
                 let executing: Vec<_> = self.executing.keys().copied().collect();
                 if let Some(run) = pick(&executing, index) {
-                    self.done(run, end);
+                    self.done(run, end.map(u64::from));
                 }
+            }
+            Op::DoneWith(index, nbytes) => {
+                let executing: Vec<_> = self.executing.keys().copied().collect();
+                if let Some(run) = pick(&executing, index) {
+                    self.done(run, Some(nbytes));
+                }
+            }
+            Op::Nonsense(message) => {
+                self.believes = false;
+                self.deliver(message);
             }
             Op::DoneAgain(n) => {
                 let run = RunId(u64::from(n));
@@ -285,6 +304,21 @@ impl Model {
         panic!("work does not end: {:?} of {:#?}", self.assigned, self.worker);
     }
 
+    /// It is told to leave, and does, whatever it has.
+    pub(crate) fn end(&mut self) {
+        if !self.left {
+            self.event(Event::Shutdown { reason: "the end".into() }, &[]);
+        }
+        for _ in 0..1_000 {
+            if self.left {
+                return assert_eq!((self.worker.values(), self.worker.next_deadline()), (0, None));
+            }
+            self.now = self.now.max(self.worker.next_deadline().expect("it waits for its dismissal"));
+            self.event(Event::Tick, &[]);
+        }
+        panic!("it does not leave: {:#?}", self.worker);
+    }
+
     /// Once all is freed there is nothing left.
     pub(crate) fn clear(&mut self) {
         if self.left {
@@ -355,11 +389,11 @@ impl Model {
         self.say(SchedulerToWorker::Holders { key, holders: workers(holders).collect() });
     }
 
-    fn done(&mut self, run: RunId, end: Option<u8>) {
+    fn done(&mut self, run: RunId, end: Option<u64>) {
         let began = self.executing.remove(&run).expect("only what runs ends");
         let took = self.now - began;
         self.detached.remove(&run);
-        let outcome = end.map(u64::from).ok_or_else(|| Box::new(Failure::new(ErrorKind::Panicked, "no")));
+        let outcome = end.ok_or_else(|| Box::new(Failure::new(ErrorKind::Panicked, "no")));
         // The value's key is not known to the executor: the machine names it.
         let values: Vec<_> = outcome.iter().map(|nbytes| (None, *nbytes)).collect();
         self.event(Event::Done { run, outcome, took }, &values);
@@ -480,11 +514,12 @@ impl Model {
     }
 
     fn compare(&self) {
-        assert_eq!(self.worker.bytes(), self.store.values().sum::<u64>());
+        let bytes = self.store.values().map(|nbytes| u128::from(*nbytes)).sum::<u128>();
+        assert_eq!(self.worker.bytes(), u64::try_from(bytes).unwrap_or(u64::MAX));
         assert_eq!(self.worker.values(), self.store.len() as u64);
         assert_eq!(self.worker.running() as usize, self.executing.len());
         assert!(self.executing.len() - self.detached.len() <= self.threads as usize);
-        for key in self.believed.keys() {
+        for key in self.believed.keys().filter(|_| self.believes) {
             assert!(self.store.contains_key(key), "{key} is believed to be here");
         }
     }

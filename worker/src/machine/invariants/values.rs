@@ -18,10 +18,10 @@ impl Worker {
 
     /// I40: the bytes that are accounted for are those of the values that are held. Nothing is ever on disk.
     pub(super) fn i40_bytes_add_up(&self) -> Checked {
-        let (mut bytes, mut values) = (0u64, 0);
+        let (mut bytes, mut values) = (0u128, 0);
         for (_, entry) in self.sorted_entries() {
             let Some(value) = &entry.value else { continue };
-            bytes = bytes.saturating_add(value.nbytes);
+            bytes += u128::from(value.nbytes);
             values += 1;
         }
         let counted = (bytes, values);
@@ -54,7 +54,7 @@ impl Worker {
     /// I43: paused above 80 % of the limit, not below 70 %.
     pub(super) fn i43_paused_between_its_marks(&self) -> Checked {
         let limit = u128::from(self.config.memory_limit);
-        let bytes = u128::from(self.held.bytes) * 100;
+        let bytes = self.held.bytes * 100;
         let paused = self.held.paused;
         check!("full is paused", paused || limit == 0 || bytes < limit * 80, "{bytes} of {limit}");
         check!("empty is not paused", !paused || bytes >= limit * 70, "{bytes} of {limit}");

@@ -77,3 +77,18 @@ fn messages_of_another_life_of_the_scheduler_do_nothing() {
     assert_eq!(bench.event(Event::FromScheduler { epoch: Epoch(6), message }), []);
     assert_eq!(bench.worker.counters().stale_messages, 1);
 }
+
+#[test]
+fn what_a_task_takes_of_resources_is_the_schedulers_affair() {
+    let mut bench = Bench::new(2, 0);
+    let with_resource = |n: u64| {
+        let mut message = assignment(n, n, 0, &[]);
+        if let SchedulerToWorker::Run(assignment) = &mut message {
+            assignment.resources = vec![("gpu".into(), brisk_core::options::Quantity::from_f64(1.0))];
+        }
+        message
+    };
+    // It has admitted both, or they would not be here: nothing waits behind a task for what it lacks.
+    assert_eq!(bench.says(with_resource(1)), started(1));
+    assert_eq!(bench.says(with_resource(2)), started(2));
+}
