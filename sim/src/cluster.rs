@@ -57,6 +57,9 @@ pub struct Settings {
     pub lines: Lines,
     /// Invariants are checked after every event as long as there are at most so many tasks, and more seldom beyond.
     pub checked_tasks: u64,
+    /// A bug in one of the machines.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::planted::Bug>,
 }
 
 /// What goes wrong all the time, in a thousand times each.
@@ -88,6 +91,8 @@ impl Settings {
             encodes: false,
             lines: Lines::Kept,
             checked_tasks: 200,
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 }
@@ -166,7 +171,7 @@ impl Cluster {
             network: Network::new(settings.conditions.clone(), random.fork()),
             random,
             tamper: Box::new(HandsOff),
-            scheduler: scheduler::Scheduler::new(settings.scheduler.clone(), EPOCH),
+            scheduler: schedulers::machine(&settings),
             scheduler_tick: None,
             settings,
             links: BTreeMap::new(),
@@ -256,7 +261,7 @@ impl Cluster {
         let node = Node::Worker(id);
         let link = self.network.open(Node::Scheduler, node, true);
         self.links.insert(node, link);
-        self.workers.insert(id, WorkerNode::new(spec, id));
+        self.workers.insert(id, WorkerNode::new(spec, id, &self.settings));
         let address = format!("sim://{}-{}", spec.name, id.0.0);
         let info = WorkerInfo {
             address: address.parse().expect("names of simulated workers are short"),

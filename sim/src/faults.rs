@@ -247,6 +247,8 @@ fn settings(random: &mut Random) -> Settings {
         encodes: random.chance(300),
         lines: Lines::Hashed,
         checked_tasks: 100,
+        #[cfg(feature = "planted")]
+        planted: None,
     }
 }
 

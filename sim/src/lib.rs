@@ -27,3 +27,6 @@ pub mod faults;
 pub mod simulation;
 
 pub mod quality;
+
+#[cfg(feature = "planted")]
+pub mod planted;

@@ -5,10 +5,12 @@
 //! | the machines' own invariants hold | I1 to I44 | [`invariants`] |
 //! | runs are numbered upwards, and each goes to one live worker that can have its inputs | I2, I18, I31 | [`runs`] |
 //! | nobody is named who was not introduced | I20, I31 | [`introductions`] |
+//! | what is stale changes nothing | I27 | [`fences`] |
 //! | a worker stores exactly what its machine accounts for | I40 | [`storage`] |
 //! | a worker holds what it reports | I39 | [`reports`] |
 //! | every value is the serial interpreter's | I46 | [`values`] |
 //! | every error has a real cause | I12, I17, I46 | [`errors`] |
+//! | only what was running is blamed | I17 | [`blame`] |
 //! | what is encoded comes out as it went in | I52 | `cluster/wire.rs` |
 //! | a want settles once | I23 | [`news`] |
 //! | a task runs once unless there is a reason | I45 | [`executions`] |
@@ -17,9 +19,11 @@
 //! | when all is dropped, nothing is left | I50 | [`quiescence`] |
 
 pub mod agreement;
+pub mod blame;
 pub mod convergence;
 pub mod errors;
 pub mod executions;
+pub mod fences;
 pub mod introductions;
 pub mod invariants;
 pub mod news;
@@ -49,6 +53,8 @@ pub struct Judge {
     pub runs: runs::Runs,
     /// How often each task ran.
     pub executions: executions::Executions,
+    /// Who is blamed for deaths.
+    pub blame: blame::Blame,
     introductions: introductions::Introductions,
     news: news::News,
 }
@@ -61,8 +67,22 @@ impl Judge {
             history: History::default(),
             runs: runs::Runs::default(),
             executions: executions::Executions::default(),
+            blame: blame::Blame::default(),
             introductions: introductions::Introductions::default(),
             news: news::News::default(),
+        }
+    }
+
+    /// Whether an event is of a peer that is there, or says that one is.
+    pub fn knows_sender(&self, event: &Event) -> bool {
+        match event {
+            Event::WorkerLeft { worker, .. } | Event::FromWorker { worker, .. } => {
+                self.introductions.has_worker(*worker)
+            }
+            Event::ClientLeft { client, .. } | Event::FromClient { client, .. } => {
+                self.introductions.has_client(*client)
+            }
+            _ => true,
         }
     }
 
@@ -74,7 +94,10 @@ impl Judge {
                 self.introductions.worker_joined(*worker);
                 self.runs.worker_joined(*worker);
             }
-            Event::WorkerLeft { worker, .. } => {
+            Event::WorkerLeft { worker, intended, .. } => {
+                if *intended {
+                    self.blame.ends_on_purpose(*worker);
+                }
                 self.introductions.worker_left(*worker);
                 self.runs.worker_left(*worker);
             }
@@ -87,7 +110,10 @@ impl Judge {
                 WorkerToScheduler::Stolen { runs, .. } => {
                     runs.iter().for_each(|(_, run)| self.runs.ended(*worker, *run));
                 }
-                WorkerToScheduler::Goodbye(_) => self.runs.worker_left(*worker),
+                WorkerToScheduler::Goodbye(_) => {
+                    self.blame.ends_on_purpose(*worker);
+                    self.runs.worker_left(*worker);
+                }
                 _ => {}
             },
             _ => {}
@@ -101,6 +127,7 @@ impl Judge {
     pub fn action(&mut self, workload: &Workload, action: &Action) -> Result<(), Failure> {
         self.introductions.check(action)?;
         match action {
+            Action::Record(record) => self.blame.noted(&record.what),
             Action::ToWorker { worker, message: SchedulerToWorker::Run(assignment) } => {
                 self.runs.assigned(workload, *worker, assignment)
             }

@@ -26,6 +26,17 @@ use brisk_core::{
 };
 use rustc_hash::FxHashMap;
 
+/// Whether this bug was planted in this machine: never, without the feature.
+macro_rules! planted {
+    ($machine:expr, $bug:ident) => {{
+        #[cfg(feature = "planted")]
+        let planted = $machine.planted == Some($crate::machine::Planted::$bug);
+        #[cfg(not(feature = "planted"))]
+        let planted = false;
+        planted
+    }};
+}
+
 mod acquire;
 mod action;
 mod choice;
@@ -39,6 +50,8 @@ mod leave;
 mod measured;
 mod memory;
 mod peers;
+#[cfg(feature = "planted")]
+mod planted;
 mod runs;
 mod slab;
 mod state;
@@ -54,6 +67,8 @@ pub use action::{Action, LeaveReason};
 pub use config::Config;
 pub use event::{Event, FetchResult};
 pub use invariants::Violation;
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 
 use self::{
     measured::Measured,
@@ -101,6 +116,8 @@ pub struct Worker {
     added: Vec<(Key, u64)>,
     actions: VecDeque<Action>,
     counters: Counters,
+    #[cfg(feature = "planted")]
+    planted: Option<Planted>,
 }
 
 /// How the executor's slots are used.
@@ -176,6 +193,8 @@ impl Worker {
             added: Vec::new(),
             actions: VecDeque::new(),
             counters: Counters::default(),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 

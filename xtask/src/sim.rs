@@ -17,6 +17,9 @@ pub(crate) struct Options {
 
 /// Builds the simulator with optimisation, and becomes it.
 pub(crate) fn run(options: Options) -> Result<()> {
-    let simulator = ["run", "--release", "--quiet", "--package", "brisk-sim", "--bin", "sim", "--"];
-    become_program(cargo().args(simulator).args(options.arguments))
+    let planted = options.arguments.iter().any(|argument| argument == "--planted");
+    // Bugs are planted in machines that are built for that.
+    let features: &[&str] = if planted { &["--features", "planted"] } else { &[] };
+    let simulator = ["run", "--release", "--quiet", "--package", "brisk-sim", "--bin", "sim"];
+    become_program(cargo().args(simulator).args(features).arg("--").args(options.arguments))
 }

@@ -23,6 +23,8 @@ const ALONE: &[&[&str]] = &[
     &["--package", "brisk-core", "--package", "brisk-scheduler", "--package", "brisk-worker", "--no-default-features"],
     &["--package", "brisk-client", "--no-default-features", "--features", "inproc"],
     &["--package", "brisk-client", "--no-default-features", "--features", "quic"],
+    // The tester is tested: bugs that are planted in the machines are found.
+    &["--package", "brisk-sim", "--features", "planted", "--test", "planted_machines"],
 ];
 
 /// Runs the tests.

@@ -5,6 +5,17 @@
 //!
 //! It deliberately has no clock, no threads and no entropy, sends nothing itself, and looks into no payload.
 
+/// Whether this bug was planted in this machine: never, without the feature.
+macro_rules! planted {
+    ($machine:expr, $bug:ident) => {{
+        #[cfg(feature = "planted")]
+        let planted = $machine.planted == Some($crate::machine::Planted::$bug);
+        #[cfg(not(feature = "planted"))]
+        let planted = false;
+        planted
+    }};
+}
+
 // In reading order.
 mod action;
 mod config;
@@ -49,6 +60,8 @@ mod surplus;
 mod transition;
 
 mod invariants;
+#[cfg(feature = "planted")]
+mod planted;
 #[cfg(test)]
 mod tests;
 
@@ -56,7 +69,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use brisk_core::{
     function::FunctionInfo,
-    id::{EnvironmentId, Epoch, SupervisorId},
+    id::{EnvironmentId, Epoch, SupervisorId, WorkerId},
     message::{SchedulerToClient, SchedulerToWorker},
     time::Moment,
 };
@@ -65,6 +78,8 @@ pub use action::Action;
 pub use config::Config;
 pub use event::Event;
 pub use invariants::Violation;
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use record::{FunctionIndex, Record, What};
 pub use snapshot::{ClientSnapshot, Counters, Snapshot, SupervisorSnapshot, WorkerSnapshot};
 
@@ -130,6 +145,8 @@ pub struct Scheduler {
     work: Work,
     scratch: BytesHere,
     out: VecDeque<Action>,
+    #[cfg(feature = "planted")]
+    planted: Option<Planted>,
 }
 
 impl Scheduler {
@@ -166,6 +183,8 @@ impl Scheduler {
             work: Work::default(),
             scratch: BytesHere::default(),
             out: VecDeque::new(),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 
@@ -293,7 +312,7 @@ impl Scheduler {
                 Some(_) => {}
                 None => self.counters.unknown_peers += 1,
             },
-            Event::FromWorker { worker, epoch, message } => match self.workers.find(worker) {
+            Event::FromWorker { worker, epoch, message } => match self.sender(worker) {
                 Some(w) if self.is_current(epoch) => self.hear_worker(w, message),
                 Some(_) => {}
                 None => self.counters.unknown_peers += 1,
@@ -307,10 +326,18 @@ impl Scheduler {
         }
     }
 
+    fn sender(&self, worker: WorkerId) -> Option<WorkerIndex> {
+        let found = self.workers.find(worker);
+        if found.is_none() && planted!(self, IncarnationFence) {
+            return self.workers.in_order().next().map(|(w, _)| w);
+        }
+        found
+    }
+
     /// Whether a message is for this life. If not, it is counted.
     fn is_current(&mut self, epoch: Epoch) -> bool {
         self.counters.stale_epochs += u64::from(epoch != self.epoch);
-        epoch == self.epoch
+        epoch == self.epoch || planted!(self, EpochFence)
     }
 
     fn act(&mut self, action: Action) {

@@ -60,7 +60,7 @@ impl Scheduler {
         let mut threads = worker.threads();
         runs.retain(|&(waits, _, t, _)| {
             let thread = self.classes.slab[self.tasks[t].class].demand.kind == Kind::Thread;
-            let runs = !waits || (thread && threads > 0);
+            let runs = !waits || (thread && threads > 0) || planted!(self, QueuedBlamed);
             threads = threads.saturating_sub(usize::from(thread && runs));
             runs
         });
@@ -81,11 +81,11 @@ impl Scheduler {
             let (worker, cause) = (worker.clone(), cause.clone());
             history.deaths.push(Death { run, worker, cause, attempt, started, beside: beside.into(), more });
             let deaths = history.suspicion();
-            if started {
+            if started || planted!(self, QueuedBlamed) {
                 let (key, function) = (self.tasks[t].key, self.tasks[t].function);
                 self.record(What::Suspected { key, function, worker: self.workers[w].id, run, deaths });
             }
-            if deaths > self.config.allowed_failures {
+            if deaths + u32::from(planted!(self, OneDeathTooFew)) > self.config.allowed_failures {
                 let error = self.worker_died(t);
                 self.enter_erred(t, error, None);
             }
@@ -96,7 +96,7 @@ impl Scheduler {
     pub(super) fn quarantine(&mut self, t: TaskIndex) {
         let class = self.tasks[t].class;
         let Demand { resources, .. } = &self.classes.slab[class].demand;
-        if resources.iter().any(is_place) {
+        if resources.iter().any(is_place) || planted!(self, NoQuarantine) {
             return;
         }
         let mut resources = resources.clone();

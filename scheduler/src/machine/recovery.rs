@@ -84,6 +84,9 @@ impl Scheduler {
         self.classes.environments[environment].obstacles.clear();
         self.reconsider_classes(environment);
         self.note_room(w);
+        if planted!(self, NoDispatchOnJoin) {
+            self.work.room = false;
+        }
         self.more_room_for_copies();
         for c in self.clients.slab.indices().collect::<Vec<_>>() {
             if self.clients[c].environment == environment {
@@ -155,7 +158,7 @@ impl Scheduler {
     pub(super) fn drop_replica(&mut self, t: TaskIndex, w: WorkerIndex) {
         if self.tasks[t].is_held_by(w) {
             self.remove_replica(t, w);
-            if self.tasks[t].holders().is_empty() {
+            if self.tasks[t].holders().is_empty() && !planted!(self, DeadHolderKept) {
                 self.lost(t);
             }
         }

@@ -30,6 +30,7 @@ impl Scheduler {
         }
         match &task.state {
             State::Released => self.work.needed.push(t),
+            State::Memory { .. } if planted!(self, LostWant) => {}
             State::Memory { .. } => self.tell_of_memory(t, c, id),
             State::Erred { .. } => {
                 let error = self.error_for(t);
@@ -57,7 +58,10 @@ impl Scheduler {
 
     /// The task that `want` is a client's current want of.
     pub(super) fn wanted(&mut self, c: ClientIndex, key: Key, want: WantId) -> Option<TaskIndex> {
-        let found = self.tasks.find(key).filter(|&t| self.tasks[t].want_of(c) == Some(want));
+        let found = self.tasks.find(key).filter(|&t| {
+            let current = self.tasks[t].want_of(c);
+            current == Some(want) || (current.is_some() && planted!(self, WantFence))
+        });
         self.counters.stale_wants += u64::from(found.is_none());
         found
     }
@@ -105,7 +109,7 @@ impl Scheduler {
 
     /// Tells the worker that runs a task to forget the run. The caller moves the task on.
     pub(super) fn cancel_run(&mut self, t: TaskIndex) {
-        if let Some(run) = self.tasks[t].run() {
+        if let Some(run) = self.tasks[t].run().filter(|_| !planted!(self, ForgottenCancel)) {
             let (w, message) = (run.worker, SchedulerToWorker::Cancel { key: self.tasks[t].key, run: run.id });
             self.tell_worker(w, message);
         }
@@ -113,6 +117,9 @@ impl Scheduler {
 
     /// Tells a worker to drop a value, together with others at the end of the event.
     pub(super) fn free(&mut self, w: WorkerIndex, key: Key) {
+        if planted!(self, ForgottenFree) {
+            return;
+        }
         let frees = &mut self.workers[w].frees;
         if frees.is_empty() {
             self.work.freeing.push(w);

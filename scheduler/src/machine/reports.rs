@@ -61,7 +61,9 @@ impl Scheduler {
 
     /// The task whose current run this is.
     pub(super) fn current(&mut self, w: WorkerIndex, key: Key, run: RunId) -> Option<TaskIndex> {
-        let is_current = |t: &TaskIndex| self.tasks[*t].run().is_some_and(|r| r.id == run && r.worker == w);
+        let is_current = |t: &TaskIndex| {
+            self.tasks[*t].run().is_some_and(|r| r.worker == w && (r.id == run || planted!(self, RunFence)))
+        };
         let found = self.tasks.find(key).filter(is_current);
         self.counters.stale_runs += u64::from(found.is_none());
         found

@@ -107,7 +107,7 @@ impl Scheduler {
             }
         }
         for (key, run) in runs {
-            if let Some(t) = self.current(w, key, run) {
+            if let Some(t) = self.current(w, key, run).filter(|_| !planted!(self, DroppedStealAnswer)) {
                 self.enter_waiting(t);
             }
         }

@@ -69,7 +69,7 @@ impl Scheduler {
     /// Assigned: the task belongs to a worker, under a new run.
     pub(super) fn enter_processing(&mut self, t: TaskIndex, w: WorkerIndex) -> RunId {
         self.leave(t);
-        self.next_run += 1;
+        self.next_run += u64::from(self.next_run == 0 || !planted!(self, RunNumberReused));
         let id = RunId(self.next_run);
         let task = &self.tasks[t];
         let demand = &self.classes.slab[task.class].demand;
@@ -132,7 +132,7 @@ impl Scheduler {
         self.value_failed(t);
         self.replace(t, State::Erred { error, path });
         self.tasks[t].detached = false;
-        let unfinished = self.tasks[t].dependents.iter().map(|edge| edge.task);
+        let unfinished = self.tasks[t].dependents.iter().map(|edge| edge.task).filter(|_| !planted!(self, FailureKept));
         self.work.poisoned.extend(unfinished.filter(|&d| self.tasks[d].state.is_unfinished()));
         self.tell_of_error(t);
         if !self.tasks[t].is_alive() {
@@ -210,10 +210,14 @@ impl Scheduler {
         let worker = &mut self.workers[run.worker];
         worker.processing.swap_remove(run.slot as usize);
         worker.started -= u32::from(run.started);
-        worker.occupancy_ns -= run.estimate_ns;
+        if !planted!(self, LeakedOccupancy) {
+            worker.occupancy_ns -= run.estimate_ns;
+        }
         let demand = &self.classes.slab[self.tasks[t].class].demand;
         worker.async_tasks -= u32::from(demand.kind == Kind::Async);
-        worker.give_back(&demand.resources);
+        if !planted!(self, LeakedSlot) {
+            worker.give_back(&demand.resources);
+        }
         if let Some(&moved) = worker.processing.get(run.slot as usize)
             && let State::Processing(other) = &mut self.tasks[moved].state
         {
@@ -259,8 +263,8 @@ impl Scheduler {
         self.begin_account(t);
         for i in 0..self.tasks[t].dependencies.len() {
             let d = self.tasks[t].dependencies[i].task;
-            self.tasks[d].waiters += 1;
-            if matches!(self.tasks[d].state, State::Released) {
+            self.tasks[d].waiters += if planted!(self, WaiterCountedTwice) { 2 } else { 1 };
+            if matches!(self.tasks[d].state, State::Released) && !planted!(self, ReleasedNotNeeded) {
                 self.work.needed.push(d);
             }
         }

@@ -1,14 +1,22 @@
 //! The scheduler's shell: events in, actions out.
 
 use brisk_core::id::Epoch;
-use brisk_scheduler::machine::{Action, Event};
+use brisk_scheduler::machine::{Action, Event, Scheduler};
 
-use super::{Cluster, EPOCH, Happening};
+use super::{Cluster, EPOCH, Happening, Settings};
 use crate::{
     failure::Failure,
     network::{Close, Node, Packet},
-    properties::{invariants, reports},
+    properties::{fences, invariants, reports},
 };
+
+/// A new scheduler.
+pub(super) fn machine(settings: &Settings) -> Scheduler {
+    let machine = Scheduler::new(settings.scheduler.clone(), EPOCH);
+    #[cfg(feature = "planted")]
+    let machine = crate::planted::Bug::in_scheduler(settings.planted, machine);
+    machine
+}
 
 impl Cluster {
     /// Something has come for the scheduler.
@@ -30,7 +38,7 @@ impl Cluster {
         } else if self.random.chance(self.settings.trouble.strange_epochs)
             && let Some(strange) = event(Epoch(EPOCH.0 - 1))
         {
-            self.feed_scheduler(strange)?;
+            self.feed_stale(strange)?;
         }
         self.tell_scheduler(event_now)
     }
@@ -43,8 +51,27 @@ impl Cluster {
         if let Event::FromWorker { worker, message, .. } = &event {
             reports::check(&self.judge.runs, *worker, self.workers.get(worker), message)?;
         }
+        if !self.judge.knows_sender(&event) {
+            return self.feed_stale(event);
+        }
         self.judge.event(self.calendar.now(), &self.workload, &event);
         self.feed_scheduler(event)
+    }
+
+    /// Gives the scheduler an event that must not change it.
+    fn feed_stale(&mut self, event: Event) -> Result<(), Failure> {
+        let before = fences::Before::new(&self.scheduler);
+        let now = self.calendar.now();
+        // What is due is not the stale event's doing.
+        if self.scheduler.next_deadline().is_some_and(|at| at <= now) {
+            return self.feed_scheduler(event);
+        }
+        self.scheduler.handle(now, event.clone());
+        if let Some(action) = self.scheduler.poll_action() {
+            // Records are told, too, and there should be none.
+            return Err(Failure::safety("fences", format!("{event:?} made the scheduler do {action:?}")));
+        }
+        before.check(&self.scheduler, &event)
     }
 
     /// Gives the scheduler an event.
@@ -53,7 +80,11 @@ impl Cluster {
         self.trace.note(now, format_args!("scheduler <- {event:?}"));
         self.scheduler.handle(now, event);
         while let Some(mut action) = self.scheduler.poll_action() {
-            if matches!(action, Action::Record(_)) || !self.tamper.scheduler_action(&mut action) {
+            if !self.tamper.scheduler_action(&mut action) {
+                continue;
+            }
+            if matches!(action, Action::Record(_)) {
+                self.judge.action(&self.workload, &action)?;
                 continue;
             }
             self.trace.note(now, format_args!("scheduler -> {action:?}"));

@@ -12,7 +12,7 @@ use brisk_core::{
 };
 use brisk_worker::machine::{Action, Event, Worker};
 
-use super::{Cluster, EPOCH, Happening, WorkerSpec};
+use super::{Cluster, EPOCH, Happening, Settings, WorkerSpec};
 use crate::{
     failure::Failure,
     network::{Node, Packet},
@@ -52,10 +52,15 @@ struct Running {
 }
 
 impl WorkerNode {
-    pub(super) fn new(spec: &WorkerSpec, id: WorkerId) -> Self {
+    pub(super) fn new(spec: &WorkerSpec, id: WorkerId, settings: &Settings) -> Self {
+        let machine = Worker::new(spec.config.clone(), id, EPOCH);
+        #[cfg(feature = "planted")]
+        let machine = crate::planted::Bug::in_worker(settings.planted, machine);
+        #[cfg(not(feature = "planted"))]
+        let _ = settings;
         WorkerNode {
             spec: spec.clone(),
-            machine: Worker::new(spec.config.clone(), id, EPOCH),
+            machine,
             store: BTreeMap::new(),
             running: BTreeMap::new(),
             tick: None,
@@ -200,6 +205,7 @@ impl Cluster {
             Ok(self.tamper.value(oracle::compute(task, inputs.into_iter())))
         };
         self.judge.executions.started(task);
+        self.judge.blame.began(run);
         let took = workload.task(task).duration;
         // A task does not always take the same time.
         let took = took + self.random.span(&(Duration::ZERO..=took / 4));

@@ -18,7 +18,17 @@ pub struct Introductions {
 }
 
 impl Introductions {
-    /// A worker is there.
+    /// Whether a worker is there.
+    pub fn has_worker(&self, worker: WorkerId) -> bool {
+        self.workers.contains_key(&worker)
+    }
+
+    /// Whether a client is there.
+    pub fn has_client(&self, client: ClientId) -> bool {
+        self.clients.contains_key(&client)
+    }
+
+    /// A worker is there from now on.
     pub fn worker_joined(&mut self, worker: WorkerId) {
         self.workers.insert(worker, BTreeSet::new());
     }

@@ -87,9 +87,14 @@ impl Worker {
     fn on_answer(&mut self, peer: WorkerId, key: Key, result: FetchResult, busy: &mut Vec<Key>) {
         let wanted = self.entries.get(&key).is_some_and(|entry| entry.want.is_some());
         match result {
+            FetchResult::Stored { nbytes } if planted!(self, StaleFetchKept) && !wanted => {
+                self.keep(key, nbytes, None, false)
+            }
             FetchResult::Stored { nbytes } if wanted => {
                 self.keep(key, nbytes, None, false);
-                self.added.push((key, nbytes));
+                if !planted!(self, CopyNotTold) {
+                    self.added.push((key, nbytes));
+                }
             }
             // The run it was for is gone. The scheduler was not told of it and never will be: it is dropped.
             FetchResult::Stored { .. } => self.counters.stale_fetches += 1,

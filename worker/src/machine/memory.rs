@@ -41,7 +41,8 @@ impl Worker {
         if let (Some(mut want), Some(value)) = (entry.want.take(), &mut entry.value) {
             value.pins += waiters.len() as u32;
             self.settle(key, &mut want, WantState::Loose);
-            waiters.into_iter().for_each(|place| self.one_less_missing(place));
+            let forgotten = usize::from(planted!(self, WaiterForgotten));
+            waiters.into_iter().skip(forgotten).for_each(|place| self.one_less_missing(place));
         }
     }
 
@@ -73,7 +74,7 @@ impl Worker {
         let Some(value) = self.entries.get_mut(&key).and_then(|entry| entry.value.as_mut()) else {
             return self.release_copy(key);
         };
-        if value.pins > 0 {
+        if value.pins > 0 && !planted!(self, PinnedFreed) {
             value.doomed = true;
         } else {
             self.drop_value(key);
@@ -114,7 +115,7 @@ impl Worker {
         let limit = u128::from(self.config.memory_limit);
         let bytes = self.held.bytes.saturating_mul(100);
         let paused = match self.held.paused {
-            _ if limit == 0 => false,
+            _ if limit == 0 || planted!(self, PauseIgnored) => false,
             false => bytes >= limit * PAUSE_PERCENT,
             true => bytes >= limit * RESUME_PERCENT,
         };

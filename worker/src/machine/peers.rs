@@ -64,6 +64,9 @@ impl Worker {
         keys.extend(
             request.and_then(|request| self.close_request(request)).into_iter().flat_map(|request| request.keys),
         );
+        if planted!(self, LostNotRetried) {
+            keys.clear();
+        }
         for key in keys {
             self.revise(key, |want| {
                 if !want.tried.contains(&worker) {

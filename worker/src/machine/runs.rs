@@ -107,7 +107,7 @@ impl Worker {
         };
         if execution.detached {
             self.slots.detached -= 1;
-        } else {
+        } else if !(planted!(self, LeakedThread) && matches!(execution.owner, Owner::Nobody(_))) {
             self.slots.threads -= 1;
         }
         let place = match execution.owner {
@@ -125,14 +125,18 @@ impl Worker {
         match outcome.and_then(|nbytes| self.acceptable(nbytes, took, execution.limit)) {
             Ok(nbytes) => {
                 self.keep(key, nbytes, Some(run), task.reproducible);
-                self.tell(WorkerToScheduler::Finished { key, run, nbytes, took, value: None });
+                if !planted!(self, EndNotTold) {
+                    self.tell(WorkerToScheduler::Finished { key, run, nbytes, took, value: None });
+                }
             }
             Err(failure) => {
                 self.tell(WorkerToScheduler::Failed { key, run, failure, took });
                 self.maker_gone(key);
             }
         }
-        task.needs.into_iter().for_each(|key| self.unpin(key));
+        if !planted!(self, LeakedPin) {
+            task.needs.into_iter().for_each(|key| self.unpin(key));
+        }
         self.prune(key);
     }
 
@@ -167,7 +171,8 @@ impl Worker {
         let current = entry.task.filter(|place| self.tasks.get(*place).is_some_and(|task| task.run == run));
         if let Some(place) = current {
             self.forget(place);
-        } else if entry.value.as_ref().is_some_and(|value| value.made_by == Some(run)) {
+        } else if entry.value.as_ref().is_some_and(|value| value.made_by == Some(run)) && !planted!(self, CancelledKept)
+        {
             self.free(key);
         } else {
             self.counters.stale_runs += 1;

@@ -1,0 +1,82 @@
+//! Bugs that can be planted, to see that the tests find them. There is nothing of this in a build without the feature
+//! `planted`.
+//!
+//! Each is one line at the place where somebody could forget just that. A machine has at most one.
+
+/// A way to break the scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Planted {
+    /// A message for another life of the scheduler is taken for one to this life.
+    EpochFence,
+    /// What a worker that is gone says is taken for what the first of those that are there says.
+    IncarnationFence,
+    /// A report of an earlier run counts for the current one.
+    RunFence,
+    /// A message about an earlier want counts for the current one.
+    WantFence,
+    /// A run that ends gives none of its resources back.
+    LeakedSlot,
+    /// A run that ends stays in the sum of its worker's work.
+    LeakedOccupancy,
+    /// A value that nobody needs is forgotten here, and kept by its worker.
+    ForgottenFree,
+    /// A run that nobody needs is forgotten here, and goes on at its worker.
+    ForgottenCancel,
+    /// What a worker gave up is not assigned again.
+    DroppedStealAnswer,
+    /// A client that wants what is in memory already is not told.
+    LostWant,
+    /// A task counts a dependent that begins to wait twice.
+    WaiterCountedTwice,
+    /// A new worker is given nothing of what waits for one.
+    NoDispatchOnJoin,
+    /// All tasks of a worker that dies are blamed, whether they ran or not.
+    QueuedBlamed,
+    /// Suspects are not kept apart.
+    NoQuarantine,
+    /// A value stays in memory when its only holder dies.
+    DeadHolderKept,
+    /// The dependents of a failed task go on waiting.
+    FailureKept,
+    /// A task fails with one death less than is allowed.
+    OneDeathTooFew,
+    /// A run keeps the number of the one before it.
+    RunNumberReused,
+    /// An input that a submission finds released is not computed again.
+    ReleasedNotNeeded,
+}
+
+impl Planted {
+    /// All of them.
+    pub const ALL: &[Planted] = &[
+        Planted::EpochFence,
+        Planted::IncarnationFence,
+        Planted::RunFence,
+        Planted::WantFence,
+        Planted::LeakedSlot,
+        Planted::LeakedOccupancy,
+        Planted::ForgottenFree,
+        Planted::ForgottenCancel,
+        Planted::DroppedStealAnswer,
+        Planted::LostWant,
+        Planted::WaiterCountedTwice,
+        Planted::NoDispatchOnJoin,
+        Planted::QueuedBlamed,
+        Planted::NoQuarantine,
+        Planted::DeadHolderKept,
+        Planted::FailureKept,
+        Planted::OneDeathTooFew,
+        Planted::RunNumberReused,
+        Planted::ReleasedNotNeeded,
+    ];
+}
+
+impl super::Scheduler {
+    /// The same scheduler, broken.
+    #[must_use]
+    pub fn with_planted(mut self, bug: Planted) -> Self {
+        self.planted = Some(bug);
+        self
+    }
+}

@@ -1,0 +1,75 @@
+//! The tester is tested: bugs are planted in the machines themselves, one at a time, and the ordinary swarm must find each
+//! of them. No seed and no scenario is made for any of them.
+
+use std::fmt;
+
+use brisk_scheduler::machine as scheduler;
+use brisk_worker::machine as worker;
+
+use crate::{faults::Options, simulation::Simulation};
+
+/// Seeds within which each bug must be found.
+pub const SEEDS: u64 = 500;
+
+/// A bug in one of the machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// In the scheduler.
+    Scheduler(scheduler::Planted),
+    /// In every worker.
+    Worker(worker::Planted),
+}
+
+/// How a bug was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The first seed that found it.
+    pub seed: u64,
+    /// The property that did not hold.
+    pub property: &'static str,
+    /// What was found instead.
+    pub words: String,
+}
+
+impl Bug {
+    /// Every bug there is.
+    pub fn all() -> impl Iterator<Item = Bug> {
+        let of_scheduler = scheduler::Planted::ALL.iter().copied().map(Bug::Scheduler);
+        of_scheduler.chain(worker::Planted::ALL.iter().copied().map(Bug::Worker))
+    }
+
+    /// Runs the ordinary seeds, from the first on, until one fails; `None` if none of them does.
+    pub fn search(self, seeds: u64) -> Option<Found> {
+        (0..seeds).find_map(|seed| {
+            let mut options = Options::draw(seed);
+            options.settings.planted = Some(self);
+            let failed = Simulation::new(options).run().err()?;
+            Some(Found { seed, property: failed.failure.property, words: failed.failure.found })
+        })
+    }
+
+    /// The scheduler, with the bug if it is one of the scheduler's.
+    pub(crate) fn in_scheduler(bug: Option<Bug>, machine: scheduler::Scheduler) -> scheduler::Scheduler {
+        match bug {
+            Some(Bug::Scheduler(bug)) => machine.with_planted(bug),
+            _ => machine,
+        }
+    }
+
+    /// A worker, with the bug if it is one of the workers'.
+    pub(crate) fn in_worker(bug: Option<Bug>, machine: worker::Worker) -> worker::Worker {
+        match bug {
+            Some(Bug::Worker(bug)) => machine.with_planted(bug),
+            _ => machine,
+        }
+    }
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bug::Scheduler(bug) => write!(f, "scheduler: {bug:?}"),
+            Bug::Worker(bug) => write!(f, "worker: {bug:?}"),
+        }
+    }
+}
