@@ -27,6 +27,7 @@ mod accounts;
 mod class;
 mod functions;
 mod lane;
+mod links;
 mod peers;
 mod pool;
 mod slab;
@@ -41,6 +42,7 @@ mod deadlines;
 mod dispatch;
 mod errors;
 mod gathering;
+mod moves;
 mod no_worker;
 mod offers;
 mod oversize;
@@ -88,9 +90,11 @@ use class::Classes;
 use copies::Copies;
 use functions::Functions;
 use gathering::Gathering;
+use links::Links;
+use moves::Moves;
 use offers::Offers;
 use peers::{Clients, Peers, Supervisor, Workers};
-use placement::{Budget, BytesHere};
+use placement::Budget;
 use rebalance::Rebalances;
 use recovery::Obituaries;
 use replicas::Replicas;
@@ -118,6 +122,7 @@ pub struct Scheduler {
     classes: Classes,
     accounts: Accounts,
     workers: Workers,
+    links: Links,
     clients: Clients,
     supervisors: BTreeMap<SupervisorId, Supervisor>,
     /// All and only the programs that have clients, or had some a moment ago.
@@ -143,7 +148,7 @@ pub struct Scheduler {
     counters: Counters,
     /// Empty between events.
     work: Work,
-    scratch: BytesHere,
+    scratch: Moves,
     out: VecDeque<Action>,
     #[cfg(feature = "planted")]
     planted: Option<Planted>,
@@ -152,8 +157,9 @@ pub struct Scheduler {
 impl Scheduler {
     /// A scheduler without peers or tasks. `epoch` is its life: what peers say to another life is dropped.
     pub fn new(config: Config, epoch: Epoch) -> Self {
+        let (budget, links) = (Budget::new(&config), Links::new(&config));
         Scheduler {
-            budget: Budget::new(&config),
+            budget,
             config,
             epoch,
             now: Moment::ORIGIN,
@@ -162,6 +168,7 @@ impl Scheduler {
             classes: Classes::new(),
             accounts: Accounts::default(),
             workers: Peers::new(),
+            links,
             clients: Peers::new(),
             supervisors: BTreeMap::new(),
             programs: BTreeMap::new(),
@@ -181,7 +188,7 @@ impl Scheduler {
             watch_at: None,
             counters: Counters::default(),
             work: Work::default(),
-            scratch: BytesHere::default(),
+            scratch: Moves::default(),
             out: VecDeque::new(),
             #[cfg(feature = "planted")]
             planted: None,
@@ -274,7 +281,7 @@ impl Scheduler {
                 &self.tasks,
                 &self.functions,
                 &self.classes,
-                &self.accounts,
+                (&self.accounts, &self.links),
                 &self.workers,
                 &self.clients,
                 &self.supervisors,

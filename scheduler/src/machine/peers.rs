@@ -18,7 +18,8 @@ use super::{
     accounts::AccountId,
     class::Kind,
     lane::Urgency,
-    slab::{ClassIndex, ClientIndex, EnvironmentIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex},
+    links::Sending,
+    slab::{ClassIndex, ClientIndex, EnvironmentIndex, HostIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex},
 };
 
 /// Peers of one kind, by session and under dense indices.
@@ -39,6 +40,8 @@ pub(super) struct Worker {
     pub(super) name: Arc<str>,
     pub(super) environment: EnvironmentIndex,
     pub(super) info: WorkerInfo,
+    pub(super) host: HostIndex,
+    pub(super) sending: Sending,
     /// All and only the tasks assigned to it, in no particular order.
     pub(super) processing: Vec<TaskIndex>,
     /// How many of those are `async`.

@@ -1,14 +1,15 @@
 //! Which worker gets a task: the one where it can presumably start first.
 //!
 //! A start waits for two things: a free thread, and the inputs that are not there yet. Candidates are the workers that
-//! hold inputs, and the open worker with the least to do: all others have as many bytes to fetch as that one, and more
-//! to do. A worker that holds inputs may be given the task even if it has enough to do already, if moving the inputs
+//! hold inputs, some beside them, and the open worker with the least to do: all others have as many bytes to fetch as
+//! that one, and more to do. A worker that holds inputs may be given the task even if it has enough to do already, if moving the inputs
 //! would take longer than its backlog; Dask weighs the same sum, but never looks at workers that hold nothing.
 
 use super::{
     Scheduler,
     class::Kind,
     config::Config,
+    moves::Moves,
     peers::Worker,
     pool::FEW,
     slab::{TaskIndex, WorkerIndex},
@@ -88,35 +89,34 @@ impl Scheduler {
         if self.tasks[t].dependencies.is_empty() {
             return Place::On(open);
         }
-        let mut here = std::mem::take(&mut self.scratch);
-        let total = self.bytes_here(t, &mut here);
-        if total > self.classes.least_limit(self.tasks[t].class) {
-            here.clear();
-            self.scratch = here;
+        let mut moves = std::mem::take(&mut self.scratch);
+        self.count_moves(t, open, &mut moves);
+        let place = self.cheapest(t, open, &moves);
+        moves.clear();
+        self.scratch = moves;
+        place
+    }
+
+    /// The candidate where a task could start first.
+    fn cheapest(&self, t: TaskIndex, open: WorkerIndex, moves: &Moves) -> Place {
+        let class = self.tasks[t].class;
+        if moves.total > self.classes.least_limit(class) {
             return Place::Unfit;
         }
-        let kind = self.classes.slab[self.tasks[t].class].demand.kind;
-        let mut best = (self.cost(open, kind, total - here.of(open)), open);
-        for &w in &here.touched {
+        let kind = self.classes.slab[class].demand.kind;
+        let mut best = (self.cost(open, kind, moves), open);
+        for w in moves.candidates() {
             if w != open && self.may_take(t, w) {
-                best = best.min((self.cost(w, kind, total - here.of(w)), w));
+                best = best.min((self.cost(w, kind, moves), w));
             }
         }
-        here.clear();
-        self.scratch = here;
         Place::On(best.1)
     }
 
-    fn cost(&self, w: WorkerIndex, kind: Kind, missing: u64) -> Cost {
+    fn cost(&self, w: WorkerIndex, kind: Kind, moves: &Moves) -> Cost {
         let worker = &self.workers[w];
-        let mut start = worker.backlog_ns(kind);
-        if missing > 0 {
-            let moving =
-                u128::from(missing) * 1_000_000_000 / u128::from(self.config.bandwidth_bytes_per_second.max(1));
-            let latency = self.config.latency.as_nanos() as u64;
-            start = start.saturating_add(latency).saturating_add(u64::try_from(moving).unwrap_or(u64::MAX));
-        }
-        (start, missing, worker.load(kind))
+        let (moving_ns, missing) = moves.cost(w, worker.host, &self.links.near, &self.links.far);
+        (worker.backlog_ns(kind).saturating_add(moving_ns), missing, worker.load(kind))
     }
 
     /// The open worker with the least to do, of those that may run a task.
@@ -149,55 +149,5 @@ impl Scheduler {
         self.budget.has_room(worker, class.demand.kind)
             && worker.has_left(&class.demand.resources)
             && self.classes.may_run(self.tasks[t].class, worker)
-    }
-
-    /// Counts how many bytes of a task's inputs each worker holds; returns the length of all.
-    fn bytes_here(&self, t: TaskIndex, here: &mut BytesHere) -> u64 {
-        let mut total = 0u64;
-        for edge in &self.tasks[t].dependencies {
-            let dependency = &self.tasks[edge.task];
-            let nbytes = dependency.nbytes();
-            total = total.saturating_add(nbytes);
-            for holder in dependency.holders() {
-                here.add(holder.worker, nbytes);
-            }
-        }
-        total
-    }
-}
-
-/// Bytes by worker. Kept from call to call, so that counting takes no memory.
-#[derive(Debug, Default)]
-pub(super) struct BytesHere {
-    by_worker: Vec<Option<u64>>,
-    touched: Vec<WorkerIndex>,
-}
-
-impl BytesHere {
-    fn add(&mut self, w: WorkerIndex, nbytes: u64) {
-        use super::slab::Index;
-        let at = w.as_u32() as usize;
-        if at >= self.by_worker.len() {
-            self.by_worker.resize(at + 1, None);
-        }
-        match &mut self.by_worker[at] {
-            Some(bytes) => *bytes = bytes.saturating_add(nbytes),
-            none => {
-                *none = Some(nbytes);
-                self.touched.push(w);
-            }
-        }
-    }
-
-    fn of(&self, w: WorkerIndex) -> u64 {
-        use super::slab::Index;
-        self.by_worker.get(w.as_u32() as usize).copied().flatten().unwrap_or(0)
-    }
-
-    fn clear(&mut self) {
-        use super::slab::Index;
-        for w in self.touched.drain(..) {
-            self.by_worker[w.as_u32() as usize] = None;
-        }
     }
 }

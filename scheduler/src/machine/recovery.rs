@@ -14,6 +14,7 @@ use brisk_core::{
 use super::{
     Action, Scheduler,
     class::summed,
+    links::Sending,
     peers::Worker,
     quarantine::{is_place, one_place},
     record::What,
@@ -51,6 +52,7 @@ impl Scheduler {
         let environment = self.classes.enter(environment);
         info.resources.retain(|resource| !is_place(resource));
         info.resources.push(one_place());
+        let host = self.links.host(&info.host);
         let worker = Worker {
             id,
             name,
@@ -64,6 +66,8 @@ impl Scheduler {
             reported_bytes: 0,
             available: summed(&info.resources),
             info,
+            host,
+            sending: Sending::default(),
             paused: false,
             retiring: false,
             stalled: false,
@@ -78,6 +82,7 @@ impl Scheduler {
             offers_until: None,
         };
         let w = self.workers.insert(id, worker);
+        self.links.join(host, w);
         self.record(What::WorkerJoined { worker: id });
         let pool = &mut self.classes.environments[environment].pool;
         pool.join(w, &mut self.workers, self.budget);
@@ -135,6 +140,7 @@ impl Scheduler {
             self.drop_replica(t, w);
         }
         drop(self.withdraw_offers(w));
+        self.links.part(self.workers[w].host, w);
         self.workers.remove(id);
         self.classes.leave(environment);
         self.tell_worker_gone(id, w);

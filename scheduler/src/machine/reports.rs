@@ -42,7 +42,7 @@ impl Scheduler {
             WorkerToScheduler::Paused(paused) => self.paused(w, paused),
             WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
             // Placement assumes one speed for all links.
-            WorkerToScheduler::Transfers(_) => {}
+            WorkerToScheduler::Transfers(transfers) => self.transfers_measured(w, &transfers),
             WorkerToScheduler::Retiring(reason) => self.retire_worker(self.workers[w].id, reason, true),
             WorkerToScheduler::Goodbye(reason) => {
                 let worker = self.workers[w].id;

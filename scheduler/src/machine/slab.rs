@@ -44,6 +44,8 @@ indices! {
     EnvironmentIndex;
     /// Tasks that the same workers may run.
     ClassIndex;
+    /// A host of workers.
+    HostIndex;
 }
 
 /// Things under dense indices, which are used again once their thing is gone. Iterates in the order of the indices.

@@ -63,6 +63,13 @@ impl Scheduler {
         Ok(())
     }
 
+    /// I20, for hosts: each has workers, which are there, and each of those has its host.
+    pub(super) fn i20_links_are_between_the_living(&self) -> Check {
+        let workers = self.workers.slab.iter().map(|(w, worker)| (w, worker.host, &*worker.info.host));
+        ensure!(self.links.are_between(workers), "hosts are {:?}", self.links);
+        Ok(())
+    }
+
     /// I21: a task knows a client's want if and only if the client lists the task. I24: and the client is alive, since its
     /// end takes its list along.
     pub(super) fn i21_wants_are_symmetrical(&self) -> Check {

@@ -8,6 +8,7 @@ mod losing;
 mod no_worker;
 mod offering;
 mod pausing;
+mod placing;
 mod queueing;
 mod retiring;
 mod submitting;
