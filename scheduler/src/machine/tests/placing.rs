@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use brisk_core::{
-    hello::WorkerInfo,
     id::{ClientId, WorkerId},
     message::{SubmittedTask, Transfer, WorkerToScheduler},
 };
 
 use super::bench::*;
-use crate::machine::Event;
 
 const GIGABYTE: u64 = 1_000_000_000;
 
@@ -18,19 +16,6 @@ fn on(function_number: u128, task: SubmittedTask) -> SubmittedTask {
 }
 
 impl Bench {
-    fn worker_on(&mut self, host: &str, threads: u32) -> WorkerId {
-        let worker = WorkerId(self.incarnation());
-        let info = WorkerInfo {
-            address: format!("test://{worker}").parse().unwrap(),
-            host: host.into(),
-            threads,
-            memory_limit: 0,
-            resources: vec![],
-        };
-        self.event(Event::WorkerJoined { worker, name: "".into(), environment: HERE, info });
-        worker
-    }
-
     /// A value of so many bytes under this number, made by a worker, which is the only one that is not busy.
     fn value(&mut self, c: ClientId, number: u128, nbytes: u64) -> WorkerId {
         let (worker, made) = run(&self.submit(c, vec![task(number, &[])], &[number]));
@@ -48,10 +33,10 @@ impl Bench {
 fn measured_bandwidth_decides_whether_an_input_is_moved() {
     for (slow, moved) in [(false, true), (true, false)] {
         let mut bench = Bench::new();
-        let (holder, c) = (bench.worker_on("a", 1), bench.client());
+        let (holder, c) = (bench.worker_on("a", 1, 0), bench.client());
         bench.value(c, 1, 1_000_000);
         bench.submit(c, vec![task(2, &[])], &[2]);
-        let other = bench.worker_on("b", 1);
+        let other = bench.worker_on("b", 1, 0);
         if slow {
             bench.measured(other, holder, 1_000_000, Duration::from_secs(20));
         }
@@ -64,9 +49,9 @@ fn measured_bandwidth_decides_whether_an_input_is_moved() {
 #[test]
 fn a_worker_that_sends_slowly_is_known_for_it_and_its_neighbours_are_not() {
     let mut bench = Bench::new();
-    let (slow, c) = (bench.worker_on("a", 1), bench.client());
-    let quick = bench.worker_on("a", 1);
-    let other = bench.worker_on("b", 1);
+    let (slow, c) = (bench.worker_on("a", 1, 0), bench.client());
+    let quick = bench.worker_on("a", 1, 0);
+    let other = bench.worker_on("b", 1, 0);
     let sent = runs(&bench.submit(c, vec![task(1, &[]), task(2, &[])], &[1, 2]));
     sent.iter().for_each(|(worker, made)| drop(bench.finish(*worker, *made, 10_000_000)));
     let of_slow = sent.iter().find(|(worker, _)| *worker == slow).unwrap().1.0;
@@ -82,7 +67,7 @@ fn a_worker_that_sends_slowly_is_known_for_it_and_its_neighbours_are_not() {
         3,
         "all are busy for a second"
     );
-    let third = bench.worker_on("c", 1);
+    let third = bench.worker_on("c", 1, 0);
     let (worker, _) = run(&bench.submit(c, vec![task(30, &[of_slow])], &[30]));
     assert_eq!(worker, slow, "waiting for it is shorter than fetching from it");
     let (worker, _) = run(&bench.submit(c, vec![task(31, &[3 - of_slow])], &[31]));
@@ -92,12 +77,12 @@ fn a_worker_that_sends_slowly_is_known_for_it_and_its_neighbours_are_not() {
 #[test]
 fn what_many_need_is_soon_in_many_places() {
     let mut bench = Bench::new();
-    let (holder, c) = (bench.worker_on("a", 1), bench.client());
+    let (holder, c) = (bench.worker_on("a", 1, 0), bench.client());
     bench.value(c, 1, GIGABYTE);
     // Calls of function 1 take ten milliseconds.
     let known = run(&bench.submit(c, vec![on(1, task(2, &[]))], &[2]));
     bench.finish_in(known.0, known.1, 8, Duration::from_millis(10));
-    let others: Vec<_> = (0..3).map(|_| bench.worker_on("b", 1)).collect();
+    let others: Vec<_> = (0..3).map(|_| bench.worker_on("b", 1, 0)).collect();
     let numbers: Vec<_> = (10..1_010).collect();
     let sent = runs(&bench.submit(c, numbers.iter().map(|&n| on(1, task(n, &[1]))).collect(), &numbers));
     for other in others {
@@ -110,13 +95,13 @@ fn what_many_need_is_soon_in_many_places() {
 #[test]
 fn what_one_task_brings_along_is_there_for_the_next() {
     let mut bench = Bench::new();
-    let (holder, c) = (bench.worker_on("a", 1), bench.client());
+    let (holder, c) = (bench.worker_on("a", 1, 0), bench.client());
     bench.value(c, 1, GIGABYTE / 2);
     bench.submit(c, vec![task(2, &[])], &[2]);
-    let first = bench.worker_on("b", 2);
+    let first = bench.worker_on("b", 2, 0);
     let known = run(&bench.submit(c, vec![task(3, &[])], &[3]));
     bench.finish_in(known.0, known.1, 8, Duration::from_secs(10));
-    bench.worker_on("b", 2);
+    bench.worker_on("b", 2, 0);
     let sent = runs(&bench.submit(c, vec![task(4, &[1]), task(5, &[1])], &[4, 5]));
     let places: Vec<_> = sent.iter().map(|(worker, _)| *worker).collect();
     assert_eq!(places, [first, first], "not {holder}, which is busy for ten seconds, and not the third");
@@ -125,11 +110,11 @@ fn what_one_task_brings_along_is_there_for_the_next() {
 #[test]
 fn a_neighbour_of_the_holder_is_better_than_a_stranger() {
     let mut bench = Bench::new();
-    let (holder, c) = (bench.worker_on("a", 1), bench.client());
+    let (holder, c) = (bench.worker_on("a", 1, 0), bench.client());
     bench.value(c, 1, GIGABYTE / 10);
     bench.submit(c, vec![task(2, &[])], &[2]);
-    let stranger = bench.worker_on("b", 4);
-    let neighbour = bench.worker_on("a", 4);
+    let stranger = bench.worker_on("b", 4, 0);
+    let neighbour = bench.worker_on("a", 4, 0);
     bench.measured(neighbour, holder, GIGABYTE, Duration::from_millis(100));
     bench.measured(stranger, holder, GIGABYTE, Duration::from_secs(5));
     let (worker, _) = run(&bench.submit(c, vec![task(3, &[1])], &[3]));

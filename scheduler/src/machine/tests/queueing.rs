@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use brisk_core::{
     error::ErrorKind,
-    hello::WorkerInfo,
     id::{ClientId, RunId, WorkerId},
     message::{ClientToScheduler, KeyNews, SubmittedTask},
     options::Quantity,
@@ -190,16 +189,7 @@ fn detached_work_goes_on_at_its_clients_expense() {
 
 impl Bench {
     fn worker_holding(&mut self, limit: u64) -> WorkerId {
-        let worker = WorkerId(self.incarnation());
-        let info = WorkerInfo {
-            address: format!("test://{worker}").parse().unwrap(),
-            host: "host".into(),
-            threads: 1,
-            memory_limit: limit,
-            resources: vec![],
-        };
-        self.event(Event::WorkerJoined { worker, name: "".into(), environment: HERE, info });
-        worker
+        self.worker_on("host", 1, limit)
     }
 
     /// Two values of so many bytes, by tasks 1 and 2.
