@@ -315,6 +315,11 @@ impl Classes {
         limit.unwrap_or(u64::MAX)
     }
 
+    /// The class of a build's tasks of a kind that ask for nothing in particular, if there are any.
+    pub(super) fn plain(&self, environment: EnvironmentIndex, kind: Kind) -> Option<ClassIndex> {
+        self.environments[environment].plain[kind as usize]
+    }
+
     /// Whether no task asks for anything in particular.
     pub(super) fn is_all_plain(&self) -> bool {
         self.by_demand.is_empty()

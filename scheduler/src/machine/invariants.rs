@@ -94,6 +94,7 @@ impl Scheduler {
             i55_declarations_and_requests_have_owners
             i56_retiring_workers_get_nothing
             i57_sole_copies_of_retiring_workers_are_known
+            i58_shortage_of_memory_is_watched
         }
         Ok(())
     }

@@ -46,6 +46,7 @@ mod moves;
 mod no_worker;
 mod offers;
 mod oversize;
+mod paused;
 mod placement;
 mod quarantine;
 mod queue;
@@ -139,6 +140,9 @@ pub struct Scheduler {
     retirements: Retirements,
     /// When copies that nobody needs are dropped, if there may be any.
     surplus_at: Option<Moment>,
+    /// How many workers are paused, and when queued work that only such may run is looked at, if there is any.
+    paused_workers: usize,
+    relief_at: Option<Moment>,
     /// The latest run, submission and request to a worker. They only grow: a run is never used again, even for a key that was forgotten.
     next_run: u64,
     next_generation: u64,
@@ -182,6 +186,8 @@ impl Scheduler {
             rebalances: Rebalances::default(),
             retirements: Retirements::default(),
             surplus_at: None,
+            paused_workers: 0,
+            relief_at: None,
             next_run: 0,
             next_generation: 0,
             next_request: 0,
@@ -204,6 +210,7 @@ impl Scheduler {
         self.born.get_or_insert(self.now);
         self.dispatch_event(event);
         self.settle();
+        let mut relieves_all = false;
         while let Some(timer) = self.timers.pop(self.now) {
             match timer {
                 Timer::Expire(t) => self.expire(t),
@@ -218,6 +225,7 @@ impl Scheduler {
                 Timer::Copies => self.replicas.rest_at = None,
                 Timer::Surplus => self.drop_surplus(),
                 Timer::Retire(w) => self.patience_has_ended(w),
+                Timer::Relief => (self.relief_at, relieves_all) = (None, true),
             }
             self.settle();
         }
@@ -230,6 +238,7 @@ impl Scheduler {
             self.flush_frees();
             self.dispatch();
         }
+        self.relieve(relieves_all);
     }
 
     /// Sees to it that there are as many copies of each value as there should be. A copy is asked for after messages that
@@ -298,7 +307,10 @@ impl Scheduler {
                 self.next_generation,
                 &self.work
             )
-        ) + &format!("{:#?}", (&self.copies, &self.replicas, &self.rebalances, &self.retirements, self.surplus_at))
+        ) + &format!(
+            "{:#?}",
+            (&self.copies, &self.replicas, &self.rebalances, &self.retirements, self.surplus_at, self.relief_at)
+        )
     }
 
     fn dispatch_event(&mut self, event: Event) {

@@ -88,7 +88,12 @@ impl Scheduler {
     /// Tells the clients that wait for tasks of a class, each once, why none of them runs.
     pub(super) fn give_notice(&mut self, class: ClassIndex) {
         self.classes.slab[class].notice_at = None;
-        let message: Arc<str> = self.explain(class).into();
+        let message: Arc<str> = match self.classes.eligible(class).is_empty() {
+            true => self.explain(class).into(),
+            false if self.is_pressed(class) => self.explain_pressure(class).into(),
+            // Somebody can run them by now.
+            false => return,
+        };
         for (c, tasks) in self.clients_waiting_for(class) {
             if self.classes.slab[class].noticed.insert(c) {
                 self.tell_client(c, SchedulerToClient::Notice { tasks, message: message.clone() });

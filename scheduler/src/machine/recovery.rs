@@ -120,6 +120,7 @@ impl Scheduler {
         self.workers[w].leaving = true;
         self.forget_retirement(w);
         self.forget_copies_at(w);
+        self.paused_workers -= usize::from(self.workers[w].paused);
         let pool = &mut self.classes.environments[environment].pool;
         pool.part(w, &mut self.workers);
         self.reconsider_classes(environment);

@@ -190,27 +190,4 @@ impl Scheduler {
         let mut dependents = self.tasks[t].dependents.iter();
         dependents.any(|edge| self.tasks[edge.task].run().is_some_and(|run| run.worker == w))
     }
-
-    /// A worker has too little memory to start anything, or enough again. What it has not started goes elsewhere, if
-    /// there is an elsewhere.
-    fn paused(&mut self, w: WorkerIndex, paused: bool) {
-        if self.workers[w].paused == paused {
-            return;
-        }
-        self.workers[w].paused = paused;
-        self.load_changed(w);
-        if !paused {
-            self.more_room_for_copies();
-            return self.note_room(w);
-        }
-        self.give_up_copies_to(w);
-        for t in self.workers[w].processing.clone() {
-            let waits = self.tasks[t].run().is_some_and(|run| !run.started);
-            let class = self.tasks[t].class;
-            if waits && self.classes.eligible(class).iter().any(|&other| !self.workers[other].paused) {
-                self.cancel_run(t);
-                self.enter_waiting(t);
-            }
-        }
-    }
 }

@@ -91,6 +91,8 @@ pub(super) struct History {
     pub(super) failures: u32,
     /// How often its value could not be fetched, or it was handed back.
     pub(super) losses: u32,
+    /// Whether it was taken from a worker because that was short of memory. It may have been its inputs that filled it.
+    pub(super) moved_by_pause: bool,
     /// When the pause before its next run ends, if it waits; when its run is overdue, if it runs.
     pub(super) alarm: Option<Moment>,
 }

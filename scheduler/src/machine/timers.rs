@@ -23,6 +23,8 @@ pub(super) enum Timer {
     Copies,
     /// Copies that nobody needs should be dropped.
     Surplus,
+    /// Queued work that only paused workers may run should be looked at.
+    Relief,
     /// A worker that retires has waited long enough for its runs.
     Retire(WorkerIndex),
     /// This build has had no client for so long that its workers should end.

@@ -78,4 +78,21 @@ impl Scheduler {
         }
         Ok(())
     }
+
+    /// I58: paused workers are counted; queued work that only they may run is looked at again, and none that frees memory
+    /// is left while one of them has nothing to do.
+    pub(super) fn i58_shortage_of_memory_is_watched(&self) -> Check {
+        let paused = self.workers.slab.iter().filter(|(_, worker)| worker.paused).count();
+        ensure!(paused == self.paused_workers, "{paused} workers are paused, not {}", self.paused_workers);
+        if self.is_gathering() {
+            return Ok(());
+        }
+        for (class, _) in self.classes.slab.iter().filter(|(class, _)| self.is_pressed(*class)) {
+            ensure!(self.relief_at.is_some(), "all who may run {class:?} are paused, and nobody looks after it");
+            let plain = self.classes.slab[class].is_plain();
+            let freeing = plain.then(|| self.freeing_task(class, &self.idle_paused(class))).flatten();
+            ensure!(freeing.is_none(), "{freeing:?} would free memory and waits");
+        }
+        Ok(())
+    }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod copies;
 mod dispatching;
 mod failing;
+mod full;
 mod losing;
 mod no_worker;
 mod offering;
