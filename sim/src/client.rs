@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// One client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     /// Its session.
     pub id: ClientId,
@@ -212,6 +212,55 @@ impl Client {
     pub fn say_goodbye(&mut self) {
         self.handles.clear();
         self.outbox.push_back(ClientToScheduler::Goodbye);
+    }
+
+    /// The session was lost: in the next one everything that can be had again is asked for again.
+    pub fn say_all_again(&mut self, id: ClientId, workload: &Workload) {
+        self.id = id;
+        self.outbox.clear();
+        self.asks.clear();
+        self.introduced = true;
+        self.outbox.push_back(ClientToScheduler::Functions(workload::functions()));
+        let mut wants = Vec::new();
+        for (task, handle) in &mut self.handles {
+            if handle.ended || matches!(handle.state, State::Erred(_) | State::Cancelled) {
+                // Unknown there from now on.
+                handle.ended = true;
+                continue;
+            }
+            if !matches!(handle.state, State::Here(_)) {
+                handle.state = State::Pending;
+            }
+            wants.push((*task, handle.want));
+        }
+        if !wants.is_empty() {
+            let submission = self.request();
+            let roots: Vec<_> = wants.iter().map(|(task, _)| *task).collect();
+            for root in &roots {
+                if let Some(handle) = self.handles.get_mut(root) {
+                    handle.submission = submission;
+                }
+            }
+            self.outbox.push_back(ClientToScheduler::Resubmit(submission));
+            self.outbox.push_back(ClientToScheduler::Submit {
+                submission,
+                chunk: 0,
+                last: true,
+                tasks: workload
+                    .needed_for(&roots, |_| false)
+                    .into_iter()
+                    .map(|task| workload.submitted(task))
+                    .collect(),
+                wants: wants.iter().map(|(task, want)| (workload.task(*task).key, *want)).collect(),
+            });
+        }
+        for (request, count) in &self.requests {
+            let (request, count) = (*request, *count);
+            self.outbox.push_back(match count {
+                0 => ClientToScheduler::Sync(request),
+                _ => ClientToScheduler::WaitForWorkers { request, count },
+            });
+        }
     }
 
     /// Brings every value here that is not.

@@ -7,12 +7,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use brisk_core::{
-    hello::WorkerInfo,
-    id::{ClientId, EnvironmentId, Epoch, Incarnation, RunId, WorkerId},
-    options::Quantity,
+    id::{ClientId, Epoch, Incarnation, RunId, WorkerId},
     time::Moment,
 };
 use brisk_scheduler::machine as scheduler;
@@ -27,20 +26,25 @@ use crate::{
     random::Random,
     tamper::{HandsOff, Tamper},
     trace::{Lines, Trace},
-    workload::{RESOURCE, TaskIndex, Workload},
+    workload::{TaskIndex, Workload},
 };
 
 mod clients;
 mod data;
 mod endings;
+mod returns;
 mod schedulers;
 mod wire;
 mod workers;
 
 pub use workers::WorkerNode;
 
-/// The one life of the scheduler.
-pub const EPOCH: Epoch = Epoch(7);
+/// The first life of the scheduler.
+pub const FIRST_EPOCH: Epoch = Epoch(7);
+
+/// How long work that an earlier session left behind goes on, at least and at most.
+const SOON: Duration = Duration::from_micros(10);
+const LATER: Duration = Duration::from_millis(500);
 
 /// How a cluster is.
 #[derive(Clone, Debug)]
@@ -79,6 +83,8 @@ pub struct Trouble {
     pub early_ticks: u32,
     /// A run that is to be aborted ends at once.
     pub aborts: u32,
+    /// Who has lost the scheduler comes back.
+    pub returns: u32,
 }
 
 impl Settings {
@@ -147,6 +153,13 @@ pub struct Cluster {
     paused: BTreeMap<Node, VecDeque<Happening>>,
     last_incarnation: u64,
     events: u64,
+    /// The scheduler's present life, and the one that each link with it belongs to.
+    epoch: Epoch,
+    epochs: BTreeMap<LinkId, Epoch>,
+    /// How many have lost their scheduler and are about to come back.
+    away: u32,
+    /// Whether clients that come back bring everything to themselves.
+    healed: bool,
 }
 
 /// Something that is going to happen.
@@ -158,6 +171,8 @@ enum Happening {
     RunEnds { worker: WorkerId, run: RunId },
     RunDetaches { worker: WorkerId, run: RunId },
     Resumes(Node),
+    WorkerReturns(Box<returns::Returning>),
+    ClientReturns(Box<Client>),
 }
 
 impl Cluster {
@@ -171,7 +186,7 @@ impl Cluster {
             network: Network::new(settings.conditions.clone(), random.fork()),
             random,
             tamper: Box::new(HandsOff),
-            scheduler: schedulers::machine(&settings),
+            scheduler: schedulers::machine(&settings, FIRST_EPOCH),
             scheduler_tick: None,
             settings,
             links: BTreeMap::new(),
@@ -183,6 +198,10 @@ impl Cluster {
             paused: BTreeMap::new(),
             last_incarnation: 0,
             events: 0,
+            epoch: FIRST_EPOCH,
+            epochs: BTreeMap::new(),
+            away: 0,
+            healed: false,
         }
     }
 
@@ -258,20 +277,9 @@ impl Cluster {
     /// If a property does not hold.
     pub fn join_worker(&mut self, spec: &WorkerSpec) -> Result<WorkerId, Failure> {
         let id = WorkerId(self.next_incarnation());
-        let node = Node::Worker(id);
-        let link = self.network.open(Node::Scheduler, node, true);
-        self.links.insert(node, link);
-        self.workers.insert(id, WorkerNode::new(spec, id, &self.settings));
-        let address = format!("sim://{}-{}", spec.name, id.0.0);
-        let info = WorkerInfo {
-            address: address.parse().expect("names of simulated workers are short"),
-            host: spec.name.clone(),
-            threads: spec.threads,
-            memory_limit: spec.config.memory_limit,
-            resources: vec![(RESOURCE.into(), Quantity(spec.resource))],
-        };
-        let (name, environment) = (spec.name.clone(), EnvironmentId::IN_PROCESS);
-        self.tell_scheduler(scheduler::Event::WorkerJoined { worker: id, name, environment, info })?;
+        self.open_control(Node::Worker(id));
+        self.workers.insert(id, WorkerNode::new(spec, id, self.epoch, &self.settings));
+        self.introduce(id, spec)?;
         Ok(id)
     }
 
@@ -280,14 +288,21 @@ impl Cluster {
     /// # Errors
     /// If a property does not hold.
     pub fn join_client(&mut self) -> Result<ClientId, Failure> {
-        let id = ClientId(self.next_incarnation());
-        let node = Node::Client(id);
-        let link = self.network.open(Node::Scheduler, node, true);
-        self.links.insert(node, link);
+        let id = self.meet_client()?;
         self.clients.insert(id, Client::new(id));
-        let (name, environment) = (format!("client-{}", id.0.0).into(), EnvironmentId::IN_PROCESS);
-        self.tell_scheduler(scheduler::Event::ClientJoined { client: id, name, environment, program: None })?;
         Ok(id)
+    }
+
+    /// From now on clients bring every value to themselves, and those that come back as well.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn gather_everything(&mut self) -> Result<(), Failure> {
+        self.healed = true;
+        for id in self.clients().map(|client| client.id).collect::<Vec<_>>() {
+            self.with_client(id, |client, workload| client.gather_all(workload))?;
+        }
+        Ok(())
     }
 
     /// The next thing happens. Whether there was one.
@@ -322,6 +337,8 @@ impl Cluster {
             }
             Happening::RunEnds { worker, run } => self.run_ends(worker, run),
             Happening::RunDetaches { worker, run } => self.run_detaches(worker, run),
+            Happening::WorkerReturns(returning) => self.worker_returns(*returning),
+            Happening::ClientReturns(client) => self.client_returns(*client),
             Happening::Resumes(node) => {
                 for happening in self.paused.remove(&node).unwrap_or_default() {
                     self.happen(happening)?;
@@ -344,18 +361,22 @@ impl Cluster {
         let Delivery { link, from, to, packet } = delivery;
         let packet = if self.settings.encodes { wire::through(packet)? } else { packet };
         match (to, packet) {
-            (Node::Scheduler, packet) => self.scheduler_hears(from, packet),
+            (Node::Scheduler, packet) => self.scheduler_hears(link, from, packet),
             (Node::Worker(worker), Packet::ToWorker(message)) => {
-                self.tell_worker(worker, worker::Event::FromScheduler { epoch: EPOCH, message }, &[])
+                let epoch = self.epoch_of(link);
+                if self.random.chance(self.settings.trouble.strange_epochs) {
+                    let (epoch, message) = (Epoch(epoch.0 - 1), message.clone());
+                    self.tell_worker(worker, worker::Event::FromScheduler { epoch, message }, &[])?;
+                }
+                self.tell_worker(worker, worker::Event::FromScheduler { epoch, message }, &[])
             }
             (Node::Worker(worker), Packet::Closed(_)) if from == Node::Scheduler => {
-                // A worker without its scheduler abandons everything and comes back as another.
-                self.leave(worker, "the scheduler is gone");
+                self.worker_lost_scheduler(worker);
                 Ok(())
             }
             (Node::Client(client), Packet::ToClient(message)) => self.client_hears(client, message),
             (Node::Client(client), Packet::Closed(_)) if from == Node::Scheduler => {
-                self.leave_client(client);
+                self.client_lost_scheduler(client);
                 Ok(())
             }
             (to, Packet::Data(message)) => self.data_arrives(link, from, to, message),
@@ -413,7 +434,7 @@ impl Happening {
             Happening::WorkerTick(worker)
             | Happening::RunEnds { worker, .. }
             | Happening::RunDetaches { worker, .. } => Some(Node::Worker(*worker)),
-            Happening::Resumes(_) => None,
+            Happening::Resumes(_) | Happening::WorkerReturns(_) | Happening::ClientReturns(_) => None,
         }
     }
 }

@@ -90,6 +90,10 @@ pub enum Move {
     Clog,
     /// A data link breaks.
     BreakDataLink,
+    /// Some links are slow, each from another time on and for another time.
+    Swizzle,
+    /// The scheduler dies, and another takes its place.
+    RestartScheduler,
 }
 
 /// Moves that every seed makes, and how likely each is.
@@ -116,6 +120,8 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::Pause, 15),
     (Move::Clog, 20),
     (Move::BreakDataLink, 20),
+    (Move::Swizzle, 5),
+    (Move::RestartScheduler, 4),
 ];
 
 impl Options {
@@ -243,6 +249,7 @@ fn settings(random: &mut Random) -> Settings {
             late: often(random, 1_000),
             early_ticks: often(random, 100),
             aborts: often(random, 1_000),
+            returns: if random.chance(700) { random.within(500..=1_000) as u32 } else { 0 },
         },
         encodes: random.chance(300),
         lines: Lines::Hashed,

@@ -29,6 +29,8 @@ pub struct History {
     pub releases: u32,
     /// Times that a worker said that it has too little memory: what it has not started is taken elsewhere.
     pub pauses: u32,
+    /// How often there was another scheduler.
+    pub restarts: u32,
     now: Moment,
     workers: u32,
     /// Since when there is no worker; the longest time without one.
@@ -58,6 +60,18 @@ impl History {
     pub fn longest_drought(&self) -> Duration {
         let (since, longest) = self.drought;
         if self.workers == 0 { longest.max(self.now.since(since)) } else { longest }
+    }
+
+    /// There is another scheduler, without workers.
+    pub fn scheduler_restarted(&mut self, now: Moment) {
+        self.drought.1 = self.longest_drought();
+        self.now = now;
+        self.restarts += 1;
+        self.departures += self.workers;
+        if self.workers > 0 {
+            self.drought.0 = now;
+        }
+        self.workers = 0;
     }
 
     /// Notes an event. `runs` are those before it.

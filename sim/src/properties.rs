@@ -73,6 +73,14 @@ impl Judge {
         }
     }
 
+    /// There is another scheduler, which knows nobody.
+    pub fn scheduler_restarted(&mut self, now: Moment) {
+        self.history.scheduler_restarted(now);
+        self.runs = runs::Runs::default();
+        self.blame = blame::Blame::default();
+        self.introductions = introductions::Introductions::default();
+    }
+
     /// Whether an event is of a peer that is there, or says that one is.
     pub fn knows_sender(&self, event: &Event) -> bool {
         match event {

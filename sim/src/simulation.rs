@@ -196,7 +196,11 @@ impl Simulation {
                 }
                 Ok(())
             }
-            Move::Cut | Move::Pause | Move::Clog | Move::BreakDataLink => {
+            Move::RestartScheduler => {
+                self.cluster.restart_scheduler();
+                Ok(())
+            }
+            Move::Cut | Move::Pause | Move::Clog | Move::BreakDataLink | Move::Swizzle => {
                 self.disturb(what);
                 Ok(())
             }
@@ -219,6 +223,12 @@ impl Simulation {
                 self.cluster.clog(data, span);
             }
             Move::BreakDataLink => self.cluster.break_data_link(),
+            Move::Swizzle => {
+                for _ in 0..self.random.within(2..=8) {
+                    let (data, span) = (self.random.chance(300), self.random.long_tailed(span / 8, span));
+                    self.cluster.clog(data, span);
+                }
+            }
             Move::Pause if self.random.chance(100) => self.cluster.pause(Node::Scheduler, span),
             Move::Pause => {
                 if let Some(node) = node {
@@ -298,10 +308,7 @@ impl Simulation {
         self.cluster.settings.trouble = Trouble::default();
         self.cluster.set_conditions(Conditions::calm());
         self.join_healer()?;
-        for id in self.cluster.clients().map(|client| client.id).collect::<Vec<_>>() {
-            self.cluster.with_client(id, |client, workload| client.gather_all(workload))?;
-        }
-        Ok(())
+        self.cluster.gather_everything()
     }
 
     fn settle(&mut self) -> Result<(), Failure> {

@@ -3,16 +3,16 @@
 use brisk_core::id::Epoch;
 use brisk_scheduler::machine::{Action, Event, Scheduler};
 
-use super::{Cluster, EPOCH, Happening, Settings};
+use super::{Cluster, Happening, Settings};
 use crate::{
     failure::Failure,
-    network::{Close, Node, Packet},
+    network::{Close, LinkId, Node, Packet},
     properties::{fences, invariants, reports},
 };
 
 /// A new scheduler.
-pub(super) fn machine(settings: &Settings) -> Scheduler {
-    let machine = Scheduler::new(settings.scheduler.clone(), EPOCH);
+pub(super) fn machine(settings: &Settings, epoch: Epoch) -> Scheduler {
+    let machine = Scheduler::new(settings.scheduler.clone(), epoch);
     #[cfg(feature = "planted")]
     let machine = crate::planted::Bug::in_scheduler(settings.planted, machine);
     machine
@@ -20,7 +20,7 @@ pub(super) fn machine(settings: &Settings) -> Scheduler {
 
 impl Cluster {
     /// Something has come for the scheduler.
-    pub(super) fn scheduler_hears(&mut self, from: Node, packet: Packet) -> Result<(), Failure> {
+    pub(super) fn scheduler_hears(&mut self, link: LinkId, from: Node, packet: Packet) -> Result<(), Failure> {
         let event = |epoch: Epoch| match (from, packet.clone()) {
             (Node::Client(client), Packet::FromClient(message)) => Some(Event::FromClient { client, epoch, message }),
             (Node::Worker(worker), Packet::FromWorker(message)) => Some(Event::FromWorker { worker, epoch, message }),
@@ -30,13 +30,18 @@ impl Cluster {
             }
             _ => None,
         };
-        let Some(event_now) = event(EPOCH) else {
+        let epoch = self.epoch_of(link);
+        let Some(event_now) = event(epoch) else {
             return Err(Failure::safety("network", format!("the scheduler is given {packet:?}")));
         };
         if matches!(packet, Packet::Closed(_)) {
+            if epoch != self.epoch {
+                // It was another scheduler's link.
+                return Ok(());
+            }
             self.links.remove(&from);
         } else if self.random.chance(self.settings.trouble.strange_epochs)
-            && let Some(strange) = event(Epoch(EPOCH.0 - 1))
+            && let Some(strange) = event(Epoch(epoch.0 - 1))
         {
             self.feed_stale(strange)?;
         }

@@ -7,7 +7,7 @@ use brisk_core::{
 };
 use bytes::BytesMut;
 
-use super::EPOCH;
+use super::FIRST_EPOCH;
 use crate::{failure::Failure, network::Packet};
 
 /// The packet as it comes out at the other end.
@@ -23,7 +23,7 @@ pub(super) fn through(packet: Packet) -> Result<Packet, Failure> {
         Packet::Data(message) => (Messages::Data(vec![message]), LinkKind::Data),
         Packet::Closed(close) => return Ok(Packet::Closed(close)),
     };
-    let batch = Batch { epoch: EPOCH, incarnation: Incarnation(1), messages };
+    let batch = Batch { epoch: FIRST_EPOCH, incarnation: Incarnation(1), messages };
     let decoded = round_trip(&batch, link).map_err(|error| broken(&batch, &error.to_string()))?;
     if decoded != batch {
         return Err(broken(&batch, &format!("it came out as {decoded:?}")));

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use brisk_core::{
     error::{ErrorKind, Failure as TaskFailure},
-    id::{RequestId, RunId, WorkerId},
+    id::{Epoch, RequestId, RunId, WorkerId},
     key::Key,
     limits::INLINE_RESULT_BYTES,
     message::WorkerToScheduler,
@@ -12,7 +12,7 @@ use brisk_core::{
 };
 use brisk_worker::machine::{Action, Event, Worker};
 
-use super::{Cluster, EPOCH, Happening, Settings, WorkerSpec};
+use super::{Cluster, Happening, Settings, WorkerSpec, returns};
 use crate::{
     failure::Failure,
     network::{Node, Packet},
@@ -40,7 +40,7 @@ pub struct WorkerNode {
 
 /// A run that the executor has.
 #[derive(Clone, Debug)]
-struct Running {
+pub(super) struct Running {
     task: TaskIndex,
     /// What it will return.
     outcome: Result<u64, Box<TaskFailure>>,
@@ -52,8 +52,28 @@ struct Running {
 }
 
 impl WorkerNode {
-    pub(super) fn new(spec: &WorkerSpec, id: WorkerId, settings: &Settings) -> Self {
-        let machine = Worker::new(spec.config.clone(), id, EPOCH);
+    pub(super) fn new(spec: &WorkerSpec, id: WorkerId, epoch: Epoch, settings: &Settings) -> Self {
+        WorkerNode::with(spec, Worker::new(spec.config.clone(), id, epoch), settings)
+    }
+
+    /// A worker in its next session: with what it stores, what of that it offers, and how many threads are busy with what
+    /// is left of the session before.
+    pub(super) fn returning(
+        spec: &WorkerSpec,
+        id: WorkerId,
+        epoch: Epoch,
+        (store, legacy, busy): (BTreeMap<Key, Stored>, &[(Key, u64)], u32),
+        settings: &Settings,
+    ) -> Self {
+        let machine = Worker::returning(spec.config.clone(), id, epoch, legacy, busy);
+        let mut node = WorkerNode { store, ..WorkerNode::with(spec, machine, settings) };
+        for number in 0..node.machine.running() {
+            node.running.insert(Worker::busy_run(number), Running::left_over());
+        }
+        node
+    }
+
+    fn with(spec: &WorkerSpec, machine: Worker, settings: &Settings) -> Self {
         #[cfg(feature = "planted")]
         let machine = crate::planted::Bug::in_worker(settings.planted, machine);
         #[cfg(not(feature = "planted"))]
@@ -68,19 +88,31 @@ impl WorkerNode {
         }
     }
 
-    /// The tasks that run here now.
-    pub fn running(&self) -> impl Iterator<Item = TaskIndex> {
-        self.running.values().map(|run| run.task)
+    pub(super) fn running_ids(&self) -> Vec<RunId> {
+        self.running.keys().copied().collect()
     }
 
-    fn slots(&self) -> (u32, u32) {
+    /// The tasks that run here now.
+    pub fn running(&self) -> impl Iterator<Item = TaskIndex> {
+        self.running.iter().filter(|(run, _)| !returns::is_left_over(**run)).map(|(_, run)| run.task)
+    }
+
+    pub(super) fn slots(&self) -> (u32, u32) {
         let detached = self.running.values().filter(|run| run.detached).count() as u32;
         (self.running.len() as u32 - detached, detached)
     }
 }
 
+impl Running {
+    /// What goes on from an earlier session, for nobody.
+    fn left_over() -> Self {
+        let outcome = Err(Box::new(TaskFailure::new(ErrorKind::Cancelled, "nobody waits for it")));
+        Running { task: 0, outcome, kills: false, wanted: false, detached: false, took: Duration::ZERO }
+    }
+}
+
 /// The value that comes with an event, and whether the report of its run carries it.
-type Incoming = (Key, Stored);
+pub(super) type Incoming = (Key, Stored);
 
 impl Cluster {
     /// Gives a worker an event, with the values that come with it, and does what it asks for.
@@ -97,6 +129,19 @@ impl Cluster {
         let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
         node.machine.handle(now, event);
         let early = self.random.chance(self.settings.trouble.early_ticks);
+        self.drain_worker(id, incoming, wanted.as_ref())?;
+        if early { self.tell_worker(id, Event::Tick, &[]) } else { Ok(()) }
+    }
+
+    /// Does what a worker asks for.
+    pub(super) fn drain_worker(
+        &mut self,
+        id: WorkerId,
+        incoming: &[Incoming],
+        wanted: Option<&Running>,
+    ) -> Result<(), Failure> {
+        let now = self.calendar.now();
+        let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
         let mut actions = Vec::new();
         while let Some(mut action) = node.machine.poll_action() {
             if self.tamper.worker_action(&mut action) {
@@ -105,10 +150,9 @@ impl Cluster {
             }
         }
         for action in actions {
-            self.worker_asks(id, action, incoming, wanted.as_ref())?;
+            self.worker_asks(id, action, incoming, wanted)?;
         }
-        self.check_worker(id)?;
-        if early { self.tell_worker(id, Event::Tick, &[]) } else { Ok(()) }
+        self.check_worker(id)
     }
 
     /// Arms the next tick, and checks what must be true between two events.

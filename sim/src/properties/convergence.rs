@@ -29,7 +29,8 @@ pub fn check(cluster: &Cluster, after: &str) -> Result<(), Failure> {
 /// Whether nothing is open.
 pub fn is_reached(cluster: &Cluster) -> bool {
     let workers = cluster.workers().count() as u32;
-    cluster.clients().all(|client| {
-        !client.is_waiting_for_answers(workers) && client.handles().all(|(_, handle)| handle.state.is_settled())
-    })
+    cluster.away() == 0
+        && cluster.clients().all(|client| {
+            !client.is_waiting_for_answers(workers) && client.handles().all(|(_, handle)| handle.state.is_settled())
+        })
 }

@@ -35,7 +35,12 @@ impl Executions {
     /// # Errors
     /// If a task ran once more than there was reason for.
     pub fn check(&self, workload: &Workload, history: &History) -> Result<(), Failure> {
-        if history.departures > 0 || history.cancelled || history.retried || history.releases > 0 {
+        if history.departures > 0
+            || history.restarts > 0
+            || history.cancelled
+            || history.retried
+            || history.releases > 0
+        {
             // Each of these may cost any number of tasks their values.
             return Ok(());
         }
