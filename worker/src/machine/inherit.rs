@@ -55,6 +55,7 @@ impl Worker {
     /// What the next session may be given: values that were made here and whose keys say what they are, in the order of
     /// their keys. Not copies, which others have made and offer themselves.
     pub fn legacy(&self) -> Vec<(Key, u64)> {
+        #[allow(clippy::disallowed_methods, reason = "they are sorted right below")]
         let values = self.entries.iter().filter_map(|(key, entry)| {
             let value = entry.value.as_ref().filter(|value| value.reproducible && !value.doomed)?;
             Some((*key, value.nbytes))
