@@ -70,7 +70,7 @@ fn assignment(key: Key, run: RunId, dependencies: Vec<DependencyInfo>, limit: Op
         dependencies,
         resources: Vec::new(),
         wanted: false,
-        reproducible: run.0 % 2 == 0,
+        reproducible: run.0.is_multiple_of(2),
         timeout: limit.map(|ms| if ms == 99 { Duration::MAX } else { Duration::from_millis(ms * 100) }),
     })
 }
