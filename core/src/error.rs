@@ -78,7 +78,7 @@ pub enum ErrorKind {
     Cancelled,
     /// The scheduler refused the submission.
     Refused,
-    /// An argument or result is longer than may travel.
+    /// An argument or result is longer than may travel, or a result than its worker may hold.
     TooLarge,
     /// The connection to the scheduler was lost for too long.
     SchedulerLost,

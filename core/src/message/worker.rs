@@ -163,7 +163,8 @@ pub enum WorkerToScheduler {
     Offered(Vec<(Key, u64)>),
     /// These values are no longer held here.
     Dropped(Vec<Key>),
-    /// A value needed by a run can't be had from these holders, or no holder is known.
+    /// A value needed by a run can't be had from these holders, or no holder is known. With no holder named: all that are
+    /// known are too busy.
     Missing {
         /// The value.
         key: Key,

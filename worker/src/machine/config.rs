@@ -24,7 +24,8 @@ pub struct Config {
     pub fetch_peers: usize,
     /// Bytes that all requests together may bring; one longer value goes alone.
     pub incoming_bytes: u64,
-    /// A request that makes no progress for so long has failed.
+    /// A request that makes no progress for so long has failed, the time aside that its bytes take on a slow line. A process
+    /// that hangs as a whole is noticed by its connection before.
     pub fetch_timeout: Duration,
     /// A busy peer is left alone for so long (Dask: 150 ms).
     pub busy_delay: Duration,
@@ -56,7 +57,7 @@ impl Config {
             fetch_bytes: 64 * MIB,
             fetch_peers: 50,
             incoming_bytes,
-            fetch_timeout: Duration::from_secs(30),
+            fetch_timeout: Duration::from_secs(10),
             busy_delay: Duration::from_millis(150),
             missing_delay: Duration::from_secs(1),
             retire_patience: Duration::from_secs(60),

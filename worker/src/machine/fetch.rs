@@ -16,6 +16,9 @@ use super::{
     timers::Timer,
 };
 
+/// A line that carries fewer bytes a second is as good as none.
+const SLOWEST: f64 = 1e6;
+
 impl Worker {
     /// Asks peers while the limits allow it.
     pub(super) fn start_fetches(&mut self) {
@@ -154,7 +157,7 @@ impl Worker {
         self.refresh(worker);
         let asked = keys.iter().map(|(key, _)| *key).collect();
         let open = keys.len() as u32;
-        let deadline = self.now + self.patience();
+        let deadline = self.now + self.patience(bytes);
         let (peer, now) = (worker, self.now);
         let entry = Request { peer, keys: asked, open, bytes, deadline, asked: now, came: None, busy: false };
         self.requests.insert(request, entry);
@@ -163,7 +166,8 @@ impl Worker {
     }
 
     fn set_deadline(&mut self, id: RequestId) {
-        let deadline = self.now + self.patience();
+        let Some(request) = self.requests.get(&id) else { return };
+        let deadline = self.now + self.patience(request.bytes.saturating_sub(request.came.unwrap_or(0)));
         if let Some(request) = self.requests.get_mut(&id) {
             self.timers.clear(request.deadline, Timer::Request(id));
             request.deadline = deadline;
@@ -171,7 +175,9 @@ impl Worker {
         }
     }
 
-    fn patience(&self) -> Duration {
-        self.config.fetch_timeout
+    /// How long to wait for a sign of life: longer for values that take their time on a slow line, since one that comes whole
+    /// shows no progress before.
+    fn patience(&self, bytes: u64) -> Duration {
+        self.config.fetch_timeout + Duration::from_secs_f64(bytes as f64 / SLOWEST)
     }
 }

@@ -67,11 +67,11 @@ fn a_busy_peer_is_asked_again_later_or_another_at_once() {
 fn a_peer_that_makes_no_progress_is_given_up() {
     let mut bench = Bench::new(1, 0);
     bench.run(1, &[(10, &[1]), (11, &[1])]);
-    bench.now = 20_000 * MS;
+    bench.now = 5_000 * MS;
     assert_eq!(bench.answer(1, &[(10, stored(10))]), [Action::Keep { key: key(10) }, added(10, 10)]);
     // An answer is progress: the time begins again.
-    assert_eq!(bench.tick_at(49_999), []);
-    assert_eq!(bench.tick_at(50_000), [Action::Disconnect { worker: peer(1) }, missing(11, &[1])]);
+    assert_eq!(bench.tick_at(15_000), []);
+    assert_eq!(bench.tick_at(15_001), [Action::Disconnect { worker: peer(1) }, missing(11, &[1])]);
     assert_eq!(bench.worker.counters().fetch_timeouts, 1);
     assert_eq!(bench.answer(1, &[(11, stored(10))]), []);
 }
@@ -262,4 +262,16 @@ fn a_value_that_would_fill_the_memory_waits_until_nothing_else_can_make_room() {
     assert!(!bench.worker.is_paused());
     bench.answer(1, &[(10, FetchResult::Missing)]);
     assert_eq!(bench.worker.requests.len(), 2, "there is room again");
+}
+
+#[test]
+fn a_long_value_may_take_its_time() {
+    let mut bench = Bench::new(1, 0);
+    let mut message = assignment(1, 1, 0, &[(10, &[1])]);
+    if let SchedulerToWorker::Run(assignment) = &mut message {
+        assignment.dependencies[0].nbytes = 60_000_000;
+    }
+    bench.says(message);
+    assert_eq!(bench.tick_at(69_999), []);
+    assert_eq!(bench.tick_at(70_000)[0], Action::Disconnect { worker: peer(1) });
 }
