@@ -239,7 +239,7 @@ fn what_comes_in_is_bounded_but_for_one_value_at_a_time() {
 #[test]
 fn in_one_request_the_first_key_goes_at_any_length_and_the_others_if_they_fit() {
     let mut bench = Bench::new(1, 0);
-    bench.worker.config.fetch_bytes = 25;
+    bench.worker.config.fetch_bytes = 20;
     bench.run(1, &[(9, &[1])]);
     bench.run(2, &[(11, &[1]), (12, &[1]), (13, &[1])]);
     assert_eq!(
@@ -274,4 +274,31 @@ fn a_long_value_may_take_its_time() {
     bench.says(message);
     assert_eq!(bench.tick_at(69_999), []);
     assert_eq!(bench.tick_at(70_000)[0], Action::Disconnect { worker: peer(1) });
+}
+
+#[test]
+fn lengths_that_cannot_be_do_not_spoil_the_sums() {
+    let mut bench = Bench::new(1, 0);
+    for (n, nbytes) in [(1, 5_000_000), (2, u64::MAX), (3, u64::MAX)] {
+        let mut message = assignment(n, n, 0, &[(10 + u128::from(n), &[n])]);
+        if let SchedulerToWorker::Run(assignment) = &mut message {
+            assignment.dependencies[0].nbytes = nbytes;
+        }
+        bench.says(message);
+    }
+    assert_eq!(bench.worker.requests.len(), 2, "one goes beyond what there is room for");
+    bench.answer(2, &[(12, stored(1))]);
+    bench.answer(1, &[(11, stored(1))]);
+    bench.answer(3, &[(13, stored(1))]);
+    assert_eq!(bench.worker.incoming_bytes, 0);
+}
+
+#[test]
+fn answers_that_nobody_waits_for_are_counted() {
+    let mut bench = Bench::new(1, 0);
+    bench.answer(7, &[(10, stored(1))]);
+    assert_eq!(bench.worker.counters().stale_fetches, 1, "a request that never was");
+    bench.run(1, &[(10, &[1])]);
+    bench.answer(1, &[(11, stored(1))]);
+    assert_eq!(bench.worker.counters().stale_fetches, 2, "a key that was not asked for");
 }
