@@ -325,6 +325,11 @@ impl Classes {
         self.by_demand.is_empty()
     }
 
+    /// Whether there are tasks of a build.
+    pub(super) fn has_tasks(&self, environment: EnvironmentIndex) -> bool {
+        self.slab.iter().any(|(_, class)| class.environment == environment)
+    }
+
     /// The classes of a build.
     pub(super) fn of_environment(&self, environment: EnvironmentIndex) -> Vec<ClassIndex> {
         self.slab.iter().filter(|(_, class)| class.environment == environment).map(|(index, _)| index).collect()

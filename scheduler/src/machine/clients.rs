@@ -41,38 +41,12 @@ impl Scheduler {
             seen: Seen::default(),
             awaited_workers: Default::default(),
             knows: IndexSet::default(),
+            departed: None,
         };
         self.clients.insert(id, client);
         self.record(What::ClientJoined { client: id });
         if let Some(program) = program {
             self.program_wanted(program);
-        }
-    }
-
-    /// A client is gone, and with it everything that it alone wanted; but for what was detached.
-    pub(super) fn client_left(&mut self, id: ClientId) {
-        let Some(c) = self.clients.find(id) else {
-            self.counters.unknown_peers += 1;
-            return;
-        };
-        self.forget_replication_requests(c);
-        self.forget_rebalance_requests(c);
-        self.forget_retirement_requests(c);
-        while let Some(&t) = self.clients[c].wants.last() {
-            self.remove_want(c, t);
-        }
-        for (_, open) in std::mem::take(&mut self.clients[c].open) {
-            self.unhold(&open.held);
-        }
-        for class in self.classes.slab.indices().collect::<Vec<_>>() {
-            self.classes.slab[class].noticed.remove(&c);
-        }
-        let Some((_, client)) = self.clients.remove(id) else { return };
-        self.close_account(client.account);
-        self.classes.leave(client.environment);
-        self.record(What::ClientLeft { client: id });
-        if let Some(program) = client.program {
-            self.program_unwanted(program.environment);
         }
     }
 
@@ -103,6 +77,12 @@ impl Scheduler {
             ClientToScheduler::WaitForWorkers { request, count } => self.wait_for_workers(c, request, count),
             ClientToScheduler::Sync(request) => self.tell_client(c, SchedulerToClient::Synced(request)),
             ClientToScheduler::Goodbye => self.expel_client(c, ""),
+            ClientToScheduler::Publish { request, name, keys, shape, replace } => {
+                self.publish(c, request, (name, shape), &keys, replace);
+            }
+            ClientToScheduler::Unpublish { request, name } => self.unpublish(c, request, &name),
+            ClientToScheduler::Dataset { request, name } => self.dataset(c, request, &name),
+            ClientToScheduler::Datasets(request) => self.datasets(c, request),
             // A newer client than this scheduler: the handshake's protocol version makes this impossible.
             _ => self.expel_client(c, "it sent a message that this scheduler does not know"),
         }

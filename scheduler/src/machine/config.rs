@@ -59,6 +59,14 @@ pub struct Config {
     pub max_functions: u32,
     /// How many submissions a client may have open at once.
     pub max_open_submissions: u32,
+    /// What a client wants whose connection was lost stays wanted for so long: one that lives comes back. Two peers find
+    /// that a connection is dead up to a sign of life ([`KEEP_ALIVE`](brisk_core::limits::KEEP_ALIVE)) apart, and calling
+    /// again takes a second or two; what nobody comes back for should not run much longer.
+    pub client_grace: Duration,
+    /// How many names there may be of published values.
+    pub max_publications: u32,
+    /// How many values may be published, under all names together.
+    pub max_published_keys: u32,
     /// What a worker holds from before it joined is kept for so long, for somebody to ask for it. Longer than clients take to
     /// find that their scheduler is gone and to come back.
     pub offer_grace: Duration,
@@ -96,6 +104,9 @@ impl Default for Config {
             max_tasks: 50_000_000,
             max_functions: 1_000_000,
             max_open_submissions: 4_096,
+            client_grace: Duration::from_secs(5),
+            max_publications: 10_000,
+            max_published_keys: 10_000_000,
             offer_grace: Duration::from_secs(30),
             max_offers: 1_000_000,
             gather_time: Duration::from_secs(3),

@@ -88,6 +88,7 @@ impl Scheduler {
             i20_offers_are_of_live_workers
             i21_wants_are_symmetrical
             i24_accounts_are_somebodys
+            i24_the_departed_keep_only_wants
             i25_holds_are_those_of_open_submissions
             i29_offers_end
             i29_copies_under_way_have_an_end

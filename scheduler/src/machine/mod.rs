@@ -39,6 +39,7 @@ mod backoff;
 mod clients;
 mod copies;
 mod deadlines;
+mod departure;
 mod dispatch;
 mod errors;
 mod gathering;
@@ -48,6 +49,7 @@ mod offers;
 mod oversize;
 mod paused;
 mod placement;
+mod publish;
 mod quarantine;
 mod queue;
 mod rebalance;
@@ -96,6 +98,7 @@ use moves::Moves;
 use offers::Offers;
 use peers::{Clients, Peers, Supervisor, Workers};
 use placement::Budget;
+use publish::Publications;
 use rebalance::Rebalances;
 use recovery::Obituaries;
 use replicas::Replicas;
@@ -132,6 +135,7 @@ pub struct Scheduler {
     obituaries: Obituaries,
     offers: Offers,
     gathering: Gathering,
+    publications: Publications,
     /// When the first event came.
     born: Option<Moment>,
     copies: Copies,
@@ -180,6 +184,7 @@ impl Scheduler {
             obituaries: Obituaries::default(),
             offers: Offers::default(),
             gathering: Gathering::default(),
+            publications: Publications::default(),
             born: None,
             copies: Copies::default(),
             replicas: Replicas::default(),
@@ -220,6 +225,7 @@ impl Scheduler {
                 Timer::Stop(environment) => self.stop_program(environment),
                 Timer::Offers(w) => self.expire_offers(w),
                 Timer::Gathered => self.end_gathering(),
+                Timer::Departed(c) => self.end_departure(c),
                 Timer::Copy(t, w) => self.copy_failed(t, w),
                 // They are looked at below.
                 Timer::Copies => self.replicas.rest_at = None,
@@ -303,6 +309,7 @@ impl Scheduler {
                 &self.obituaries,
                 &self.offers,
                 self.gathering,
+                &self.publications,
                 self.next_run,
                 self.next_generation,
                 &self.work
@@ -318,7 +325,7 @@ impl Scheduler {
             Event::ClientJoined { client, name, environment, program } => {
                 self.client_joined(client, name, environment, program);
             }
-            Event::ClientLeft { client, .. } => self.client_left(client),
+            Event::ClientLeft { client, .. } => self.client_lost(client),
             Event::WorkerJoined { worker, name, environment, info } => {
                 self.worker_joined(worker, name, environment, info);
             }
@@ -364,8 +371,10 @@ impl Scheduler {
     }
 
     fn tell_client(&mut self, c: ClientIndex, message: SchedulerToClient) {
-        let client = self.clients[c].id;
-        self.out.push_back(Action::ToClient { client, message });
+        if self.clients[c].departed.is_none() {
+            let client = self.clients[c].id;
+            self.out.push_back(Action::ToClient { client, message });
+        }
     }
 
     fn tell_worker(&mut self, w: WorkerIndex, message: SchedulerToWorker) {

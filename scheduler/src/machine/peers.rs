@@ -26,7 +26,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Peers<Id, I: Index, T> {
     pub(super) slab: Slab<I, T>,
-    /// All and only the slab's peers, in the order in which they joined.
+    /// All and only the slab's peers that are connected, in the order in which they joined.
     by_id: BTreeMap<Id, I>,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct Worker {
     pub(super) offers_until: Option<Moment>,
 }
 
-/// A live client.
+/// A client that is connected, or was a moment ago.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) id: ClientId,
@@ -101,6 +101,8 @@ pub(super) struct Client {
     pub(super) awaited_workers: BTreeMap<RequestId, u32>,
     /// The workers it was told of.
     pub(super) knows: IndexSet,
+    /// Its connection was lost, and it may come back until then. It is told nothing more.
+    pub(super) departed: Option<Moment>,
 }
 
 /// A submission some of whose chunks have come.
@@ -175,6 +177,11 @@ impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
         Some((index, self.slab.remove(index)))
     }
 
+    /// Takes the name of a peer away, whose connection is gone, and leaves what is known of it.
+    pub(super) fn hide(&mut self, id: Id) {
+        self.by_id.remove(&id);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }
@@ -182,6 +189,15 @@ impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
     /// In the order in which they joined.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (I, &T)> {
         self.by_id.values().map(|&index| (index, &self.slab[index]))
+    }
+}
+
+impl Clients {
+    /// Takes a client out, whether it is connected or has departed.
+    pub(super) fn remove_at(&mut self, index: ClientIndex) -> Client {
+        let client = self.slab.remove(index);
+        self.by_id.remove(&client.id);
+        client
     }
 }
 

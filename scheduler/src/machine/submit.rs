@@ -271,8 +271,8 @@ impl Scheduler {
         self.arm_notices_of(c);
     }
 
-    /// A submission names a task, and needs it at once unless it was made before.
-    fn hold(&mut self, t: TaskIndex, again: bool) {
+    /// A submission names a task, or a publication does, and needs it at once unless it was made before.
+    pub(super) fn hold(&mut self, t: TaskIndex, again: bool) {
         let task = &mut self.tasks[t];
         task.held_for_lineage = again && (task.holds == 0 || task.held_for_lineage);
         task.holds += 1;

@@ -94,8 +94,16 @@ impl Scheduler {
         }
     }
 
-    /// Nobody has come back to a program.
+    /// Nobody has come back to a program. Its workers stay while there are tasks of it all the same: what was detached
+    /// runs there, and what was published is held there.
     pub(super) fn stop_program(&mut self, environment: EnvironmentId) {
+        let has_tasks = self.classes.find(environment).is_some_and(|found| self.classes.has_tasks(found));
+        if let Some(program) = self.programs.get_mut(&environment).filter(|_| has_tasks) {
+            let at = self.now + self.config.stop_after;
+            program.stop_at = Some(at);
+            self.timers.insert(at, Timer::Stop(environment));
+            return;
+        }
         if self.programs.remove(&environment).is_some() {
             self.tell_supervisors(&SchedulerToSupervisor::Stop(environment));
         }

@@ -47,7 +47,7 @@ pub(super) struct Task {
     pub(super) wants: SmallVec<[Want; 1]>,
     /// How many of the dependents are unfinished: they will need the value.
     pub(super) waiters: u32,
-    /// How many times open submissions name it.
+    /// How many times open submissions and publications name it.
     pub(super) holds: u32,
     /// Whether those that name it only want it known: they were made before, and its value may not be needed again.
     pub(super) held_for_lineage: bool,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use brisk_core::{id::EnvironmentId, time::Moment};
 
-use super::slab::{ClassIndex, TaskIndex, WorkerIndex};
+use super::slab::{ClassIndex, ClientIndex, TaskIndex, WorkerIndex};
 
 /// One kind of deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,8 @@ pub(super) enum Timer {
     Offers(WorkerIndex),
     /// Whoever survived the last scheduler has had time to come back.
     Gathered,
+    /// This client, whose connection was lost, has had time to come back.
+    Departed(ClientIndex),
 }
 
 /// All deadlines, in order of time; those of one moment in the order of their kinds.

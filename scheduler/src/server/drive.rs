@@ -13,7 +13,7 @@ use brisk_core::{
     hello::{Hello, Purpose},
     id::{ClientId, Incarnation, RunId, SupervisorId, WorkerId},
     key::Key,
-    message::{Batch, Messages, SchedulerToWorker, WorkerToScheduler},
+    message::{Batch, ClientToScheduler, Messages, SchedulerToWorker, WorkerToScheduler},
 };
 
 use super::{Shared, outbox::Outbox, recorder::Recorder};
@@ -173,7 +173,7 @@ impl Core {
                 None => comm.close(CloseReason::Local),
             },
             Input::NeverCame { peer } => self.left(shared, peer, "it was gone before it was taken".into(), true),
-            Input::Closed { peer, reason } => self.left(shared, peer, reason.to_string().into(), false),
+            Input::Closed { peer, reason } => self.closed(shared, peer, &reason),
             Input::Batch { peer, batch, permit } => {
                 permits.push(permit);
                 self.batch(shared, peer, batch);
@@ -215,6 +215,13 @@ impl Core {
         self.event(shared, event);
     }
 
+    /// A connection is gone. A client that has closed it by its own will does not come back; a worker whose connection
+    /// ends without a goodbye is dead, whoever closed it.
+    fn closed(&mut self, shared: &Shared, peer: PeerId, reason: &CloseReason) {
+        let is_client = self.peers.get(&peer).is_some_and(|known| matches!(known.role, PeerRole::Client(_)));
+        self.left(shared, peer, reason.to_string().into(), is_client && !reason.may_pass());
+    }
+
     /// A connection is gone. One that was closed from here is not known any more.
     fn left(&mut self, shared: &Shared, peer: PeerId, reason: Arc<str>, intended: bool) {
         let Some(Peer { role, .. }) = self.peers.remove(&peer) else { return };
@@ -222,6 +229,10 @@ impl Core {
         self.event(
             shared,
             match role {
+                PeerRole::Client(client) if intended => {
+                    let (epoch, message) = (shared.epoch, ClientToScheduler::Goodbye);
+                    Event::FromClient { client, epoch, message }
+                }
                 PeerRole::Client(client) => Event::ClientLeft { client, reason },
                 PeerRole::Worker(worker) => Event::WorkerLeft { worker, cause: reason, intended },
                 PeerRole::Supervisor(supervisor) => Event::SupervisorLeft { supervisor, reason },
@@ -265,7 +276,7 @@ impl Core {
     fn close(&mut self, shared: &Shared, peer: PeerId, reason: CloseReason) {
         if let Some(known) = self.peers.get_mut(&peer) {
             known.outbox.close(reason.clone());
-            self.left(shared, peer, reason.to_string().into(), false);
+            self.closed(shared, peer, &reason);
         }
     }
 

@@ -42,6 +42,7 @@ impl Scheduler {
                 Timer::Retire(w) => self.retirements.get(w).is_some_and(|r| r.patience_ends == at),
                 Timer::Stop(environment) => self.programs.contains_key(&environment),
                 Timer::Offers(w) => self.workers.slab.get(w).is_some_and(|worker| worker.offers_until == Some(at)),
+                Timer::Departed(c) => self.clients.slab.get(c).is_some_and(|client| client.departed == Some(at)),
                 Timer::Gathered => self.gathering == Gathering::Until(at),
             };
             ensure!(live, "{timer:?} at {at} is for nothing");
@@ -88,11 +89,27 @@ impl Scheduler {
         Ok(())
     }
 
-    /// I25: what an open submission has named so far is held, by it and no other.
+    /// I24: a client that is not connected has a deadline, is found by nobody, and leaves nothing but its wants behind.
+    pub(super) fn i24_the_departed_keep_only_wants(&self) -> Check {
+        for (c, client) in self.clients.slab.iter() {
+            let Some(until) = client.departed else {
+                ensure!(self.clients.find(client.id) == Some(c), "{} is connected and is not found", client.id);
+                continue;
+            };
+            ensure!(self.clients.find(client.id).is_none(), "{} has departed and is found", client.id);
+            ensure!(self.timers.has(until, Timer::Departed(c)), "{} has departed for ever", client.id);
+            let rest = client.open.len() + client.awaited_workers.len();
+            ensure!(rest == 0, "{} has departed and left more than wants", client.id);
+        }
+        Ok(())
+    }
+
+    /// I25: what an open submission has named so far is held, and what is published, and nothing else.
     pub(super) fn i25_holds_are_those_of_open_submissions(&self) -> Check {
         let mut holds: BTreeMap<TaskIndex, u32> = BTreeMap::new();
         let open = self.clients.slab.iter().flat_map(|(_, client)| client.open.values());
-        for &t in open.flat_map(|open| &open.held) {
+        let published = self.publications.values().flat_map(|publication| &publication.tasks);
+        for &t in open.flat_map(|open| &open.held).chain(published) {
             *holds.entry(t).or_default() += 1;
         }
         for (t, task) in self.tasks() {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod copies;
+mod departing;
 mod dispatching;
 mod failing;
 mod full;
@@ -10,6 +11,7 @@ mod no_worker;
 mod offering;
 mod pausing;
 mod placing;
+mod publishing;
 mod queueing;
 mod retiring;
 mod submitting;

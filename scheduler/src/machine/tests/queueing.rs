@@ -11,7 +11,7 @@ use brisk_core::{
 };
 
 use super::bench::*;
-use crate::machine::{Event, class::Kind};
+use crate::machine::class::Kind;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -153,7 +153,7 @@ fn a_client_that_goes_leaves_no_account_but_for_what_goes_on() {
     let b = bench.client();
     let sent = run(&bench.submit(a, vec![task(1, &[]), task(2, &[1]), task(3, &[])], &[2, 3])).1;
     bench.submit(b, vec![task(1, &[]), task(2, &[1])], &[2]);
-    bench.event(Event::ClientLeft { client: a, reason: "".into() });
+    bench.say(a, ClientToScheduler::Goodbye);
     assert_eq!(bench.machine.accounts.iter().count(), 2, "the first pays for what the second shares");
     let second = run(&bench.finish(w, sent, 8)).1;
     bench.finish(w, second, 8);
@@ -163,7 +163,7 @@ fn a_client_that_goes_leaves_no_account_but_for_what_goes_on() {
     assert_eq!(run(&bench.kill(w)).0, other);
     let paying: Vec<_> = bench.machine.accounts.iter().map(|(_, account)| account.tasks).collect();
     assert_eq!(paying, [2]);
-    bench.event(Event::ClientLeft { client: b, reason: "".into() });
+    bench.say(b, ClientToScheduler::Goodbye);
     assert_eq!(bench.machine.accounts.iter().count(), 0);
     assert_eq!(bench.machine.task_count(), 0);
 }
@@ -174,7 +174,7 @@ fn detached_work_goes_on_at_its_clients_expense() {
     let (w, a) = (bench.worker(1), bench.client());
     let sent = run(&bench.submit(a, vec![task(1, &[]), task(2, &[1])], &[2])).1;
     bench.say(a, ClientToScheduler::Detach(vec![key(2)]));
-    bench.event(Event::ClientLeft { client: a, reason: "".into() });
+    bench.say(a, ClientToScheduler::Goodbye);
     let second = run(&bench.finish(w, sent, 8)).1;
     assert_eq!(bench.machine.accounts.iter().count(), 1);
     // Lost under way, it begins again, and nobody is there to pay but the account itself.

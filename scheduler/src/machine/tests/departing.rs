@@ -1,0 +1,133 @@
+//! Clients that go, with a word and without, and come back.
+
+use std::time::Duration;
+
+use brisk_core::{
+    id::RequestId,
+    message::{ClientToScheduler, KeyNews, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker},
+    state::TaskState,
+};
+
+use super::bench::*;
+use crate::machine::Event;
+
+const GRACE: Duration = Duration::from_secs(5);
+
+fn lose(bench: &mut Bench, client: brisk_core::id::ClientId) -> Actions {
+    bench.event(Event::ClientLeft { client, reason: "the connection was lost".into() })
+}
+
+#[test]
+fn a_client_that_comes_back_finds_its_work_going_on() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let running = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[2])).1;
+    assert_eq!(lose(&mut bench, c), []);
+    assert_eq!(bench.machine.snapshot().clients, [], "it is connected no more");
+    let second = run(&bench.finish(w, running, 8)).1;
+    bench.wait(GRACE / 2);
+    let again = bench.client();
+    let resubmitted = bench.submit(again, vec![task(1, &[]), task(2, &[1])], &[2]);
+    assert_eq!(runs(&resubmitted), [], "it runs already");
+    assert_eq!(bench.wait(GRACE), [], "the former self goes, and takes nothing along");
+    let actions = bench.finish(w, second, 8);
+    assert!(matches!(news(&actions)[..], [(to, 2, KeyNews::Memory { .. })] if to == again), "{actions:?}");
+}
+
+#[test]
+fn after_the_grace_nothing_is_left_and_nothing_was_said_to_whoever_is_not_there() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let actions = bench.submit(c, vec![task(1, &[]), task(2, &[])], &[1, 2]);
+    let first = run(&actions).1;
+    bench.say(c, ClientToScheduler::WaitForWorkers { request: RequestId(50), count: 9 });
+    lose(&mut bench, c);
+    let actions = bench.finish(w, first, 8);
+    assert!(news(&actions).is_empty(), "{actions:?}");
+    let second = run(&actions).1;
+    let actions = bench.wait(GRACE);
+    let cancel = SchedulerToWorker::Cancel { key: key(2), run: second.1 };
+    assert!(
+        actions.contains(&to_worker(w, cancel))
+            && actions.contains(&to_worker(w, SchedulerToWorker::Free(vec![key(1)])))
+    );
+    assert_eq!((bench.machine.task_count(), bench.machine.next_deadline()), (0, None));
+}
+
+#[test]
+fn a_goodbye_leaves_nothing_at_once_and_half_a_submission_goes_with_its_client() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let half = |submission| ClientToScheduler::Submit {
+        submission: RequestId(submission),
+        chunk: 0,
+        last: false,
+        tasks: vec![task(1, &[]), task(2, &[1])],
+        wants: vec![],
+    };
+    bench.say(c, half(1));
+    assert_eq!(bench.machine.task_count(), 2);
+    lose(&mut bench, c);
+    assert_eq!((bench.machine.task_count(), bench.machine.next_deadline()), (0, None), "nothing of it was wanted");
+    let c = bench.client();
+    bench.say(c, half(1));
+    bench.submit(c, vec![task(3, &[])], &[3]);
+    bench.say(c, ClientToScheduler::Goodbye);
+    assert_eq!(bench.machine.task_count(), 0);
+}
+
+#[test]
+fn a_program_keeps_its_workers_while_detached_work_runs_and_no_longer() {
+    let mut bench = Bench::new();
+    let (supervisor, _) = bench.supervisor();
+    let w = bench.worker(1);
+    let c = brisk_core::id::ClientId(brisk_core::id::Incarnation(900));
+    let program = brisk_core::message::ProgramSpec { environment: HERE, path: "/bin/x".into() };
+    bench.event(Event::ClientJoined { client: c, name: "c".into(), environment: HERE, program: Some(program) });
+    bench.say(c, ClientToScheduler::Functions((0..10).map(function).collect()));
+    let running = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.say(c, ClientToScheduler::Detach(vec![key(1)]));
+    bench.say(c, ClientToScheduler::Goodbye);
+    let stop = to_supervisor(supervisor, SchedulerToSupervisor::Stop(HERE));
+    for _ in 0..5 {
+        assert!(!bench.wait(Duration::from_secs(10)).contains(&stop));
+    }
+    bench.finish(w, running, 8);
+    assert_eq!(bench.machine.task_count(), 0, "its result is not kept");
+    assert!(bench.wait(Duration::from_secs(10)).contains(&stop));
+}
+
+#[test]
+fn detached_work_that_fails_or_is_asked_for_again_is_like_any_other() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[2])).1;
+    bench.say(c, ClientToScheduler::Detach(vec![key(2), key(77)]));
+    bench.release(c, 2);
+    assert_eq!(bench.machine.task_count(), 2);
+    let second = run(&bench.finish(w, first, 8)).1;
+    let other = bench.client();
+    bench.submit(other, vec![task(1, &[]), task(2, &[1])], &[2]);
+    let actions = bench.fail(w, second);
+    assert!(matches!(news(&actions)[..], [(to, 2, KeyNews::Erred(_))] if to == other), "{actions:?}");
+    assert_eq!(bench.machine.snapshot().count(TaskState::Erred), 1);
+    bench.release(other, 2);
+    assert_eq!(bench.machine.task_count(), 0);
+}
+
+#[test]
+fn a_task_that_two_clients_want_is_cancelled_for_one() {
+    let mut bench = Bench::new();
+    let (w, a, b) = (bench.worker(1), bench.client(), bench.client());
+    let running = run(&bench.submit(a, vec![task(1, &[])], &[1])).1;
+    bench.submit(b, vec![task(1, &[])], &[1]);
+    let actions = bench.say(a, ClientToScheduler::Cancel { keys: vec![want(1)], force: false });
+    assert!(
+        matches!(&actions[..], [action] if matches!(news(std::slice::from_ref(action))[..], [(to, 1, KeyNews::Cancelled(_))] if to == a))
+    );
+    let actions = bench.finish(w, running, 8);
+    assert!(matches!(news(&actions)[..], [(to, 1, KeyNews::Memory { .. })] if to == b));
+    let forced = bench.say(a, ClientToScheduler::Cancel { keys: vec![want(1)], force: true });
+    assert_eq!(forced, [], "it wants it no more, so it can't");
+    assert!(!actions.contains(&to_client(a, SchedulerToClient::Synced(RequestId(0)))));
+}
