@@ -21,6 +21,10 @@ enum Op {
     JoinWorker { environment: u8, threads: u8, gpus: u8 },
     LeaveWorker { worker: u8, intended: bool },
     Submit { client: u8, targets: Vec<u8>, bare: bool, chunks: u8 },
+    Resubmit { client: u8, targets: Vec<u8>, chunks: u8 },
+    Publish { client: u8, pick: u8, name: u8, replace: bool },
+    Unpublish { client: u8, name: u8 },
+    AskForWhatIsPublished { client: u8, name: u8 },
     Unfinished { client: u8, targets: Vec<u8> },
     Conflict { client: u8, number: u8 },
     Release { client: u8, pick: u8 },
@@ -35,6 +39,7 @@ enum Op {
     Return { worker: u8, pick: u8 },
     Fetch { worker: u8, pick: u8 },
     OfferAnything { worker: u8, number: u8 },
+    OfferFromBefore { worker: u8, numbers: Vec<u8>, nbytes: u16 },
     Drop { worker: u8, pick: u8 },
     WorkerMissing { worker: u8, pick: u8, holder: u8 },
     Pause { worker: u8, paused: bool },
@@ -51,6 +56,9 @@ enum Op {
     OtherEpoch(u16),
 }
 
+/// How many names there are to publish under.
+const NAMES: u8 = 3;
+
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let targets = || prop::collection::vec(0..KEYS as u8, 1..5);
     let one = prop_oneof![
@@ -60,6 +68,12 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (any::<u8>(), any::<bool>()).prop_map(|(worker, intended)| Op::LeaveWorker { worker, intended }),
         8 => (any::<u8>(), targets(), prop::bool::weighted(0.2), 1..4u8)
             .prop_map(|(client, targets, bare, chunks)| Op::Submit { client, targets, bare, chunks }),
+        3 => (any::<u8>(), targets(), 1..4u8)
+            .prop_map(|(client, targets, chunks)| Op::Resubmit { client, targets, chunks }),
+        2 => (any::<u8>(), any::<u8>(), 0..NAMES, any::<bool>())
+            .prop_map(|(client, pick, name, replace)| Op::Publish { client, pick, name, replace }),
+        1 => (any::<u8>(), 0..NAMES).prop_map(|(client, name)| Op::Unpublish { client, name }),
+        1 => (any::<u8>(), 0..NAMES).prop_map(|(client, name)| Op::AskForWhatIsPublished { client, name }),
         1 => (any::<u8>(), targets()).prop_map(|(client, targets)| Op::Unfinished { client, targets }),
         1 => (any::<u8>(), 0..KEYS as u8).prop_map(|(client, number)| Op::Conflict { client, number }),
         4 => (any::<u8>(), any::<u8>()).prop_map(|(client, pick)| Op::Release { client, pick }),
@@ -76,6 +90,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Return { worker, pick }),
         4 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Fetch { worker, pick }),
         1 => (any::<u8>(), 0..KEYS as u8).prop_map(|(worker, number)| Op::OfferAnything { worker, number }),
+        3 => (any::<u8>(), targets(), 1..4u16)
+            .prop_map(|(worker, numbers, nbytes)| Op::OfferFromBefore { worker, numbers, nbytes }),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Drop { worker, pick }),
         3 => (any::<u8>(), any::<u8>(), any::<u8>())
             .prop_map(|(worker, pick, holder)| Op::WorkerMissing { worker, pick, holder }),
@@ -96,6 +112,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => any::<u16>().prop_map(Op::OtherEpoch),
     ];
     prop::collection::vec(one, 1..120)
+}
+
+fn published(name: u8) -> std::sync::Arc<str> {
+    format!("name {name}").into()
 }
 
 fn address(worker: WorkerId) -> String {
@@ -149,6 +169,30 @@ impl World {
                 let client = self.client(*client)?;
                 let (numbers, wanted) = graph(targets, *bare);
                 self.submit(client, &numbers, &wanted, usize::from(*chunks));
+            }
+            Op::Resubmit { client, targets, chunks } => {
+                let client = self.client(*client)?;
+                let (numbers, wanted) = graph(targets, false);
+                self.resubmit(client, &numbers, &wanted, usize::from(*chunks));
+            }
+            Op::Publish { client, pick: number, name, replace } => {
+                let client = self.client(*client)?;
+                let key = pick(self.clients[&client].wants.keys().copied(), *number)?;
+                let request = self.clients.get_mut(&client)?.request();
+                let (name, shape, keys) = (published(*name), "one".into(), vec![key, key]);
+                self.say(client, ClientToScheduler::Publish { request, name, keys, shape, replace: *replace });
+            }
+            Op::Unpublish { client, name } => {
+                let client = self.client(*client)?;
+                let request = self.clients.get_mut(&client)?.request();
+                self.say(client, ClientToScheduler::Unpublish { request, name: published(*name) });
+            }
+            Op::AskForWhatIsPublished { client, name } => {
+                let client = self.client(*client)?;
+                let requests = [(); 2].map(|()| self.clients.get_mut(&client).map(|state| state.request()));
+                let [Some(one), Some(all)] = requests else { return None };
+                self.say(client, ClientToScheduler::Dataset { request: one, name: published(*name) });
+                self.say(client, ClientToScheduler::Datasets(all));
             }
             Op::Unfinished { client, targets } => {
                 let client = self.client(*client)?;
@@ -281,6 +325,16 @@ impl World {
                     self.report(worker, WorkerToScheduler::Added(vec![(key, 3)]));
                 }
             }
+            Op::OfferFromBefore { worker, ref numbers, nbytes } => {
+                let worker = self.worker(worker)?;
+                let state = self.workers.get_mut(&worker)?;
+                let mut values = Vec::new();
+                for &number in numbers {
+                    let key = key(state.environment, number.into());
+                    values.push((key, *state.held.entry(key).or_insert(nbytes.into())));
+                }
+                self.report(worker, WorkerToScheduler::Offered(values));
+            }
             Op::Drop { worker, pick: number } => {
                 let worker = self.worker(worker)?;
                 let held = &mut self.workers.get_mut(&worker)?.held;
@@ -383,6 +437,11 @@ impl World {
             for (key, (_, status)) in &client.wants {
                 assert_ne!(*status, Status::Pending, "I47: {key} never settles\n{}", self.machine.describe());
             }
+        }
+        let last = self.join_client(0);
+        for name in 0..NAMES {
+            let request = self.clients.get_mut(&last).unwrap().request();
+            self.say(last, ClientToScheduler::Unpublish { request, name: published(name) });
         }
         for client in self.clients.keys().copied().collect::<Vec<_>>() {
             let wants = std::mem::take(&mut self.clients.get_mut(&client).unwrap().wants);

@@ -239,6 +239,13 @@ impl World {
         }
     }
 
+    /// As [`submit`](Self::submit), for a scheduler that is said to be new.
+    pub(crate) fn resubmit(&mut self, client: ClientId, numbers: &[u64], wanted: &[u64], chunks: usize) {
+        let submission = RequestId(self.clients[&client].next_request + 1);
+        self.say(client, ClientToScheduler::Resubmit(submission));
+        self.submit(client, numbers, wanted, chunks);
+    }
+
     pub(crate) fn finish(&mut self, worker: WorkerId, index: usize, nbytes: u64) {
         let state = self.workers.get_mut(&worker).unwrap();
         let Assignment { task, run, .. } = state.runs.remove(index);

@@ -163,9 +163,7 @@ fn a_value_of_another_length_or_build_or_under_a_chosen_key_is_not_taken_over() 
 
 #[test]
 fn a_worker_may_not_offer_without_bound() {
-    let mut config = Config::default();
-    config.max_offers = 2;
-    let mut bench = Bench::with(config);
+    let mut bench = Bench::with(Config { max_offers: 2, ..Config::default() });
     let (w, actions) = survivor(&mut bench, &[(1, 8), (2, 8), (3, 8), (4, 8)]);
     assert_eq!(freed(&actions), [(w, 3), (w, 4)]);
 }

@@ -106,9 +106,7 @@ fn a_name_is_taken_once_unless_it_is_to_be_replaced() {
 
 #[test]
 fn what_can_not_be_published_is_refused_with_a_sentence() {
-    let mut config = Config::default();
-    (config.max_publications, config.max_published_keys) = (2, 3);
-    let mut bench = Bench::with(config);
+    let mut bench = Bench::with(Config { max_publications: 2, max_published_keys: 3, ..Config::default() });
     let a = bench.client();
     bench.submit(a, vec![task(1, &[])], &[1]);
     let long: Arc<str> = "n".repeat(600).into();
