@@ -14,12 +14,13 @@ use super::{
 
 impl Worker {
     /// A holder was too busy to send a value. If all the others are, too, the scheduler may know more. It is asked once;
-    /// whether it knows any or not, the ones that are known are asked again when they have rested.
+    /// whether it knows any or not, the ones that are known are asked again when they have rested. Not while a copy is owed:
+    /// the question would be taken for the answer to that.
     pub(super) fn look_further(&mut self, key: Key) {
         let Some(want) = self.entries.get(&key).and_then(|entry| entry.want.as_ref()) else { return };
         let rests = |worker: &WorkerId| self.peers.get(worker).is_none_or(|peer| peer.resting.is_some());
         let all_busy = want.state == WantState::Queued && want.holders.iter().all(rests);
-        if all_busy && want.waiting > 0 && !want.seeking {
+        if all_busy && want.waiting > 0 && !want.acquired && !want.seeking {
             self.counters.asked += 1;
             self.tell(WorkerToScheduler::Missing { key, holders: SmallVec::new() });
             if let Some(want) = self.entries.get_mut(&key).and_then(|entry| entry.want.as_mut()) {

@@ -302,3 +302,12 @@ fn answers_that_nobody_waits_for_are_counted() {
     bench.answer(1, &[(11, stored(1))]);
     assert_eq!(bench.worker.counters().stale_fetches, 2, "a key that was not asked for");
 }
+
+#[test]
+fn no_question_is_asked_that_would_be_taken_for_an_answer() {
+    let mut bench = Bench::new(1, 0);
+    let copy = DependencyInfo { key: key(10), nbytes: 10, holders: SmallVec::from_slice(&[peer(1)]) };
+    bench.says(SchedulerToWorker::Acquire(vec![copy]));
+    bench.run(1, &[(10, &[1])]);
+    assert_eq!(bench.answer(1, &[(10, FetchResult::Busy)]), []);
+}

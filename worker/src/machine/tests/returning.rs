@@ -64,3 +64,17 @@ fn a_worker_that_comes_back_full_says_so() {
     let (_, actions) = back(&bench, 0);
     assert_eq!(actions, [offered(&[(1, 90)]), Action::ToScheduler(WorkerToScheduler::Paused(true))]);
 }
+
+#[test]
+fn each_busy_thread_is_told_of_by_a_number_of_its_own() {
+    let (mut bench, _) = back(&Bench::new(2, 0), 2);
+    assert_eq!(bench.worker.running(), 2);
+    assert_eq!(hears(&mut bench, assignment(1, 1, 0, &[])), []);
+    assert_eq!(hears(&mut bench, assignment(2, 2, 0, &[])), []);
+    let failure = Box::new(Failure::new(ErrorKind::Cancelled, "old"));
+    for (number, next) in [(1, 2), (0, 1)] {
+        let (run, outcome) = (Worker::busy_run(number), Err(failure.clone()));
+        assert_eq!(bench.event(Event::Done { run, outcome, took: Duration::ZERO }), started(next));
+    }
+    assert_eq!(back(&bench, 9).0.worker.running(), 2, "there are no more threads than there are");
+}
