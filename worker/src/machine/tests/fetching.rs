@@ -311,3 +311,13 @@ fn no_question_is_asked_that_would_be_taken_for_an_answer() {
     bench.run(1, &[(10, &[1])]);
     assert_eq!(bench.answer(1, &[(10, FetchResult::Busy)]), []);
 }
+
+#[test]
+fn lost_links_and_news_of_strangers_are_counted() {
+    let mut bench = Bench::new(1, 0);
+    bench.event(Event::PeerLost { worker: peer(1) });
+    bench.event(Event::PeerLost { worker: peer(9) });
+    assert_eq!(bench.says(SchedulerToWorker::WorkerGone(peer(9))), []);
+    let counters = bench.worker.counters();
+    assert_eq!((counters.peers_lost, counters.stale_messages), (2, 1));
+}
