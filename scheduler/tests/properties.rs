@@ -8,7 +8,7 @@ use brisk_core::{
     id::{ClientId, WorkerId},
     message::{ClientToScheduler, WorkerToScheduler},
 };
-use brisk_scheduler::machine::{Config, Event, Scheduler};
+use brisk_scheduler::machine::{Event, Scheduler};
 use proptest::prelude::*;
 use smallvec::SmallVec;
 use world::{EPOCH, KEYS, Status, World, dependencies, key};
@@ -31,6 +31,8 @@ enum Op {
     Cancel { client: u8, pick: u8, force: bool },
     Retry { client: u8, pick: u8 },
     Detach { client: u8, pick: u8 },
+    Scatter { client: u8, number: u8, worker: u8, replicas: u8 },
+    UseScattered { client: u8, number: u8 },
     ClientMissing { client: u8, pick: u8, holder: u8 },
     Start { worker: u8, pick: u8 },
     Finish { worker: u8, pick: u8, nbytes: u16 },
@@ -80,6 +82,9 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(client, pick, force)| Op::Cancel { client, pick, force }),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(client, pick)| Op::Retry { client, pick }),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(client, pick)| Op::Detach { client, pick }),
+        2 => (any::<u8>(), 0..6u8, any::<u8>(), 0..3u8)
+            .prop_map(|(client, number, worker, replicas)| Op::Scatter { client, number, worker, replicas }),
+        2 => (any::<u8>(), 0..6u8).prop_map(|(client, number)| Op::UseScattered { client, number }),
         2 => (any::<u8>(), any::<u8>(), any::<u8>())
             .prop_map(|(client, pick, holder)| Op::ClientMissing { client, pick, holder }),
         6 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Start { worker, pick }),
@@ -240,6 +245,29 @@ impl World {
                 let client = self.client(*client)?;
                 let key = pick(self.clients[&client].wants.keys().copied(), *number)?;
                 self.say(client, ClientToScheduler::Detach(vec![key]));
+            }
+            Op::Scatter { client, number, worker, replicas } => {
+                let (client, worker) = (self.client(*client)?, self.worker(*worker)?);
+                // Clients put values into workers of their own program.
+                if self.clients[&client].environment == self.workers[&worker].environment {
+                    self.scatter(client, (*number).into(), worker, (*replicas).into());
+                }
+            }
+            Op::UseScattered { client, number } => {
+                let client = self.client(*client)?;
+                let state = self.clients.get_mut(&client)?;
+                let number = u64::from(*number);
+                let scattered = key(state.environment, world::SCATTERED + number);
+                state.wants.get(&scattered)?;
+                let mut task = world::task(state.environment, 0);
+                task.key = key(state.environment, world::SCATTERED + 100 + number);
+                task.dependencies = [scattered].into_iter().collect();
+                let wants = vec![state.want(task.key)];
+                let submission = brisk_core::id::RequestId(1 << 42 | self.history.len() as u64);
+                self.say(
+                    client,
+                    ClientToScheduler::Submit { submission, chunk: 0, last: true, tasks: vec![task], wants },
+                );
             }
             Op::ClientMissing { client, pick: number, holder } => {
                 let client = self.client(*client)?;
@@ -528,7 +556,7 @@ proptest! {
             world.apply(op);
         }
         let mut log = Vec::new();
-        let mut machine = Scheduler::new(Config::default(), EPOCH);
+        let mut machine = Scheduler::new(world::config(), EPOCH);
         let mut now = brisk_core::time::Moment::ORIGIN;
         let mut later = ops.iter().filter_map(|op| match op {
             Op::Wait { seconds } => Some(Duration::from_secs((*seconds).into())),

@@ -67,6 +67,7 @@ impl Scheduler {
             ClientToScheduler::Release(keys) => self.release(c, &keys),
             ClientToScheduler::Cancel { keys, force } => self.cancel(c, &keys, force),
             ClientToScheduler::Retry(keys) => self.retry(c, &keys),
+            ClientToScheduler::Scattered(values) => self.scattered(c, values),
             ClientToScheduler::Detach(keys) => self.detach(&keys),
             ClientToScheduler::Missing { key, want, holders } => self.client_misses(c, key, want, &holders),
             ClientToScheduler::Replicate { request, keys, count, workers } => {

@@ -14,6 +14,10 @@ pub struct Config {
     /// How often a task's value may be lost by a failed transfer, or the task handed back by workers, before it fails.
     /// Two workers that can't reach each other would else send the scheduler round in circles.
     pub allowed_losses: u32,
+    /// How deep the lineage of a value may be: so many tasks, each needing the one before, are remembered to compute it
+    /// again. At that depth the value is kept in two places instead, for as long as anything depends on it, and what it was
+    /// computed from is forgotten. Deep enough that only loops get there: `x = client.submit(step(&x))`, for ever.
+    pub max_lineage: u32,
     /// So long after a run's time limit the scheduler itself lets it fail, if its worker has not said that it has ended.
     pub timeout_grace: Duration,
     /// After so long without a worker that could run it, a task fails.
@@ -85,6 +89,7 @@ impl Default for Config {
         Config {
             allowed_failures: 3,
             allowed_losses: 16,
+            max_lineage: 10_000,
             timeout_grace: Duration::from_secs(10),
             no_worker_timeout: Duration::from_secs(300),
             notice_after: Duration::from_secs(5),

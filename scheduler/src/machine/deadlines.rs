@@ -36,7 +36,7 @@ impl Scheduler {
     /// A run failed by its own doing: it is tried again if retries are left. Only such failures use them up, not deaths and
     /// losses; and a function that no worker knows is not found by trying again.
     pub(super) fn run_failed(&mut self, t: TaskIndex, w: WorkerIndex, failure: Failure) {
-        let retries = self.tasks[t].retries();
+        let retries = if self.tasks[t].is_once() { 0 } else { self.tasks[t].retries() };
         if retries > 0 && failure.kind != ErrorKind::UnknownFunction {
             self.tasks[t].history().failures += 1;
             if self.tasks[t].history().failures <= retries {

@@ -36,7 +36,8 @@ impl Scheduler {
         let task = &self.tasks[t];
         TaskError::from(failure).with(|report| {
             report.task = Some(self.name(t));
-            report.place = Some(self.functions.info(task.function).place.clone());
+            let place = &self.functions.info(task.function).place;
+            report.place = (!place.is_empty()).then(|| place.clone());
             report.worker = worker;
             report.attempt = task.attempt;
         })

@@ -12,6 +12,8 @@ pub(super) struct Functions {
     list: Vec<Function>,
     /// By identity; keyed look-up only.
     by_id: FxHashMap<FunctionId, FunctionIndex>,
+    /// What stands in for the function of scattered values, once there were any.
+    scattered: Option<FunctionIndex>,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,7 @@ impl fmt::Debug for Functions {
 
 impl Functions {
     pub(super) fn new() -> Self {
-        Functions { list: Vec::new(), by_id: FxHashMap::default() }
+        Functions { list: Vec::new(), by_id: FxHashMap::default(), scattered: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,6 +63,22 @@ impl Functions {
             self.list.push(Function { info, average_ns: None });
             next
         });
+    }
+
+    /// What stands in for the function of scattered values. It is under no identity, so nobody can call it.
+    pub(super) fn scattered(&mut self) -> FunctionIndex {
+        let next = FunctionIndex(self.list.len() as u32);
+        *self.scattered.get_or_insert_with(|| {
+            let info = FunctionInfo {
+                id: FunctionId::from_u128(0),
+                name: "scattered".into(),
+                module: "".into(),
+                place: "".into(),
+                is_async: false,
+            };
+            self.list.push(Function { info, average_ns: None });
+            next
+        })
     }
 
     /// What a call is presumed to take, in nanoseconds.

@@ -72,6 +72,7 @@ impl Scheduler {
             i09_waiters_are_unfinished_dependents
             i10_known_means_wanted_or_needed
             i11_needed_is_scheduled
+            i11_unrepeatable_is_never_scheduled
             i12_failures_reach_dependents
             i13_no_worker_means_nobody_eligible
             i14_no_open_worker_beside_queued_work
@@ -96,6 +97,7 @@ impl Scheduler {
             i56_retiring_workers_get_nothing
             i57_sole_copies_of_retiring_workers_are_known
             i58_shortage_of_memory_is_watched
+            i59_lineage_is_bounded
         }
         Ok(())
     }

@@ -43,9 +43,11 @@ mod departure;
 mod dispatch;
 mod errors;
 mod gathering;
+mod lineage;
 mod moves;
 mod no_worker;
 mod offers;
+mod once;
 mod oversize;
 mod paused;
 mod placement;
@@ -58,11 +60,13 @@ mod release;
 mod replicas;
 mod reports;
 mod retirement;
+mod scattered;
 mod stealing;
 mod submit;
 mod supervisors;
 mod surplus;
 mod transition;
+mod unrepeatable;
 
 mod invariants;
 #[cfg(feature = "planted")]
@@ -253,10 +257,13 @@ impl Scheduler {
         loop {
             self.advance_rebalances();
             self.make_copies();
-            if !self.advance_retirements() {
+            let dismissed = self.advance_retirements();
+            // Lineages that were cut take values along, whose copies are looked at too.
+            self.settle();
+            let noted = !self.copies.short.is_empty() && self.replicas.rest_at.is_none();
+            if !dismissed && !noted {
                 break;
             }
-            self.settle();
         }
         self.arm_surplus();
         self.flush_frees();

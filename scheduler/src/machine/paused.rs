@@ -51,7 +51,8 @@ impl Scheduler {
         self.paused_workers += 1;
         self.give_up_copies_to(w);
         for t in self.workers[w].processing.clone() {
-            let waits = self.tasks[t].run().is_some_and(|run| !run.started);
+            // One that is to be started once only stays: it may be starting just now.
+            let waits = self.tasks[t].run().is_some_and(|run| !run.started) && !self.tasks[t].is_once();
             let moved = self.tasks[t].history.as_ref().is_some_and(|history| history.moved_by_pause);
             if waits && !moved && self.has_open_eligible(self.tasks[t].class) {
                 self.tasks[t].history().moved_by_pause = true;

@@ -19,6 +19,7 @@ use super::{
     record::What,
     slab::{TaskIndex, WorkerIndex},
     task::{Death, History},
+    unrepeatable::Unrepeatable,
 };
 
 /// The name of the resource. No user can declare or ask for it: what peers say is stripped of it.
@@ -105,9 +106,12 @@ impl Scheduler {
         self.change_demand(t, resources);
     }
 
-    /// The task is suspected of nothing any more. It is in no queue and on no worker.
+    /// The task is tried again by hand, as if it had never run. It is in no queue and on no worker.
     pub(super) fn acquit(&mut self, t: TaskIndex) {
         self.tasks[t].history = None;
+        if self.tasks[t].unrepeatable == Some(Unrepeatable::Once) {
+            self.tasks[t].unrepeatable = None;
+        }
         let class = self.tasks[t].class;
         let Demand { resources, .. } = &self.classes.slab[class].demand;
         if resources.iter().any(is_place) {

@@ -132,13 +132,15 @@ impl Scheduler {
         };
         self.blame(w, &blamed, cause);
         for t in self.workers[w].processing.clone() {
-            self.enter_waiting(t);
+            self.run_gone(t, w, cause, intended);
         }
         for victim in blamed {
-            self.quarantine(victim.task);
+            if self.tasks[victim.task].state.is_unfinished() {
+                self.quarantine(victim.task);
+            }
         }
         for t in self.workers[w].replicas.clone() {
-            self.drop_replica(t, w);
+            self.drop_replica(t, w, cause);
         }
         drop(self.withdraw_offers(w));
         self.links.part(self.workers[w].host, w);
@@ -161,22 +163,26 @@ impl Scheduler {
         }
     }
 
-    /// A worker holds a value no more.
-    pub(super) fn drop_replica(&mut self, t: TaskIndex, w: WorkerIndex) {
+    /// A worker holds a value no more, for this reason.
+    pub(super) fn drop_replica(&mut self, t: TaskIndex, w: WorkerIndex, how: &str) {
         if self.tasks[t].is_held_by(w) {
             self.remove_replica(t, w);
             if self.tasks[t].holders().is_empty() && !planted!(self, DeadHolderKept) {
-                self.lost(t);
+                self.lost(t, w, how);
             }
         }
     }
 
-    /// The last replica of a value is gone.
-    fn lost(&mut self, t: TaskIndex) {
+    /// The last replica of a value is gone, which this worker had.
+    fn lost(&mut self, t: TaskIndex, w: WorkerIndex, how: &str) {
         if !self.tasks[t].is_needed() {
             // Not left in memory without a holder: another loss of this same event may need it again.
             self.enter_released(t);
             return self.work.unneeded.push(t);
+        }
+        if let Some(why) = self.tasks[t].unrepeatable {
+            let error = self.lost_with(t, why, w, how);
+            return self.enter_erred(t, error, None);
         }
         let (key, function) = (self.tasks[t].key, self.tasks[t].function);
         self.record(What::Recompute { key, function });
@@ -188,8 +194,7 @@ impl Scheduler {
                 // A run that has started has its inputs.
                 State::Processing(run) if run.started => {}
                 State::Queued | State::NoWorker { .. } | State::Processing(_) => {
-                    self.cancel_run(dependent);
-                    self.enter_waiting(dependent);
+                    self.take_back(dependent, "an input of it was lost before it was said to have started");
                 }
                 State::Released | State::Memory { .. } | State::Erred { .. } => {}
             }
@@ -212,7 +217,7 @@ impl Scheduler {
                     let error = self.lost_too_often(t, why);
                     return self.enter_erred(t, error, None);
                 }
-                self.drop_replica(t, w);
+                self.drop_replica(t, w, why);
             }
         }
     }

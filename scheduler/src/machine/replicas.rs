@@ -23,6 +23,7 @@ use brisk_core::{
 
 use super::{
     Scheduler,
+    lineage::PLACES,
     slab::{ClientIndex, TaskIndex, WorkerIndex},
     task::State,
     timers::Timer,
@@ -131,7 +132,9 @@ impl Scheduler {
 
     /// A value exists, or exists again.
     pub(super) fn value_came(&mut self, t: TaskIndex, w: WorkerIndex) {
-        let count = self.tasks[t].options.as_ref().map_or(0, |options| options.replicas);
+        let task = &self.tasks[t];
+        let kept = if task.checkpoint { PLACES } else { 0 };
+        let count = task.options.as_ref().map_or(0, |options| options.replicas).max(kept);
         if count > 1 {
             self.declare(t, Declaration { by: None, count, workers: Arc::new([]) });
         }
@@ -202,6 +205,7 @@ impl Scheduler {
                 Due::Nothing => {
                     if self.copies.targets(t).next().is_none() {
                         self.settle_requests(t, None, None);
+                        self.copies_settled(t);
                     }
                     return;
                 }
@@ -209,6 +213,7 @@ impl Scheduler {
                     if self.copies.targets(t).next().is_none() {
                         self.settle_requests(t, None, Some("no other worker can take a copy: all are full or paused"));
                         self.strand(t);
+                        self.copies_settled(t);
                     }
                     return;
                 }

@@ -34,7 +34,7 @@ impl Scheduler {
             WorkerToScheduler::Offered(values) => self.offered(w, values),
             WorkerToScheduler::Dropped(keys) => {
                 for t in keys.into_iter().filter_map(|key| self.tasks.find(key)).collect::<Vec<_>>() {
-                    self.drop_replica(t, w);
+                    self.drop_replica(t, w, "it has dropped it");
                 }
             }
             WorkerToScheduler::Missing { key, holders } => self.worker_misses(w, key, &holders),

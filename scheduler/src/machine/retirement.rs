@@ -194,8 +194,7 @@ impl Scheduler {
             return;
         }
         for t in self.workers[w].processing.clone() {
-            self.cancel_run(t);
-            self.enter_waiting(t);
+            self.take_back(t, "its worker retires, and it took longer than the worker could wait");
         }
     }
 

@@ -19,6 +19,7 @@ use super::{
     record::FunctionIndex,
     slab::{ClassIndex, ClientIndex, TaskIndex},
     task::{State, Task},
+    unrepeatable::Unrepeatable,
 };
 
 /// The tasks that a task depends on, in the order in which it names them.
@@ -159,25 +160,8 @@ impl Scheduler {
         }
         let user = options.as_ref().map_or(0, |options| options.priority.saturating_neg());
         let class = self.class_of(c, function, options.as_deref());
-        let task = Task {
-            key,
-            function,
-            class,
-            account: self.clients[c].account,
-            spec,
-            options,
-            priority: Priority { user, ..priority },
-            dependencies: SmallVec::new(),
-            dependents: SmallVec::new(),
-            wants: SmallVec::new(),
-            waiters: 0,
-            holds: 0,
-            held_for_lineage: false,
-            attempt: 0,
-            detached: false,
-            history: None,
-            state: State::Released,
-        };
+        let (account, priority) = (self.clients[c].account, Priority { user, ..priority });
+        let task = Task::new(key, function, class, account, spec, options, priority);
         Ok((self.tasks.insert(task, &dependencies), true))
     }
 
@@ -229,7 +213,9 @@ impl Scheduler {
             [None, None] => {
                 known.function == function
                     && self.classes.slab[known.class].environment == self.clients[c].environment
-                    && known.dependencies.iter().map(|edge| &edge.task).eq(dependencies)
+                    // Of a cut lineage nothing is known any more; the key is of the content.
+                    && (known.unrepeatable == Some(Unrepeatable::Cut)
+                        || known.dependencies.iter().map(|edge| &edge.task).eq(dependencies))
             }
             _ => false,
         }

@@ -20,6 +20,7 @@ use super::{
     accounts::AccountId,
     record::FunctionIndex,
     slab::{ClassIndex, ClientIndex, Slab, TaskIndex, WorkerIndex},
+    unrepeatable::Unrepeatable,
 };
 
 /// All tasks, under dense indices and by key.
@@ -55,6 +56,12 @@ pub(super) struct Task {
     pub(super) attempt: u32,
     /// Whether it is to run to its end even if nobody wants it. Never of a finished or failed task.
     pub(super) detached: bool,
+    /// Whether the value that is there is to be kept for as long as anything depends on it; see [`lineage`](super::lineage).
+    pub(super) checkpoint: bool,
+    /// How many tasks in a row its value was computed from, back to one without dependencies or to a checkpoint.
+    pub(super) depth: u32,
+    /// Why its value can't be computed, or not again, if that is so.
+    pub(super) unrepeatable: Option<Unrepeatable>,
     pub(super) history: Option<Box<History>>,
     pub(super) state: State,
 }
@@ -171,10 +178,45 @@ impl State {
 }
 
 impl Task {
+    /// A task that nobody needs yet, without dependencies.
+    pub(super) fn new(
+        key: Key,
+        function: FunctionIndex,
+        class: ClassIndex,
+        account: AccountId,
+        spec: Payload,
+        options: Option<Box<TaskOptions>>,
+        priority: Priority,
+    ) -> Self {
+        Task {
+            key,
+            function,
+            class,
+            account,
+            spec,
+            options,
+            priority,
+            dependencies: SmallVec::new(),
+            dependents: SmallVec::new(),
+            wants: SmallVec::new(),
+            waiters: 0,
+            holds: 0,
+            held_for_lineage: false,
+            attempt: 0,
+            detached: false,
+            checkpoint: false,
+            depth: 0,
+            unrepeatable: None,
+            history: None,
+            state: State::Released,
+        }
+    }
+
     /// Whether somebody needs the value, now or once it exists.
     pub(super) fn is_needed(&self) -> bool {
         let held = self.holds > 0 && !self.held_for_lineage;
-        !self.wants.is_empty() || self.waiters > 0 || held || self.detached
+        let kept = self.checkpoint && !self.dependents.is_empty();
+        !self.wants.is_empty() || self.waiters > 0 || held || self.detached || kept
     }
 
     /// Whether the task must be remembered, if only to be computed again.
@@ -266,18 +308,26 @@ impl Tasks {
 
     /// Takes a task without dependents out, and the edges to its dependencies.
     pub(super) fn remove(&mut self, index: TaskIndex) -> Task {
-        let task = self.slab.remove(index);
+        let dependencies = self.sever(index);
+        let mut task = self.slab.remove(index);
         debug_assert!(task.dependents.is_empty());
         self.by_key.remove(&task.key);
+        task.dependencies = dependencies;
+        task
+    }
+
+    /// Takes the edges to a task's dependencies out, and returns them.
+    pub(super) fn sever(&mut self, index: TaskIndex) -> SmallVec<[Edge; 2]> {
+        let dependencies = std::mem::take(&mut self.slab[index].dependencies);
         // In reverse, so that what was just inserted is undone exactly.
-        for edge in task.dependencies.iter().rev() {
+        for edge in dependencies.iter().rev() {
             let dependents = &mut self.slab[edge.task].dependents;
             dependents.swap_remove(edge.slot as usize);
             if let Some(moved) = dependents.get(edge.slot as usize).copied() {
                 self.slab[moved.task].dependencies[moved.slot as usize].slot = edge.slot;
             }
         }
-        task
+        dependencies
     }
 }
 

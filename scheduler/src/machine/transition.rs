@@ -25,8 +25,11 @@ use super::{
 };
 
 impl Scheduler {
-    /// Needed: the task waits for its dependencies, and is ready if it has them all.
+    /// Needed: the task waits for its dependencies, and is ready if it has them all. One that can't be computed fails.
     pub(super) fn enter_waiting(&mut self, t: TaskIndex) {
+        if let Some(why) = self.tasks[t].unrepeatable {
+            return self.fail_for_good(t, why);
+        }
         if let State::Processing(Run { started: false, estimate_ns, .. }) = self.tasks[t].state {
             self.correct_charge(t, estimate_ns, None);
         }
@@ -108,6 +111,8 @@ impl Scheduler {
         self.workers[w].bytes = self.workers[w].bytes.saturating_add(nbytes);
         self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });
         self.tasks[t].detached = false;
+        self.note_once(t);
+        self.note_depth(t);
         for i in 0..self.tasks[t].dependents.len() {
             let dependent = self.tasks[t].dependents[i].task;
             if let State::Waiting { missing } = &mut self.tasks[dependent].state {
@@ -190,6 +195,7 @@ impl Scheduler {
                 self.leave_worker(t, run);
             }
             State::Memory { .. } => {
+                self.tasks[t].checkpoint = false;
                 while let Some(holder) = self.tasks[t].holders().last() {
                     let worker = holder.worker;
                     self.remove_replica(t, worker);

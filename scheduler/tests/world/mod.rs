@@ -13,7 +13,8 @@ use brisk_core::{
     id::{ClientId, EnvironmentId, Epoch, Incarnation, RequestId, RunId, WantId, WorkerId},
     key::Key,
     message::{
-        Assignment, ClientToScheduler, KeyNews, SchedulerToClient, SchedulerToWorker, SubmittedTask, WorkerToScheduler,
+        Assignment, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SchedulerToWorker, SubmittedTask,
+        WorkerToScheduler,
     },
     options::{Quantity, TaskOptions},
     payload::Payload,
@@ -25,6 +26,9 @@ pub(crate) const EPOCH: Epoch = Epoch(7);
 
 /// Keys of one build. What a key computes and needs follows from its number, so that submissions overlap and agree.
 pub(crate) const KEYS: u64 = 24;
+
+/// From here on keys are of scattered values.
+pub(crate) const SCATTERED: u64 = 800;
 
 pub(crate) struct World {
     pub(crate) machine: Scheduler,
@@ -103,6 +107,7 @@ pub(crate) fn task(environment: u64, number: u64) -> SubmittedTask {
         options.retries = 2;
         options.retry_delay = Some(Duration::from_millis(20));
     }
+    options.once = number % 9 == 4;
     if number % 4 == 2 {
         options.timeout = Some(Duration::from_millis(50));
     }
@@ -130,10 +135,17 @@ pub(crate) fn task(environment: u64, number: u64) -> SubmittedTask {
     }
 }
 
+/// Lineage is cut after a few tasks, since graphs are small.
+pub(crate) fn config() -> Config {
+    let mut config = Config::default();
+    config.max_lineage = 4;
+    config
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         World {
-            machine: Scheduler::new(Config::default(), EPOCH),
+            machine: Scheduler::new(config(), EPOCH),
             now: Moment::ORIGIN,
             next_incarnation: 0,
             clients: BTreeMap::new(),
@@ -244,6 +256,17 @@ impl World {
         let submission = RequestId(self.clients[&client].next_request + 1);
         self.say(client, ClientToScheduler::Resubmit(submission));
         self.submit(client, numbers, wanted, chunks);
+    }
+
+    /// A client puts a value into a worker's store, and says so. Scattered keys are other keys than those of calls.
+    pub(crate) fn scatter(&mut self, client: ClientId, number: u64, worker: WorkerId, replicas: u32) {
+        let state = self.clients.get_mut(&client).unwrap();
+        let (key, want) = state.want(key(state.environment, SCATTERED + number));
+        let nbytes = number % 3;
+        self.workers.get_mut(&worker).unwrap().held.entry(key).or_insert(nbytes);
+        let holders = [worker].into_iter().collect();
+        let value = ScatteredValue { key, want, nbytes, holders, replicas };
+        self.say(client, ClientToScheduler::Scattered(vec![value]));
     }
 
     pub(crate) fn finish(&mut self, worker: WorkerId, index: usize, nbytes: u64) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Check, ensure};
-use crate::machine::{Scheduler, quarantine::is_place, task::State};
+use crate::machine::{Scheduler, quarantine::is_place, task::State, unrepeatable::Unrepeatable};
 
 impl Scheduler {
     /// I17: deaths are of different runs that were handed out; a task with more than are allowed has failed; and no two
@@ -26,6 +26,31 @@ impl Scheduler {
             });
             let suspected = suspected.count();
             ensure!(suspected <= 1, "{} has {suspected} suspects", worker.id);
+        }
+        Ok(())
+    }
+
+    /// I11, for what can't be computed: it is not scheduled. What was scattered, and what stands at the end of a cut lineage,
+    /// has no dependencies; and a checkpoint has a value, and a declared number of copies.
+    pub(super) fn i11_unrepeatable_is_never_scheduled(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let Some(why) = task.unrepeatable else { continue };
+            ensure!(!task.state.is_unfinished(), "{} is {:?}, but {why:?}", self.name(t), task.state.name());
+            let alone = why == Unrepeatable::Once || task.dependencies.is_empty();
+            ensure!(alone, "{} is {why:?} and has dependencies", self.name(t));
+        }
+        for (t, task) in self.tasks().filter(|(_, task)| task.checkpoint) {
+            let there = matches!(task.state, State::Memory { .. });
+            ensure!(there && task.depth == 0, "{} is a checkpoint without a value", self.name(t));
+        }
+        Ok(())
+    }
+
+    /// I59: no lineage is deeper than the bound.
+    pub(super) fn i59_lineage_is_bounded(&self) -> Check {
+        for (t, task) in self.tasks() {
+            let within = task.depth == 0 || task.depth < self.config.max_lineage;
+            ensure!(within, "{} stands {} tasks deep", self.name(t), task.depth);
         }
         Ok(())
     }

@@ -1,0 +1,37 @@
+//! The bound on lineage.
+//!
+//! A value that is lost is computed again, and so everything that it was computed from must be remembered. A loop
+//! (`x = client.submit(step(&x))`, for ever) would fill the scheduler with ancestors that nobody will ask for. So a value
+//! whose lineage is deep becomes a *checkpoint*: it is kept, in two places, for as long as anything depends on it, and then
+//! what it was computed from is forgotten; its descendants count their depth from it. In a loop one checkpoint takes the
+//! place of the other, so that the number of tasks stays within the bound, and of values within a few. (Spark truncates
+//! lineage at checkpoints that its users must write themselves; Ray evicts lineage beyond a size and leaves the loss.)
+//!
+//! If there is no second worker that could take a copy the lineage is cut all the same: one place has to do then. Who loses
+//! all copies of a checkpoint hears so by name ([`LineageCut`](brisk_core::error::ErrorKind::LineageCut)).
+
+use super::{Scheduler, slab::TaskIndex, unrepeatable::Unrepeatable};
+
+/// In how many places a checkpoint is kept.
+pub(super) const PLACES: u32 = 2;
+
+impl Scheduler {
+    /// A value exists: notes how deep its lineage is. Whether that is so deep that it becomes a checkpoint.
+    pub(super) fn note_depth(&mut self, t: TaskIndex) {
+        let dependencies = self.tasks[t].dependencies.iter();
+        let Some(deepest) = dependencies.map(|edge| self.tasks[edge.task].depth).max() else { return };
+        let depth = deepest.saturating_add(1);
+        let task = &mut self.tasks[t];
+        task.checkpoint = depth >= self.config.max_lineage;
+        task.depth = if task.checkpoint { 0 } else { depth };
+    }
+
+    /// There are as many copies of a value as there will be. If it is a checkpoint, its lineage is of no use any more.
+    pub(super) fn copies_settled(&mut self, t: TaskIndex) {
+        if !self.tasks[t].checkpoint || self.tasks[t].dependencies.is_empty() {
+            return;
+        }
+        self.tasks[t].unrepeatable.get_or_insert(Unrepeatable::Cut);
+        self.work.unneeded.extend(self.tasks.sever(t).iter().map(|edge| edge.task));
+    }
+}

@@ -1,0 +1,67 @@
+//! Tasks that are to be started once only.
+//!
+//! Such a task has effects that must not happen twice. The scheduler knows that a run has not been started only if its
+//! worker says so, by handing it back or giving it up, or leaves in good order. In every other case, the death of a worker
+//! first of all, the run may have been started a moment before; so the task fails, and whoever asked for it decides. It
+//! never waits in vain and never runs on a guess: at most once is what is promised, and not exactly once.
+
+use brisk_core::error::{ErrorKind, Failure};
+
+use super::{
+    Scheduler,
+    slab::{TaskIndex, WorkerIndex},
+    task::Task,
+    unrepeatable::Unrepeatable,
+};
+
+impl Task {
+    /// Whether it is to be started once only.
+    pub(super) fn is_once(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.once)
+    }
+}
+
+impl Scheduler {
+    /// Takes a run from its worker, which goes on living: it is told to forget it, and the task waits again. One that is
+    /// to be started once only, and perhaps was, fails instead.
+    pub(super) fn take_back(&mut self, t: TaskIndex, why: &str) {
+        let worker = self.tasks[t].run().map(|run| run.worker);
+        self.cancel_run(t);
+        match worker.filter(|_| self.tasks[t].is_once()) {
+            Some(w) => self.fail_once(t, w, why),
+            None => self.enter_waiting(t),
+        }
+    }
+
+    /// The worker of a run is gone: the task waits again, unless it must not be started a second time. After an end in good
+    /// order it is known whether it was started a first time.
+    pub(super) fn run_gone(&mut self, t: TaskIndex, w: WorkerIndex, cause: &str, in_order: bool) {
+        let task = &self.tasks[t];
+        let may_have_started = !in_order || task.run().is_some_and(|run| run.started);
+        if task.is_once() && may_have_started {
+            return self.fail_once(t, w, &format!("the worker was lost ({cause})"));
+        }
+        self.enter_waiting(t);
+    }
+
+    fn fail_once(&mut self, t: TaskIndex, w: WorkerIndex, why: &str) {
+        let started = match self.tasks[t].run() {
+            Some(run) if run.started => "it had been started",
+            _ => "it may have been started",
+        };
+        let message = format!(
+            "{why}. By then {started}, and it is to be started once only, so it is not run again: look whether it did what \
+             it was to do before you try again"
+        );
+        let worker = self.workers[w].label();
+        let error = self.error_of(t, Failure::new(ErrorKind::WorkerDied, message), Some(worker));
+        self.enter_erred(t, error, None);
+    }
+
+    /// The value of a task exists. If it is to be started once only, that was it.
+    pub(super) fn note_once(&mut self, t: TaskIndex) {
+        if self.tasks[t].unrepeatable.is_none() && self.tasks[t].is_once() {
+            self.tasks[t].unrepeatable = Some(Unrepeatable::Once);
+        }
+    }
+}

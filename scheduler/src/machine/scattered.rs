@@ -1,0 +1,101 @@
+//! Scattered values: those that a client has put into workers' stores itself.
+//!
+//! Each is a task like any other, so that it is wanted, depended on, replicated and freed by the same rules; only that it
+//! is in memory from the beginning and can't be [computed](super::unrepeatable). Its function is a word for errors and
+//! records. Keys are of the content: the same value scattered twice is one, held in more places.
+
+use brisk_core::{
+    error::{ErrorKind, Failure},
+    id::WantId,
+    key::Key,
+    message::{KeyNews, Priority, ScatteredValue, SchedulerToClient},
+    options::TaskOptions,
+    payload::Payload,
+};
+
+use super::{
+    Scheduler,
+    class::Kind,
+    slab::{ClientIndex, TaskIndex, WorkerIndex},
+    task::{State, Task},
+    unrepeatable::Unrepeatable,
+};
+
+impl Scheduler {
+    /// A client has put values into workers' stores.
+    pub(super) fn scattered(&mut self, c: ClientIndex, values: Vec<ScatteredValue>) {
+        for value in values {
+            self.scattered_one(c, value);
+        }
+    }
+
+    fn scattered_one(&mut self, c: ClientIndex, value: ScatteredValue) {
+        let ScatteredValue { key, want, nbytes, holders, replicas } = value;
+        let mut there: Vec<WorkerIndex> = holders.iter().filter_map(|&id| self.workers.find(id)).collect();
+        there.sort_unstable();
+        there.dedup();
+        let Some(t) = self.tasks.find(key).or_else(|| self.insert_scattered(c, key, replicas)) else {
+            there.into_iter().for_each(|w| self.free(w, key));
+            return self.refuse_scattered(c, key, want);
+        };
+        for w in there {
+            self.scattered_to(t, w, nbytes);
+        }
+        if matches!(self.tasks[t].state, State::Released) && self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered)
+        {
+            self.fail_unheld(t, holders.len());
+        }
+        self.add_want(c, t, want);
+        // If the want was an old one, nobody may need it.
+        self.work.unneeded.push(t);
+    }
+
+    /// A worker holds a scattered value. It is taken as any copy is, and brings back one that was lost.
+    fn scattered_to(&mut self, t: TaskIndex, w: WorkerIndex, nbytes: u64) {
+        if self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered) {
+            if matches!(self.tasks[t].state, State::Erred { .. }) {
+                self.enter_released(t);
+            }
+            if matches!(self.tasks[t].state, State::Released) {
+                return self.enter_memory(t, nbytes, w);
+            }
+        }
+        self.added(w, self.tasks[t].key, nbytes);
+    }
+
+    /// None of those who were to hold it is there any more.
+    fn fail_unheld(&mut self, t: TaskIndex, named: usize) {
+        let message = format!(
+            "none of the {named} workers that this value was scattered to is there any more, and nothing can compute it: \
+             scatter it again"
+        );
+        let error = self.error_of(t, Failure::new(ErrorKind::DataLost, message), None);
+        self.enter_erred(t, error, None);
+    }
+
+    /// A task without a function. `None` if there may be no more tasks.
+    fn insert_scattered(&mut self, c: ClientIndex, key: Key, replicas: u32) -> Option<TaskIndex> {
+        if self.tasks.len() >= self.config.max_tasks as usize {
+            return None;
+        }
+        let function = self.functions.scattered();
+        let (environment, account) = (self.clients[c].environment, self.clients[c].account);
+        let class = self.classes.join(environment, Kind::Thread, None, &self.workers);
+        let options = (replicas != 1).then(|| {
+            let mut options = TaskOptions::default();
+            // One on every worker: as many as there are, however many.
+            options.replicas = if replicas == 0 { u32::MAX } else { replicas };
+            Box::new(options)
+        });
+        let spec = Payload::from_bytes(Vec::new());
+        let mut task = Task::new(key, function, class, account, spec, options, Priority::default());
+        task.unrepeatable = Some(Unrepeatable::Scattered);
+        Some(self.tasks.insert(task, &[]))
+    }
+
+    fn refuse_scattered(&mut self, c: ClientIndex, key: Key, want: WantId) {
+        let message = format!("the scheduler is full: it has {} tasks", self.tasks.len());
+        let error = brisk_core::error::TaskError::new(ErrorKind::Refused, message);
+        self.tell_client(c, SchedulerToClient::News { key, want, news: KeyNews::Erred(error) });
+    }
+}

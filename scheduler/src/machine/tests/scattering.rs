@@ -1,0 +1,174 @@
+//! Values that clients have put into workers' stores themselves.
+
+use brisk_core::{
+    error::{ErrorKind, TaskError},
+    id::{ClientId, Incarnation, WantId, WorkerId},
+    message::{ClientToScheduler, KeyNews, ScatteredValue, SchedulerToWorker, WorkerToScheduler},
+};
+
+use super::bench::*;
+use crate::machine::{Action, Config};
+
+fn value(number: u128, holders: &[WorkerId], replicas: u32) -> ScatteredValue {
+    let (key, want) = want(number);
+    ScatteredValue { key, want, nbytes: 8, holders: holders.iter().copied().collect(), replicas }
+}
+
+fn scatter(bench: &mut Bench, c: ClientId, number: u128, holders: &[WorkerId]) -> Vec<Action> {
+    bench.say(c, ClientToScheduler::Scattered(vec![value(number, holders, 1)]))
+}
+
+fn error(actions: &[Action], number: u128) -> TaskError {
+    let found = news(actions).into_iter().find_map(|(_, n, news)| match news {
+        KeyNews::Erred(error) if n == number => Some(error.clone()),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("no error of {number}: {actions:?}"))
+}
+
+fn is_there(actions: &[Action], number: u128) -> bool {
+    news(actions).into_iter().any(|(_, n, news)| n == number && matches!(news, KeyNews::Memory { .. }))
+}
+
+#[test]
+fn a_scattered_value_is_there_at_once_is_used_and_is_freed_with_its_last_handle() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let actions = scatter(&mut bench, c, 1, &[w]);
+    assert!(is_there(&actions, 1), "{actions:?}");
+    let actions = bench.submit(c, vec![task(2, &[1])], &[2]);
+    let (_, assignment) = assignments(&actions).next().unwrap();
+    assert_eq!(assignment.dependencies[0].holders[..], [w]);
+    let second = run(&actions).1;
+    // The handle is dropped while the task needs it: it stays until then.
+    assert_eq!(bench.release(c, 1), []);
+    let actions = bench.finish(w, second, 8);
+    assert!(actions.contains(&to_worker(w, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
+    bench.release(c, 2);
+    assert_eq!(bench.machine.task_count(), 0);
+}
+
+#[test]
+fn when_its_last_holder_dies_it_fails_by_name_and_so_does_what_needs_it() {
+    let mut bench = Bench::new();
+    let (a, c) = (bench.worker(1), bench.client());
+    scatter(&mut bench, c, 1, &[a]);
+    bench.submit(c, vec![task(9, &[])], &[9]);
+    bench.submit(c, vec![task(2, &[1]), task(3, &[2])], &[3]);
+    let actions = bench.kill(a);
+    let lost = error(&actions, 1);
+    assert_eq!((lost.kind(), lost.key()), (ErrorKind::DataLost, Some(key(1))));
+    let text = lost.to_string();
+    assert!(text.starts_with("scattered-00000001: this scattered value is lost"), "{text}");
+    assert!(text.contains(&format!("worker test://{a} was the last to hold it: killed by signal 9")), "{text}");
+    assert!(!text.contains("at "), "it has no place in the source: {text}");
+    let poisoned = error(&actions, 3);
+    assert_eq!((poisoned.kind(), poisoned.key()), (ErrorKind::DataLost, Some(key(1))));
+    // Who comes later hears the same at once, and nothing runs.
+    let actions = bench.submit(c, vec![task(4, &[1])], &[4]);
+    assert_eq!(error(&actions, 4).key(), Some(key(1)));
+    assert_eq!(runs(&actions), []);
+}
+
+#[test]
+fn a_second_holder_saves_it() {
+    let mut bench = Bench::new();
+    let (a, b, c) = (bench.worker(1), bench.worker(1), bench.client());
+    scatter(&mut bench, c, 1, &[a, b, a]);
+    assert_eq!(news(&bench.kill(a)), []);
+    assert_eq!(error(&bench.kill(b), 1).kind(), ErrorKind::DataLost);
+}
+
+#[test]
+fn scattered_to_nobody_who_is_there_it_fails_at_once_and_may_be_scattered_anew() {
+    let mut bench = Bench::new();
+    let (a, c) = (bench.worker(1), bench.client());
+    let nobody = WorkerId(Incarnation(99));
+    let actions = scatter(&mut bench, c, 1, &[nobody]);
+    let lost = error(&actions, 1);
+    assert_eq!(lost.kind(), ErrorKind::DataLost);
+    assert!(lost.to_string().contains("none of the 1 workers"), "{lost}");
+    assert_eq!(error(&bench.submit(c, vec![task(2, &[1])], &[2]), 2).key(), Some(key(1)));
+    // Again, under a new want; and what failed for it can be tried again.
+    let again = ScatteredValue { want: WantId(2), ..value(1, &[a], 1) };
+    assert!(is_there(&bench.say(c, ClientToScheduler::Scattered(vec![again])), 1));
+    let second = run(&bench.say(c, ClientToScheduler::Retry(vec![want(2)]))).1;
+    assert!(is_there(&bench.finish(a, second, 8), 2));
+}
+
+#[test]
+fn two_clients_that_scatter_one_value_share_it() {
+    let mut bench = Bench::new();
+    let (a, b, c) = (bench.worker(1), bench.worker(1), bench.client());
+    let d = bench.client();
+    scatter(&mut bench, c, 1, &[a]);
+    assert!(is_there(&scatter(&mut bench, d, 1, &[b]), 1));
+    assert_eq!(bench.release(c, 1), []);
+    assert_eq!(bench.machine.snapshot().workers[0].values, 1);
+    let actions = bench.release(d, 1);
+    for w in [a, b] {
+        assert!(actions.contains(&to_worker(w, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
+    }
+    // Another length under one key is no copy of it.
+    scatter(&mut bench, c, 2, &[a]);
+    let longer = ScatteredValue { nbytes: 9, ..value(2, &[b], 1) };
+    let actions = bench.say(d, ClientToScheduler::Scattered(vec![longer]));
+    assert!(actions.contains(&to_worker(b, SchedulerToWorker::Free(vec![key(2)]))), "{actions:?}");
+}
+
+#[test]
+fn dropped_when_nobody_needed_it_it_is_not_computed_but_missed_by_name() {
+    let mut bench = Bench::new();
+    let (a, c) = (bench.worker(1), bench.client());
+    scatter(&mut bench, c, 1, &[a]);
+    let second = run(&bench.submit(c, vec![task(2, &[1])], &[2])).1;
+    bench.finish(a, second, 8);
+    bench.release(c, 1);
+    // The result is lost: to compute it again the scattered value would be needed.
+    let actions = bench.kill(a);
+    let lost = error(&actions, 2);
+    assert_eq!((lost.kind(), lost.key()), (ErrorKind::DataLost, Some(key(1))));
+    assert!(lost.to_string().contains("it was not kept while nobody needed it"), "{lost}");
+}
+
+#[test]
+fn declared_copies_are_made_and_one_on_every_worker_means_just_that() {
+    for (replicas, copies) in [(1, 0), (2, 1), (0, 3)] {
+        let mut bench = Bench::new();
+        let c = bench.client();
+        let workers: Vec<_> = (0..4).map(|_| bench.worker(1)).collect();
+        let mut actions = bench.say(c, ClientToScheduler::Scattered(vec![value(1, &workers[..1], replicas)]));
+        let mut made = 0;
+        while let Some(w) = actions.iter().find_map(|action| match action {
+            Action::ToWorker { worker, message: SchedulerToWorker::Acquire(_) } => Some(*worker),
+            _ => None,
+        }) {
+            made += 1;
+            let mut next = bench.report(w, WorkerToScheduler::Added(vec![(key(1), 8)]));
+            let asked = |action: &Action| !matches!(action, Action::ToWorker { worker, message: SchedulerToWorker::Acquire(_) } if *worker == w);
+            next.extend(actions.into_iter().filter(asked));
+            actions = next;
+        }
+        assert_eq!(made, copies);
+    }
+}
+
+#[test]
+fn a_client_that_cannot_fetch_it_anywhere_hears_that_it_is_lost() {
+    let mut bench = Bench::new();
+    let (a, c) = (bench.worker(1), bench.client());
+    scatter(&mut bench, c, 1, &[a]);
+    let missing = ClientToScheduler::Missing { key: key(1), want: want(1).1, holders: [a].into_iter().collect() };
+    let lost = error(&bench.say(c, missing), 1);
+    assert_eq!(lost.kind(), ErrorKind::DataLost);
+    assert!(lost.to_string().contains("a client could not fetch it"), "{lost}");
+}
+
+#[test]
+fn a_full_scheduler_refuses_it_and_frees_what_was_stored() {
+    let mut bench = Bench::with(Config { max_tasks: 0, ..Config::default() });
+    let (a, c) = (bench.worker(1), bench.client());
+    let actions = scatter(&mut bench, c, 1, &[a]);
+    assert_eq!(error(&actions, 1).kind(), ErrorKind::Refused);
+    assert!(actions.contains(&to_worker(a, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
+}
