@@ -4,7 +4,10 @@
 //! a cancelled handle settles at once; holders are asked one after the other, and the scheduler when none is left. What is
 //! to be sent is gathered in [`Client::outbox`] and [`Client::asks`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
@@ -198,6 +201,29 @@ impl Client {
         self.requests.insert(request, 0);
         self.outbox.push_back(ClientToScheduler::Sync(request));
         request
+    }
+
+    /// Wants copies of a task's value kept.
+    pub fn replicate(&mut self, workload: &Workload, task: TaskIndex, count: u32) {
+        let Some(want) = self.handles.get(&task).map(|handle| handle.want) else { return };
+        let request = self.request();
+        self.requests.insert(request, 0);
+        let (keys, workers) = (vec![(workload.task(task).key, want)], Vec::new());
+        self.outbox.push_back(ClientToScheduler::Replicate { request, keys, count, workers });
+    }
+
+    /// Wants the bytes that workers hold evened out.
+    pub fn rebalance(&mut self) {
+        let request = self.request();
+        self.requests.insert(request, 0);
+        self.outbox.push_back(ClientToScheduler::Rebalance { request, keys: Vec::new() });
+    }
+
+    /// Wants workers gone, by their addresses, names or hosts.
+    pub fn retire_workers(&mut self, workers: Vec<Arc<str>>) {
+        let request = self.request();
+        self.requests.insert(request, 0);
+        self.outbox.push_back(ClientToScheduler::RetireWorkers { request, workers });
     }
 
     /// Asks to be answered once there are so many workers.

@@ -66,6 +66,12 @@ pub enum Move {
     Detach,
     /// A client asks to be answered.
     Ask,
+    /// A client wants copies of a value kept.
+    Replicate,
+    /// A client wants the bytes that workers hold evened out.
+    Rebalance,
+    /// A client wants some workers gone.
+    RetireWorkers,
     /// A client joins.
     JoinClient,
     /// A client leaves in order.
@@ -80,6 +86,8 @@ pub enum Move {
     EndWorker,
     /// A worker is told to stop.
     ShutDownWorker,
+    /// A worker's process is to end, and asks to be let go.
+    RetireWorker,
     /// All workers die.
     KillAllWorkers,
     /// The link between a node and the scheduler is cut.
@@ -115,6 +123,10 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::KillWorker, 25),
     (Move::EndWorker, 10),
     (Move::ShutDownWorker, 10),
+    (Move::RetireWorker, 10),
+    (Move::RetireWorkers, 10),
+    (Move::Replicate, 20),
+    (Move::Rebalance, 5),
     (Move::KillAllWorkers, 2),
     (Move::Cut, 10),
     (Move::Pause, 15),
@@ -201,6 +213,7 @@ pub fn worker_config(threads: u32) -> worker::Config {
         busy_delay: Duration::from_millis(20),
         missing_delay: Duration::from_millis(100),
         health_interval: Duration::from_millis(50),
+        retire_patience: Duration::from_secs(5),
         ..worker::Config::new(threads, 0)
     }
 }
@@ -228,6 +241,9 @@ fn settings(random: &mut Random) -> Settings {
     scheduler.allowed_losses = random.within(2..=16) as u32;
     scheduler.no_worker_timeout = Duration::from_secs(random.within(1..=60));
     scheduler.notice_after = Duration::from_millis(random.within(10..=2_000));
+    scheduler.copy_timeout = Duration::from_secs(3);
+    scheduler.retire_patience = Duration::from_secs(2);
+    scheduler.surplus_after = Duration::from_millis(20);
     scheduler.steal_after = Duration::from_millis(random.within(1..=50));
     scheduler.steal_again_after = Duration::from_millis(random.within(50..=2_000));
     if random.chance(300) {

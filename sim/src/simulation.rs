@@ -182,8 +182,9 @@ impl Simulation {
                 }
                 Ok(())
             }
-            Move::KillWorker | Move::EndWorker | Move::ShutDownWorker => match self.some_worker() {
+            Move::KillWorker | Move::EndWorker | Move::ShutDownWorker | Move::RetireWorker => match self.some_worker() {
                 Some(worker) if what == Move::ShutDownWorker => self.cluster.shut_down(worker),
+                Some(worker) if what == Move::RetireWorker => self.cluster.retire(worker),
                 Some(worker) => {
                     self.cluster.kill(Node::Worker(worker), "it was killed", what == Move::EndWorker);
                     Ok(())
@@ -255,6 +256,11 @@ impl Simulation {
                     client.wait_for_workers(workers);
                 })
             }
+            (Move::Rebalance, _) => self.cluster.with_client(id, |client, _| client.rebalance()),
+            (Move::RetireWorkers, _) => {
+                let workers: Vec<_> = (0..self.random.within(1..=3)).filter_map(|_| self.some_worker()).collect();
+                self.cluster.retire_by_client(id, &workers)
+            }
             (Move::PartClient, _) => self.cluster.part(id),
             (Move::KillClient, _) => {
                 self.cluster.kill(Node::Client(id), "it was killed", false);
@@ -279,6 +285,10 @@ impl Simulation {
                 let failed = client.handles().find_map(failed);
                 client.retry(workload, failed.unwrap_or(task));
             }),
+            (Move::Replicate, Some(task)) => {
+                let count = self.random.below(4) as u32;
+                self.cluster.with_client(id, |client, workload| client.replicate(workload, task, count))
+            }
             (Move::Detach, Some(task)) => {
                 self.cluster.with_client(id, |client, workload| client.detach(workload, task))
             }

@@ -38,7 +38,9 @@ impl Cluster {
                 task_told = tasks.first().map(|(task, _)| *task);
                 client.refused(submission, &error);
             }
-            SchedulerToClient::Workers { request, .. } | SchedulerToClient::Synced(request)
+            SchedulerToClient::Workers { request, .. }
+            | SchedulerToClient::Synced(request)
+            | SchedulerToClient::Answered { request, .. }
                 if !client.answered(request) =>
             {
                 return Err(Failure::safety("news", format!("{id} is answered {request}, which it did not ask")));

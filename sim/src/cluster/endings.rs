@@ -50,6 +50,24 @@ impl Cluster {
         self.tell_worker(worker, worker::Event::Shutdown { reason: "asked to".into() }, &[])
     }
 
+    /// A worker's process is about to end: it asks the scheduler to be let go.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn retire(&mut self, worker: WorkerId) -> Result<(), Failure> {
+        self.tell_worker(worker, worker::Event::Retire { reason: "asked to".into() }, &[])
+    }
+
+    /// A client wants these workers gone.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn retire_by_client(&mut self, client: ClientId, workers: &[WorkerId]) -> Result<(), Failure> {
+        let named = workers.iter().filter_map(|id| Some(self.worker(*id)?.spec.name.clone()));
+        let named: Vec<_> = named.collect();
+        self.with_client(client, |client, _| client.retire_workers(named))
+    }
+
     /// The link between a node and the scheduler is cut; both live on, and notice at different times.
     pub fn cut(&mut self, node: Node) {
         let close = Close { reason: "the connection was cut".into(), intended: false };
