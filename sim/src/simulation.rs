@@ -182,15 +182,17 @@ impl Simulation {
                 }
                 Ok(())
             }
-            Move::KillWorker | Move::EndWorker | Move::ShutDownWorker | Move::RetireWorker => match self.some_worker() {
-                Some(worker) if what == Move::ShutDownWorker => self.cluster.shut_down(worker),
-                Some(worker) if what == Move::RetireWorker => self.cluster.retire(worker),
-                Some(worker) => {
-                    self.cluster.kill(Node::Worker(worker), "it was killed", what == Move::EndWorker);
-                    Ok(())
+            Move::KillWorker | Move::EndWorker | Move::ShutDownWorker | Move::RetireWorker => {
+                match self.some_worker() {
+                    Some(worker) if what == Move::ShutDownWorker => self.cluster.shut_down(worker),
+                    Some(worker) if what == Move::RetireWorker => self.cluster.retire(worker),
+                    Some(worker) => {
+                        self.cluster.kill(Node::Worker(worker), "it was killed", what == Move::EndWorker);
+                        Ok(())
+                    }
+                    None => Ok(()),
                 }
-                None => Ok(()),
-            },
+            }
             Move::KillAllWorkers => {
                 for worker in self.cluster.workers().map(|(id, _)| id).collect::<Vec<_>>() {
                     self.cluster.kill(Node::Worker(worker), "all were killed", false);

@@ -36,7 +36,7 @@ mod timer;
 
 use self::driver::Shared;
 
-pub use self::rejoin::{Rejoin, Site};
+pub use self::rejoin::{Rejoin, Site, Stop};
 
 /// What a worker is given to work with.
 #[derive(Clone)]
@@ -71,8 +71,8 @@ pub enum Ended {
     Dismissed(Arc<str>),
     /// The scheduler is gone, or can't be reached. [`Worker::serve`] tries to join again.
     SchedulerLost(CloseReason),
-    /// [`Worker::retire`] was called, and the scheduler has let it go: it has finished what it ran, and what it held is safe.
-    Retired,
+    /// The scheduler has let it go for good, for this reason: it has finished what it ran, and what it held is safe.
+    Retired(Arc<str>),
     /// [`Worker::shutdown`] was called, or the worker dropped.
     Shutdown,
 }
@@ -173,7 +173,7 @@ impl fmt::Display for Ended {
         match self {
             Ended::Dismissed(reason) => write!(f, "the scheduler sent the worker away: {reason}"),
             Ended::SchedulerLost(reason) => write!(f, "the scheduler is gone: {reason}"),
-            Ended::Retired => f.write_str("the worker was retired"),
+            Ended::Retired(reason) => write!(f, "the worker was retired: {reason}"),
             Ended::Shutdown => f.write_str("the worker was shut down"),
         }
     }

@@ -3,12 +3,18 @@
 use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread, time::Duration};
 
 use brisk_core::{hello::Role, options::Quantity, registry::Registry};
-use brisk_worker::server::{Ended, Rejoin, Site, Worker, WorkerConfig as ServerConfig};
+use brisk_worker::server::{Ended, Rejoin, Site, Stop, Worker, WorkerConfig as ServerConfig};
 
-use tokio::sync::oneshot;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 
 use super::config::{WorkerConfig, path_for_this_process};
 use crate::{error::ClientError, runtime::Io};
+
+/// The exit code of a worker process that was retired: no other is to be started in its place.
+pub(super) const RETIRED: i32 = 86;
 
 /// If this process was started as a worker, it is one from here to its end. Else returns.
 pub(crate) fn become_worker_if_told() {
@@ -17,18 +23,22 @@ pub(crate) fn become_worker_if_told() {
     if let Err(error) = &outcome {
         eprintln!("brisk: this worker process did not start: {error}");
     }
+    let code = match outcome {
+        Ok(Ended::Retired(_)) => RETIRED,
+        outcome => i32::from(outcome.is_err()),
+    };
     // A worker has no `main` to return to.
-    std::process::exit(i32::from(outcome.is_err()));
+    std::process::exit(code);
 }
 
-fn run(path: &Path) -> Result<(), ClientError> {
+fn run(path: &Path) -> Result<Ended, ClientError> {
     let config = WorkerConfig::read(path).map_err(ClientError::io("its configuration can't be read"))?;
     let starter = watch_starter()?;
     let registry = Registry::linked()?;
     let io = Io::start(1).map_err(ClientError::io("no thread for connections"))?;
     let ended = io.handle().block_on(work(config, registry, &io, starter))?;
     tracing::info!(?ended, "worker ends");
-    Ok(())
+    Ok(ended)
 }
 
 async fn work(
@@ -59,11 +69,21 @@ async fn work(
     };
     let mut rejoin = Rejoin::default();
     rejoin.deadline = config.reconnect;
-    let stop = async move { drop(starter.await) };
+    let terminate = signal(SignalKind::terminate()).map_err(ClientError::io("its signals can't be watched"))?;
+    let stop = asked_to_stop(starter, terminate);
     let ended = Worker::serve(server, site, rejoin, stop).await;
     let ended = ended.map_err(|error| ClientError::Worker(error.to_string()))?;
     transport.shutdown().await;
     Ok(ended)
+}
+
+/// Waits until the process should end. Whoever started it is not waited for longer than [`PATIENCE`]; a polite kill of this
+/// process alone is time enough to hand over what it holds.
+async fn asked_to_stop(starter: oneshot::Receiver<Gone>, mut terminate: Signal) -> Stop {
+    tokio::select! {
+        _ = starter => Stop::AtOnce,
+        _ = terminate.recv() => Stop::InOrder,
+    }
 }
 
 /// Whoever started this process has ended, or wants it to end.

@@ -60,6 +60,9 @@ pub enum SchedulerToWorker {
     Acquire(Vec<DependencyInfo>),
     /// Leave now, for this reason. Nothing more will be accepted from this incarnation.
     Dismiss(Arc<str>),
+    /// Leave now, for this reason, and for good: everything that ran here has ended, what was held is safe elsewhere, and
+    /// whoever started this worker should start no other in its place.
+    Retired(Arc<str>),
 }
 
 /// A run of a task on a worker.

@@ -210,7 +210,7 @@ impl Scheduler {
             let asked = std::mem::replace(&mut retirement.asked, true);
             if self.workers[w].processing.is_empty() && retirement.sole.is_empty() {
                 let (worker, reason) = (self.workers[w].id, retirement.reason.clone());
-                self.tell_worker(w, SchedulerToWorker::Dismiss(reason.clone()));
+                self.tell_worker(w, SchedulerToWorker::Retired(reason.clone()));
                 self.lose_worker(w, &reason, true);
                 self.act(Action::CloseWorker { worker, reason });
                 self.tell_supervisors(&SchedulerToSupervisor::End(worker.0));

@@ -76,8 +76,8 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeaveReason {
-    /// It was to end, and the scheduler has let it go: all it ran has ended, and what it held is safe.
-    Retired,
+    /// The scheduler has let it go for good, for this reason: all it ran has ended, and what it held is safe.
+    Retired(Arc<str>),
     /// The scheduler sent it away, and said why.
     Dismissed(Arc<str>),
     /// It was told to stop, on this side.

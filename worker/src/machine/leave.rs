@@ -25,14 +25,6 @@ impl Worker {
         self.leave(LeaveReason::Shutdown(reason.into()));
     }
 
-    /// The scheduler sends the worker away.
-    pub(super) fn on_dismissed(&mut self, reason: Arc<str>) {
-        self.leave(match self.phase {
-            Phase::Retiring { .. } => LeaveReason::Retired,
-            _ => LeaveReason::Dismissed(reason),
-        });
-    }
-
     /// Leaves now, whatever runs, and forgets everything.
     pub(super) fn leave(&mut self, reason: LeaveReason) {
         if let LeaveReason::Shutdown(why) = &reason {

@@ -251,7 +251,7 @@ impl Shared {
         garbage.into_iter().for_each(panics::drop_quietly);
         if let Some(reason) = leave {
             self.end_after_goodbye(match reason {
-                LeaveReason::Retired => Ended::Retired,
+                LeaveReason::Retired(reason) => Ended::Retired(reason),
                 LeaveReason::Dismissed(reason) => Ended::Dismissed(reason),
                 LeaveReason::Shutdown(_) => Ended::Shutdown,
             });

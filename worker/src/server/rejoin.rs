@@ -40,6 +40,15 @@ impl Default for Rejoin {
     }
 }
 
+/// How a worker is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// As [`Worker::shutdown`].
+    AtOnce,
+    /// As [`Worker::retire`], if it is in a session.
+    InOrder,
+}
+
 /// Where a worker works, in all of its sessions.
 pub struct Site {
     /// The scheduler.
@@ -63,7 +72,7 @@ impl Worker {
         config: WorkerConfig,
         site: Site,
         rejoin: Rejoin,
-        stop: impl Future<Output = ()> + Send,
+        stop: impl Future<Output = Stop> + Send,
     ) -> Result<Ended, StartError> {
         let mut stop = pin!(stop);
         let mut joining = Joining::new(&config, &site, rejoin);
@@ -75,8 +84,11 @@ impl Worker {
         loop {
             let ended = tokio::select! {
                 ended = worker.0.over() => ended,
-                () = &mut stop => {
-                    worker.shutdown();
+                how = &mut stop => {
+                    match how {
+                        Stop::AtOnce => worker.shutdown(),
+                        Stop::InOrder => worker.retire(),
+                    }
                     return Ok(worker.ended().await);
                 }
             };
@@ -132,7 +144,7 @@ impl<'a> Joining<'a> {
     async fn join(
         &mut self,
         former: Option<&Worker>,
-        stop: &mut Pin<&mut (impl Future<Output = ()> + Send)>,
+        stop: &mut Pin<&mut (impl Future<Output = Stop> + Send)>,
     ) -> Result<Worker, NotJoined> {
         let mut delay = match former {
             None => Duration::ZERO,
@@ -145,7 +157,7 @@ impl<'a> Joining<'a> {
             };
             let attempt = tokio::select! {
                 attempt = attempt => attempt,
-                () = &mut *stop => return Err(NotJoined::Stopped),
+                _ = &mut *stop => return Err(NotJoined::Stopped),
             };
             match attempt {
                 Ok(worker) => {

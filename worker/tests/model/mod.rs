@@ -267,7 +267,7 @@ impl Model {
                 self.retiring = true;
                 self.event(Event::Retire { reason: "test".into() }, &[]);
             }
-            Op::Dismiss => self.say(SchedulerToWorker::Dismiss("test".into())),
+            Op::Dismiss => self.say(SchedulerToWorker::Retired("test".into())),
             Op::Again(_) | Op::Foreign(_) => {}
         }
     }

@@ -81,8 +81,8 @@ fn a_worker_that_retires_finishes_what_it_runs_and_ends_when_it_is_dismissed() {
         assert!(matches!(joined.hears().await, WorkerToScheduler::Retiring(_)));
         drop(gate.go_on);
         assert_eq!(joined.result::<i64>(run).await, 0);
-        joined.say(SchedulerToWorker::Dismiss("its process is to end".into()));
-        assert_eq!(joined.worker.ended().await, Ended::Retired);
+        joined.say(SchedulerToWorker::Retired("its process is to end".into()));
+        assert_eq!(joined.worker.ended().await, Ended::Retired("its process is to end".into()));
     });
 }
 

@@ -8,7 +8,7 @@ use brisk_core::{
     message::{SchedulerToWorker, WorkerToScheduler},
     task::TaskItem,
 };
-use brisk_worker::server::{Ended, Rejoin, Site, StartError, Worker, WorkerConfig};
+use brisk_worker::server::{Ended, Rejoin, Site, StartError, Stop, Worker, WorkerConfig};
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 use crate::common::{
@@ -44,7 +44,10 @@ fn serve(cluster: &Cluster, threads: u32, deadline: Duration) -> Serving {
     let mut rejoin = Rejoin::default();
     rejoin.deadline = deadline;
     let (stop, stopped) = oneshot::channel();
-    let stopped = async move { drop(stopped.await) };
+    let stopped = async move {
+        drop(stopped.await);
+        Stop::AtOnce
+    };
     (tokio::spawn(Worker::serve(config, site, rejoin, stopped)), stop)
 }
 

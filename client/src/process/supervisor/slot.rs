@@ -19,6 +19,7 @@ use super::{Program, Supervisor, WorkerProcess};
 use crate::process::{
     config::{Entry, VARIABLE, WorkerConfig, variable},
     image::Image,
+    worker::RETIRED,
 };
 
 /// A process that ends more often than this within [`INTENSITY_WINDOW`] is not started again: it would never stop.
@@ -74,11 +75,13 @@ impl Slot {
         loop {
             starts.push_back(Instant::now());
             starts.retain(|start| start.elapsed() < INTENSITY_WINDOW);
-            let (cause, output) = match spawn(program, config) {
+            let (status, output) = match spawn(program, config) {
                 Ok(child) => self.watch(child).await,
-                Err(error) => (format!("it can't be started: {error}"), String::new()),
+                Err(error) => (Err(format!("it can't be started: {error}")), String::new()),
             };
-            let intended = *self.stop.borrow();
+            let retired = matches!(&status, Ok(status) if status.code() == Some(RETIRED));
+            let cause = status.map_or_else(|error| error, describe);
+            let intended = retired || *self.stop.borrow();
             let Some(supervisor) = owner.upgrade() else { return };
             let exit = Exit {
                 name: self.name.as_str().into(),
@@ -100,8 +103,8 @@ impl Slot {
         }
     }
 
-    /// Waits for the end of a process, or ends it. Why it ended, and its last words.
-    async fn watch(&self, mut child: Child) -> (String, String) {
+    /// Waits for the end of a process, or ends it. How it ended, and its last words.
+    async fn watch(&self, mut child: Child) -> (Result<ExitStatus, String>, String) {
         *self.process.lock() = child.id();
         // The process ends when this is closed, however we end.
         let starter = child.stdin.take();
@@ -126,8 +129,7 @@ impl Slot {
             Some(lines) => lines.await.unwrap_or_default(),
             None => String::new(),
         };
-        let cause = status.map_or_else(|error| format!("its end is unknown: {error}"), describe);
-        (cause, output)
+        (status.map_err(|error| format!("its end is unknown: {error}")), output)
     }
 }
 
@@ -168,6 +170,7 @@ async fn forward(stderr: ChildStderr) -> String {
 fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
+        (Some(RETIRED), _) => "it was retired".to_owned(),
         (Some(0), _) => "it ended by itself (exit code 0)".to_owned(),
         (Some(code), _) => format!("exit code {code}"),
         (_, Some(9)) => "signal 9 (SIGKILL); if nobody sent it, the system was out of memory".to_owned(),

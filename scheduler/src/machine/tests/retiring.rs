@@ -21,7 +21,7 @@ impl Bench {
 }
 
 fn is_dismissed(actions: &[Action], worker: WorkerId) -> bool {
-    let told = |action: &Action| matches!(action, Action::ToWorker { worker: w, message: SchedulerToWorker::Dismiss(_) } if *w == worker);
+    let told = |action: &Action| matches!(action, Action::ToWorker { worker: w, message: SchedulerToWorker::Retired(_) } if *w == worker);
     let closed = |action: &Action| matches!(action, Action::CloseWorker { worker: w, .. } if *w == worker);
     let (told, closed) = (actions.iter().position(told), actions.iter().position(closed));
     assert!(told < closed || told.is_none(), "it is told before the link is closed: {actions:?}");

@@ -21,8 +21,8 @@ fn a_worker_that_is_to_end_starts_nothing_finishes_what_runs_and_waits_to_be_dis
     let runs = vec![(key(2), RunId(2))];
     let stolen = WorkerToScheduler::Stolen { request: RequestId(5), runs: runs.clone() };
     assert_eq!(bench.says(SchedulerToWorker::Steal { request: RequestId(5), runs }), [Action::ToScheduler(stolen)]);
-    let leave = Action::Leave { reason: LeaveReason::Retired };
-    assert_eq!(bench.says(SchedulerToWorker::Dismiss("its process ends".into())), [leave]);
+    let leave = Action::Leave { reason: LeaveReason::Retired("its process ends".into()) };
+    assert_eq!(bench.says(SchedulerToWorker::Retired("its process ends".into())), [leave]);
     assert!(bench.worker.has_left());
     assert_eq!(bench.run(4, &[]), []);
 }
