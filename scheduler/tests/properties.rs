@@ -35,6 +35,7 @@ enum Op {
     UseScattered { client: u8, number: u8 },
     ClientMissing { client: u8, pick: u8, holder: u8 },
     Start { worker: u8, pick: u8 },
+    StartEarly { worker: u8, pick: u8 },
     Finish { worker: u8, pick: u8, nbytes: u16 },
     FinishGhost { worker: u8, pick: u8 },
     Fail { worker: u8, pick: u8 },
@@ -88,6 +89,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (any::<u8>(), any::<u8>(), any::<u8>())
             .prop_map(|(client, pick, holder)| Op::ClientMissing { client, pick, holder }),
         6 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Start { worker, pick }),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::StartEarly { worker, pick }),
         14 => (any::<u8>(), any::<u8>(), any::<u16>())
             .prop_map(|(worker, pick, nbytes)| Op::Finish { worker, pick, nbytes }),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::FinishGhost { worker, pick }),
@@ -307,14 +309,22 @@ impl World {
             Op::Start { worker, pick: number } => {
                 let worker = self.worker(worker)?;
                 let state = self.workers.get_mut(&worker)?;
-                let idle = state.runs.iter().filter(|run| !state.started.contains(&run.run));
+                let able = state.runnable().map(|i| &state.runs[i]);
+                let idle = able.filter(|run| !state.started.contains(&run.run));
                 let (key, run) = pick(idle.map(|run| (run.task.key, run.run)), number)?;
+                state.started.insert(run);
+                self.report(worker, WorkerToScheduler::Started { key, run });
+            }
+            Op::StartEarly { worker, pick: number } => {
+                let worker = self.worker(worker)?;
+                let state = self.workers.get_mut(&worker)?;
+                let (key, run) = pick(state.runs.iter().map(|run| (run.task.key, run.run)), number)?;
                 state.started.insert(run);
                 self.report(worker, WorkerToScheduler::Started { key, run });
             }
             Op::Finish { worker, pick: number, nbytes } => {
                 let worker = self.worker(worker)?;
-                let index = pick(0..self.workers[&worker].runs.len(), number)?;
+                let index = pick(self.workers[&worker].runnable(), number)?;
                 self.finish(worker, index, nbytes.into());
             }
             Op::FinishGhost { worker, pick: number } => {

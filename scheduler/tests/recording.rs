@@ -1,6 +1,7 @@
 //! Recordings: a life is written down, and lived again.
 
 use std::{
+    collections::VecDeque,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -104,16 +105,18 @@ impl Life {
             dependencies: dependencies.iter().map(|number| key(*number)).collect(),
             options: None,
         };
-        let mut actions = life.say(ClientToScheduler::Submit {
+        let actions = life.say(ClientToScheduler::Submit {
             submission: RequestId(1),
             chunk: 0,
             last: true,
             tasks: vec![task(1, &[]), task(2, &[1])],
             wants: vec![(key(2), WantId(1))],
         });
+        let mut answers: VecDeque<_> = actions.iter().filter_map(answer).collect();
         for _ in 0..16 {
-            let Some((worker, message)) = actions.iter().find_map(answer) else { break };
-            actions = life.event(Event::FromWorker { worker, epoch: EPOCH, message });
+            let Some((worker, message)) = answers.pop_front() else { break };
+            let actions = life.event(Event::FromWorker { worker, epoch: EPOCH, message });
+            answers.extend(actions.iter().filter_map(answer));
         }
         life.event(Event::WorkerLeft { worker: WorkerId(Incarnation(2)), cause: "signal 9".into(), intended: false });
         life

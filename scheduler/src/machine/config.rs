@@ -40,6 +40,9 @@ pub struct Config {
     /// While the wait for a thread is below this, one task more than there are threads is sent all the same: it hides
     /// the round trip between two tasks and can be stuck no longer than this.
     pub prefetch_one_time: Duration,
+    /// Whether tasks are sent to the worker that is making their inputs before those exist. Off, each link of a chain
+    /// costs a round trip, and is assigned when all is known of its inputs.
+    pub send_ahead: bool,
     /// How many tasks more than it has threads a worker may have at most, however short they are.
     pub prefetch_tasks: u32,
     /// A worker with work ahead that ends nothing for so long is stalled: it is given nothing more, and asked to hand over
@@ -99,6 +102,7 @@ impl Default for Config {
             unknown_duration: Duration::from_millis(100),
             prefetch_time: Duration::from_millis(5),
             prefetch_one_time: Duration::from_millis(100),
+            send_ahead: true,
             prefetch_tasks: 256,
             steal_after: Duration::from_millis(20),
             steal_again_after: Duration::from_secs(1),

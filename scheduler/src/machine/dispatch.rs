@@ -33,7 +33,7 @@ impl Scheduler {
             self.widen(t);
             let class = self.tasks[t].class;
             // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
-            let place = if waits || !self.lane_of(class).is_empty() { Place::Nowhere } else { self.place(t) };
+            let place = if waits || !self.lane_of(class).is_empty() { Place::Nowhere } else { self.place_in_turn(t) };
             match place {
                 Place::On(w) => self.assign(t, w),
                 Place::Nowhere if self.classes.eligible(class).is_empty() => self.enter_no_worker(t),
@@ -56,6 +56,18 @@ impl Scheduler {
             self.drain_queues();
         }
         self.work.roomy.clear();
+        self.feed();
+    }
+
+    /// The worker for a task, once those that can be sent ahead and are more urgent were sent there.
+    pub(super) fn place_in_turn(&mut self, t: TaskIndex) -> Place {
+        loop {
+            let place = self.place(t);
+            let Place::On(w) = place else { return place };
+            if self.workers[w].frontier.is_empty() || !self.send_ahead(w, Some(t)) {
+                return place;
+            }
+        }
     }
 
     /// Gives a task to a worker.

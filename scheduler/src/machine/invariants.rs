@@ -79,6 +79,7 @@ impl Scheduler {
             i14_lanes_know_what_is_next
             i14_parked_classes_are_found_again
             i15_slots_and_resources_add_up
+            i15_frontiers_are_used
             i16_occupancy_and_bytes_add_up
             i17_suspects_run_apart
             i18_runs_grow

@@ -61,6 +61,7 @@ mod replicas;
 mod reports;
 mod retirement;
 mod scattered;
+mod sent_ahead;
 mod stealing;
 mod submit;
 mod supervisors;
@@ -249,6 +250,7 @@ impl Scheduler {
             self.dispatch();
         }
         self.relieve(relieves_all);
+        self.feed();
     }
 
     /// Sees to it that there are as many copies of each value as there should be. A copy is asked for after messages that

@@ -53,12 +53,12 @@ impl Scheduler {
         }
     }
 
-    fn input_bytes(&self, t: TaskIndex) -> u64 {
+    pub(super) fn input_bytes(&self, t: TaskIndex) -> u64 {
         let lengths = self.tasks[t].dependencies.iter().map(|edge| self.tasks[edge.task].nbytes());
         lengths.fold(0, u64::saturating_add)
     }
 
-    fn limit(&self, w: WorkerIndex) -> u64 {
+    pub(super) fn limit(&self, w: WorkerIndex) -> u64 {
         match self.workers[w].info.memory_limit {
             0 => u64::MAX,
             limit => limit,

@@ -9,7 +9,7 @@ use brisk_core::{
     hello::WorkerInfo,
     id::{ClientId, RequestId, SupervisorId, WorkerId},
     key::Key,
-    message::ProgramSpec,
+    message::{Priority, ProgramSpec},
     options::Quantity,
     time::Moment,
 };
@@ -46,6 +46,12 @@ pub(super) struct Worker {
     pub(super) processing: Vec<TaskIndex>,
     /// How many of those are `async`.
     pub(super) async_tasks: u32,
+    /// How many of the others were sent ahead, and await inputs that are being made here.
+    pub(super) awaiting: u32,
+    /// All tasks assigned to it that may have dependents to be sent after them, the most urgent first.
+    pub(super) frontier: BTreeSet<(Priority, TaskIndex)>,
+    /// Whether it stands on the list of those that may be sent such dependents.
+    pub(super) to_feed: bool,
     /// How many have started.
     pub(super) started: u32,
     /// The sum of the estimates of those that take a thread, in nanoseconds.
@@ -233,14 +239,27 @@ impl Worker {
         }
     }
 
-    /// Whether it has more than its threads can run.
+    /// How many of them have their inputs.
+    pub(super) fn runnable(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Thread => self.assigned(kind) - self.awaiting as usize,
+            Kind::Async => self.assigned(kind),
+        }
+    }
+
+    /// How many tasks it has that its threads can't run yet: they are taken, or the inputs are being made.
+    pub(super) fn ahead(&self) -> usize {
+        self.assigned(Kind::Thread) - self.runnable(Kind::Thread).min(self.threads())
+    }
+
+    /// Whether it has more than its threads can run, and than waits for what they run.
     pub(super) fn has_work_ahead(&self) -> bool {
-        self.assigned(Kind::Thread) > self.threads()
+        self.runnable(Kind::Thread) > self.threads()
     }
 
     /// Until when there is no room for one more task to run, presumably, in nanoseconds from now.
     pub(super) fn backlog_ns(&self, kind: Kind) -> u64 {
-        let is_free = kind == Kind::Async || self.assigned(kind) < self.threads();
+        let is_free = kind == Kind::Async || self.runnable(kind) < self.threads();
         if is_free { 0 } else { self.occupancy_ns / self.threads() as u64 }
     }
 
@@ -248,9 +267,9 @@ impl Worker {
     /// backlog.
     pub(super) fn load(&self, kind: Kind) -> u64 {
         const FULL: u64 = 1 << 20;
-        let assigned = self.assigned(kind);
-        if kind == Kind::Async || assigned < self.threads() {
-            assigned as u64 * FULL / self.threads() as u64
+        let runnable = self.runnable(kind);
+        if kind == Kind::Async || runnable < self.threads() {
+            runnable as u64 * FULL / self.threads() as u64
         } else {
             FULL.saturating_add(self.backlog_ns(kind))
         }

@@ -37,17 +37,17 @@ impl Budget {
     /// Whether a worker should be given more of this kind: it has a thread to spare, or less work ahead than the budget
     /// says.
     pub(super) fn is_open(&self, worker: &Worker, kind: Kind) -> bool {
-        let (assigned, threads) = (worker.assigned(kind), worker.threads());
+        let threads = worker.threads();
         if !worker.takes_work() {
             return false;
         }
-        if kind == Kind::Async || assigned < threads {
-            return assigned < self.cap(worker, kind);
+        if kind == Kind::Async || worker.runnable(kind) < threads {
+            return worker.assigned(kind) < self.cap(worker, kind);
         }
         if worker.stalled {
             return false;
         }
-        let ahead = assigned - threads;
+        let ahead = worker.ahead();
         let wait_ns = worker.occupancy_ns / threads as u64;
         (ahead == 0 && self.tasks > 0 && wait_ns < self.one_ns) || (ahead < self.tasks && wait_ns < self.time_ns)
     }
@@ -56,6 +56,17 @@ impl Budget {
     pub(super) fn has_room(&self, worker: &Worker, kind: Kind) -> bool {
         let takes = worker.takes_work() && (!worker.stalled || kind == Kind::Async);
         takes && worker.assigned(kind) < self.cap(worker, kind)
+    }
+
+    /// Whether a task may be sent ahead to a worker. `heir`: it is the first to follow the task whose thread it will take.
+    pub(super) fn may_send_ahead(&self, worker: &Worker, kind: Kind, heir: bool) -> bool {
+        let wait_ns = worker.occupancy_ns / worker.threads() as u64;
+        self.has_room(worker, kind)
+            && match kind {
+                Kind::Thread => worker.ahead() < self.tasks && (heir || wait_ns < self.time_ns),
+                // Nothing measures how long they keep others waiting: they don't.
+                Kind::Async => heir,
+            }
     }
 
     /// The most tasks of a kind that a worker may have.

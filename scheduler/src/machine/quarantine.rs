@@ -49,13 +49,14 @@ pub(super) fn is_place(resource: &(Arc<str>, Quantity)) -> bool {
 
 impl Scheduler {
     /// The runs that a dying worker was presumably in: those that it said it had started; and, as long as its threads are
-    /// more than those, the next in its queue, since the report of a start may die with the worker.
+    /// more than those, the next in its queue that had its inputs, since the report of a start may die with the worker.
     pub(super) fn victims(&self, w: WorkerIndex) -> Vec<Victim> {
         let worker = &self.workers[w];
         let mut runs: Vec<_> = worker
             .processing
             .iter()
-            .filter_map(|&t| self.tasks[t].run().map(|run| (!run.started, self.tasks[t].priority, t, run.id)))
+            .filter_map(|&t| self.tasks[t].run().filter(|run| run.awaiting == 0).map(|run| (t, run)))
+            .map(|(t, run)| (!run.started, self.tasks[t].priority, t, run.id))
             .collect();
         runs.sort_unstable();
         let mut threads = worker.threads();

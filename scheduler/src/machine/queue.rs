@@ -204,7 +204,7 @@ impl Scheduler {
             let woken = self.wake(environment, kind, &stuck);
             while let Some((account, class)) = self.classes.environments[environment].lanes[kind as usize].first() {
                 let Some((priority, t)) = self.classes.slab[class].queue.first(account) else { break };
-                match self.place(t) {
+                match self.place_in_turn(t) {
                     Place::On(w) => self.assign(t, w),
                     Place::Unfit => self.refit(t),
                     Place::Nowhere if !self.is_any_open(environment, kind) => return,

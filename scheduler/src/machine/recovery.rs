@@ -59,6 +59,9 @@ impl Scheduler {
             environment,
             processing: Vec::new(),
             async_tasks: 0,
+            awaiting: 0,
+            frontier: Default::default(),
+            to_feed: false,
             started: 0,
             occupancy_ns: 0,
             replicas: Vec::new(),
@@ -132,7 +135,9 @@ impl Scheduler {
         };
         self.blame(w, &blamed, cause);
         for t in self.workers[w].processing.clone() {
-            self.run_gone(t, w, cause, intended);
+            if self.tasks[t].run().is_some_and(|run| run.worker == w) {
+                self.run_gone(t, w, cause, intended);
+            }
         }
         for victim in blamed {
             if self.tasks[victim.task].state.is_unfinished() {

@@ -109,7 +109,9 @@ impl Scheduler {
 
     /// Tells the worker that runs a task to forget the run. The caller moves the task on.
     pub(super) fn cancel_run(&mut self, t: TaskIndex) {
-        if let Some(run) = self.tasks[t].run().filter(|_| !planted!(self, ForgottenCancel)) {
+        if let Some(run) = self.tasks[t].run().filter(|_| !planted!(self, ForgottenCancel))
+            && !self.workers[run.worker].leaving
+        {
             let (w, message) = (run.worker, SchedulerToWorker::Cancel { key: self.tasks[t].key, run: run.id });
             self.tell_worker(w, message);
         }

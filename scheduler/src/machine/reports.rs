@@ -75,6 +75,11 @@ impl Scheduler {
             && !current.started
         {
             current.started = true;
+            // It has found its inputs, even if their reports are yet to come.
+            if std::mem::take(&mut current.awaiting) > 0 {
+                self.await_no_more(t, w);
+                self.load_changed(w);
+            }
             self.workers[w].started += 1;
             let (function, worker) = (self.tasks[t].function, self.workers[w].id);
             self.record(What::Started { key, function, worker, run });
@@ -91,10 +96,10 @@ impl Scheduler {
         took: Duration,
     ) {
         let Some(t) = self.current(w, key, run) else {
-            // If a later run there needs the value it is fetching a copy, or has one: the free would drop that. What this
-            // run has made went with its cancellation.
-            if !self.tasks.find(key).is_some_and(|t| self.awaits(w, t)) {
-                self.free_stray(w, key);
+            // What this run has made goes, and nothing else: a copy of the same value may be on its way to a later run
+            // there, or held for one, and the report of that not have come yet.
+            if !self.is_there_by_right(w, key) {
+                self.tell_worker(w, SchedulerToWorker::Cancel { key, run });
             }
             return;
         };
@@ -104,16 +109,20 @@ impl Scheduler {
         self.tell_all_of_memory(t, value);
     }
 
-    /// Frees what a stale run has left on a worker; not what the worker holds by right, or is making anew: that run's
-    /// value would be freed with it.
+    /// Frees a value that a worker holds and should not; not what it holds by right, or is making anew: that run's value
+    /// would be freed with it.
     pub(super) fn free_stray(&mut self, w: WorkerIndex, key: Key) {
+        if !self.is_there_by_right(w, key) {
+            self.free(w, key);
+        }
+    }
+
+    fn is_there_by_right(&self, w: WorkerIndex, key: Key) -> bool {
         let by_right = |t: TaskIndex| {
             let task = &self.tasks[t];
             task.is_held_by(w) || task.run().is_some_and(|run| run.worker == w)
         };
-        if !self.tasks.find(key).is_some_and(by_right) {
-            self.free(w, key);
-        }
+        self.tasks.find(key).is_some_and(by_right)
     }
 
     /// A run failed by its own doing.
@@ -149,6 +158,13 @@ impl Scheduler {
                 self.cancel_run(t);
                 self.enter_memory(t, nbytes, w);
                 self.tell_all_of_memory(t, None);
+            }
+            Some((t, task)) if task.run().is_some_and(|run| run.worker == w) => {
+                // A message to drop this copy could meet what the run there makes. So that goes too.
+                self.counters.strange_replicas += 1;
+                self.cancel_run(t);
+                self.enter_waiting(t);
+                self.free(w, key);
             }
             _ => {
                 self.counters.strange_replicas += 1;

@@ -153,7 +153,14 @@ pub(super) struct Run {
     pub(super) slot: u32,
     /// What the worker's occupancy was charged, in nanoseconds.
     pub(super) estimate_ns: u64,
+    /// Which of its dependents is looked at next, to be sent after it. Those before were sent, or could not be.
+    pub(super) next: u32,
+    /// How many of its inputs are still being made, all on this same worker; 0 once it has started. It was *sent ahead* if
+    /// there are any.
+    pub(super) awaiting: u8,
     pub(super) started: bool,
+    /// Whether one of its dependents was sent ahead already, to take over its thread.
+    pub(super) has_heir: bool,
 }
 
 const _: () = assert!(size_of::<Task>() <= 256);

@@ -33,6 +33,7 @@ impl Scheduler {
         if let State::Processing(Run { started: false, estimate_ns, .. }) = self.tasks[t].state {
             self.correct_charge(t, estimate_ns, None);
         }
+        let was_assigned = self.tasks[t].run().is_some();
         self.leave(t);
         if !self.tasks[t].state.is_unfinished() {
             self.begin_to_wait(t);
@@ -46,10 +47,17 @@ impl Scheduler {
             }
         }
         self.replace(t, State::Waiting { missing });
+        if was_assigned {
+            self.strand_followers(t);
+        }
         if poisoned {
             self.work.poisoned.push(t);
         } else if missing == 0 {
             self.work.ready.push((self.tasks[t].priority, t));
+        } else {
+            for i in 0..self.tasks[t].dependencies.len() {
+                self.enter_frontier(self.tasks[t].dependencies[i].task);
+            }
         }
     }
 
@@ -75,6 +83,10 @@ impl Scheduler {
         self.next_run += u64::from(self.next_run == 0 || !planted!(self, RunNumberReused));
         let id = RunId(self.next_run);
         let task = &self.tasks[t];
+        let awaiting = match task.state {
+            State::Waiting { missing } => u8::try_from(missing).expect("tasks with many inputs are not sent ahead"),
+            _ => 0,
+        };
         let demand = &self.classes.slab[task.class].demand;
         // A call that takes no thread keeps no other waiting.
         let estimate_ns = match demand.kind {
@@ -86,14 +98,28 @@ impl Scheduler {
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;
         worker.async_tasks += u32::from(demand.kind == Kind::Async);
+        worker.awaiting += u32::from(awaiting > 0 && demand.kind == Kind::Thread);
         if !worker.has_work_ahead() {
             worker.last_progress = self.now;
         }
         worker.take(&demand.resources);
         let kind = demand.kind;
-        self.replace(t, State::Processing(Run { id, worker: w, slot, estimate_ns, started: false }));
+        self.replace(
+            t,
+            State::Processing(Run {
+                id,
+                worker: w,
+                slot,
+                estimate_ns,
+                next: 0,
+                awaiting,
+                started: false,
+                has_heir: false,
+            }),
+        );
         self.tasks[t].attempt += 1;
         self.charge(t, kind, estimate_ns);
+        self.enter_frontier(t);
         self.load_changed(w);
         self.watch(w);
         id
@@ -101,6 +127,7 @@ impl Scheduler {
 
     /// The value exists, on this worker.
     pub(super) fn enter_memory(&mut self, t: TaskIndex, nbytes: u64, w: WorkerIndex) {
+        let maker = self.tasks[t].run().map(|run| run.worker);
         self.leave(t);
         if self.tasks[t].state.is_unfinished() {
             self.end_to_wait(t);
@@ -113,19 +140,44 @@ impl Scheduler {
         self.tasks[t].detached = false;
         self.note_once(t);
         self.note_depth(t);
-        for i in 0..self.tasks[t].dependents.len() {
-            let dependent = self.tasks[t].dependents[i].task;
-            if let State::Waiting { missing } = &mut self.tasks[dependent].state {
-                *missing -= 1;
-                if *missing == 0 {
-                    self.work.ready.push((self.tasks[dependent].priority, dependent));
-                }
-            }
-        }
+        self.tell_dependents(t, w, maker);
         if !self.tasks[t].is_needed() {
             self.work.unneeded.push(t);
         }
         self.value_came(t, w);
+    }
+
+    /// A value exists, on `w`. `maker`: the worker that its task was assigned to, if it was.
+    fn tell_dependents(&mut self, t: TaskIndex, w: WorkerIndex, maker: Option<WorkerIndex>) {
+        let (mut followed, mut runnable) = (false, false);
+        for i in 0..self.tasks[t].dependents.len() {
+            let dependent = self.tasks[t].dependents[i].task;
+            match &mut self.tasks[dependent].state {
+                State::Waiting { missing } => {
+                    *missing -= 1;
+                    match *missing {
+                        0 => self.work.ready.push((self.tasks[dependent].priority, dependent)),
+                        1 => self.work.nearly_ready.push(dependent),
+                        _ => {}
+                    }
+                }
+                State::Processing(run) if run.awaiting > 0 => {
+                    let run = *run;
+                    followed = true;
+                    runnable |= self.one_input_less(dependent, run);
+                }
+                _ => {}
+            }
+        }
+        if let Some(maker) = maker.filter(|_| followed) {
+            if maker != w {
+                self.tell_where_it_is(t, maker);
+            }
+            if runnable {
+                self.load_changed(maker);
+                self.watch(maker);
+            }
+        }
     }
 
     /// Failed, by itself or for a dependency; `path` leads from the task that failed to this one.
@@ -216,11 +268,13 @@ impl Scheduler {
         let worker = &mut self.workers[run.worker];
         worker.processing.swap_remove(run.slot as usize);
         worker.started -= u32::from(run.started);
+        worker.frontier.remove(&(self.tasks[t].priority, t));
         if !planted!(self, LeakedOccupancy) {
             worker.occupancy_ns -= run.estimate_ns;
         }
         let demand = &self.classes.slab[self.tasks[t].class].demand;
         worker.async_tasks -= u32::from(demand.kind == Kind::Async);
+        worker.awaiting -= u32::from(run.awaiting > 0 && demand.kind == Kind::Thread);
         if !planted!(self, LeakedSlot) {
             worker.give_back(&demand.resources);
         }
@@ -295,6 +349,7 @@ impl Scheduler {
     pub(super) fn load_changed(&mut self, w: WorkerIndex) {
         let pool = &mut self.classes.environments[self.workers[w].environment].pool;
         pool.update(w, &mut self.workers[w], self.budget);
+        self.note_frontier(w);
     }
 
     fn run_of(&self, state: &State) -> Option<(WorkerId, RunId)> {
@@ -316,6 +371,8 @@ impl Scheduler {
         loop {
             if let Some(t) = self.work.poisoned.pop() {
                 self.poison(t);
+            } else if let Some(t) = self.work.stranded.pop() {
+                self.take_back_if_stranded(t);
             } else if let Some(t) = self.work.needed.pop() {
                 if matches!(self.tasks.get(t), Some(task) if task.is_needed() && matches!(task.state, State::Released))
                     && !self.adopt(t)

@@ -10,12 +10,18 @@ use super::slab::{TaskIndex, WorkerIndex};
 pub(super) struct Work {
     /// Tasks with a dependency that failed.
     pub(super) poisoned: Vec<TaskIndex>,
+    /// Tasks that were sent ahead, of whose inputs one is no longer being made where they are.
+    pub(super) stranded: Vec<TaskIndex>,
     /// Released tasks that somebody needs.
     pub(super) needed: Vec<TaskIndex>,
     /// Tasks that perhaps nobody needs any more.
     pub(super) unneeded: Vec<TaskIndex>,
     /// Tasks that have all their dependencies.
     pub(super) ready: Vec<(Priority, TaskIndex)>,
+    /// Tasks that miss one dependency only, after having missed more.
+    pub(super) nearly_ready: Vec<TaskIndex>,
+    /// Workers that may be sent dependents of what they run. Each is marked, and stands here once.
+    pub(super) feeding: Vec<WorkerIndex>,
     /// Workers that are to drop values.
     pub(super) freeing: Vec<WorkerIndex>,
     /// Whether some worker may have room for a queued task.
@@ -27,6 +33,6 @@ pub(super) struct Work {
 impl Work {
     /// Whether nothing follows any more but messages and assignments.
     pub(super) fn is_settled(&self) -> bool {
-        self.poisoned.is_empty() && self.needed.is_empty() && self.unneeded.is_empty()
+        self.poisoned.is_empty() && self.stranded.is_empty() && self.needed.is_empty() && self.unneeded.is_empty()
     }
 }

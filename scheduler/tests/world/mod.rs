@@ -304,15 +304,15 @@ impl World {
                 self.copy(worker, 0, true);
                 continue;
             }
-            let busy = self.workers.iter().find(|(_, worker)| !worker.runs.is_empty());
-            if let Some((&worker, _)) = busy {
-                self.finish(worker, 0, 10);
+            let able = self.workers.iter().find_map(|(id, worker)| Some((*id, worker.runnable().next()?)));
+            if let Some((worker, index)) = able {
+                self.finish(worker, index, 10);
             } else if waited < 20 {
                 waited += 1;
                 self.now = self.now + Duration::from_secs(1);
                 self.handle(Event::Tick);
             } else {
-                return true;
+                return self.workers.values().all(|worker| worker.runs.is_empty());
             }
         }
         false
@@ -362,7 +362,8 @@ impl World {
                 assert!(assignment.run > self.last_run, "runs only grow");
                 self.last_run = assignment.run;
                 for dependency in &assignment.dependencies {
-                    assert!(!dependency.holders.is_empty(), "nobody is said to hold an input");
+                    let made_here = state.runs.iter().any(|run| run.task.key == dependency.key);
+                    assert!(!dependency.holders.is_empty() || made_here, "an input that nobody holds is not made here");
                     let known = |holder: &WorkerId| *holder == worker || state.knows.contains(holder);
                     assert!(dependency.holders.iter().all(known), "a holder was not introduced");
                 }
@@ -372,6 +373,10 @@ impl World {
             SchedulerToWorker::Cancel { key, run } => {
                 state.runs.retain(|assignment| assignment.run != run);
                 state.ghosts.push((key, run));
+            }
+            SchedulerToWorker::Holders { key, holders } => {
+                let awaited = state.runs.iter_mut().flat_map(|run| &mut run.dependencies);
+                awaited.filter(|input| input.key == key).for_each(|input| input.holders = holders.clone());
             }
             SchedulerToWorker::Steal { request, runs } => state.steals.push((request, runs)),
             SchedulerToWorker::Acquire(copies) => {
@@ -390,6 +395,15 @@ impl World {
 }
 
 impl Worker {
+    /// The runs that could start: inputs that nobody is said to hold have been made here.
+    pub(crate) fn runnable(&self) -> impl Iterator<Item = usize> + '_ {
+        let has = |run: &Assignment| {
+            run.dependencies.iter().all(|input| !input.holders.is_empty() || self.held.contains_key(&input.key))
+        };
+        let runs = self.runs.iter().enumerate();
+        runs.filter(move |(_, run)| self.started.contains(&run.run) || has(run)).map(|(i, _)| i)
+    }
+
     fn freed(&mut self, key: &Key) {
         self.held.remove(key);
         self.copies.retain(|copy| copy != key);

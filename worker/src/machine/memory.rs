@@ -28,6 +28,9 @@ impl Worker {
         match &mut entry.value {
             Some(value) => {
                 self.held.bytes -= u128::from(value.nbytes);
+                // The scheduler was told of a copy, and believes in it whatever becomes of the run.
+                let is_copy = value.made_by.is_none() && !value.doomed;
+                let made_by = made_by.filter(|_| !is_copy);
                 *value = Held { nbytes, pins: value.pins, doomed: false, made_by, reproducible };
             }
             None => {

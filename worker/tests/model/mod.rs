@@ -529,7 +529,10 @@ impl Model {
             WorkerToScheduler::Started { run, .. } => assert!(!self.ended.contains(&run)),
             WorkerToScheduler::Finished { key, run, .. } => {
                 self.assigned.remove(&run);
-                self.believed.insert(key, Some(run));
+                // Whoever was told of a copy believes in that, whatever becomes of a run that makes the same value.
+                if self.believed.get(&key) != Some(&None) {
+                    self.believed.insert(key, Some(run));
+                }
             }
             WorkerToScheduler::Failed { run, .. } | WorkerToScheduler::Returned { run, .. } => {
                 self.assigned.remove(&run);

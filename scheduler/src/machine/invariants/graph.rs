@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::{Check, ensure};
-use crate::machine::{Scheduler, slab::TaskIndex, task::State};
+use crate::machine::{
+    Scheduler,
+    slab::TaskIndex,
+    task::{State, Task},
+};
 
 impl Scheduler {
     /// I0: the lists of what follows from an event are empty.
     pub(super) fn i00_nothing_is_left_to_do(&self) -> Check {
         let work = &self.work;
-        ensure!(work.is_settled() && work.ready.is_empty() && work.freeing.is_empty(), "{work:?}");
+        ensure!(work.is_settled() && work.ready.is_empty() && work.nearly_ready.is_empty(), "{work:?}");
+        ensure!(work.freeing.is_empty() && work.feeding.is_empty(), "{work:?}");
+        ensure!(self.workers.slab.iter().all(|(_, worker)| !worker.to_feed), "a worker is believed to be looked at");
         ensure!(self.workers.slab.iter().all(|(_, worker)| worker.frees.is_empty()), "a worker has frees to be sent");
         Ok(())
     }
@@ -80,17 +86,24 @@ impl Scheduler {
         Ok(())
     }
 
-    /// I8: inputs are in memory, or the run has started and has pinned them.
+    /// I8: inputs are in memory; or the run has started and has pinned them; or it was sent ahead, and those that it
+    /// awaits, which it counts, are being made on the same worker.
     pub(super) fn i08_ready_and_assigned_have_inputs(&self) -> Check {
         for (t, task) in self.tasks() {
-            let needs_all = match &task.state {
-                State::Queued | State::NoWorker { .. } => true,
-                State::Processing(run) => !run.started,
-                _ => false,
-            };
-            let mut states = task.dependencies.iter().map(|edge| &self.tasks[edge.task].state);
-            let has_all = states.all(|state| matches!(state, State::Memory { .. }));
-            ensure!(has_all || !needs_all, "{} is {:?} without its inputs", self.name(t), task.state.name());
+            let run = task.run();
+            if run.is_some_and(|run| run.started) {
+                ensure!(run.is_some_and(|run| run.awaiting == 0), "{} has started and awaits inputs", self.name(t));
+                continue;
+            }
+            if !matches!(task.state, State::Queued | State::NoWorker { .. } | State::Processing(_)) {
+                continue;
+            }
+            let states = task.dependencies.iter().map(|edge| &self.tasks[edge.task]);
+            let absent: Vec<_> = states.filter(|input| !matches!(input.state, State::Memory { .. })).collect();
+            let awaited = run.map_or(0, |run| run.awaiting.into());
+            ensure!(absent.len() == awaited, "{} lacks {} inputs and awaits {awaited}", self.name(t), absent.len());
+            let here = |input: &&Task| input.run().map(|run| run.worker) == run.map(|run| run.worker);
+            ensure!(absent.iter().all(here), "{} awaits what is made elsewhere or not at all", self.name(t));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Check, ensure};
 use crate::machine::{
     Scheduler,
-    class::{Class, Demand, KINDS},
+    class::{Class, Demand, KINDS, Kind},
     slab::{TaskIndex, WorkerIndex},
     task::State,
 };
@@ -118,6 +118,12 @@ impl Scheduler {
                 ensure!(assigned == worker.assigned(kind), "{id} counts {} of {kind:?}", worker.assigned(kind));
                 ensure!(assigned <= self.budget.cap(worker, kind), "{id} has {assigned} of {kind:?}");
             }
+            let awaits = |t: &&TaskIndex| {
+                self.classes.slab[self.tasks[**t].class].demand.kind == Kind::Thread
+                    && self.tasks[**t].run().is_some_and(|run| run.awaiting > 0)
+            };
+            let awaiting = worker.processing.iter().filter(awaits).count();
+            ensure!(awaiting == worker.awaiting as usize, "{id}: {} sent ahead, not {awaiting}", worker.awaiting);
             let started = worker.processing.iter().filter_map(|&t| self.tasks[t].run()).filter(|run| run.started);
             let started = started.count();
             ensure!(started == worker.started as usize, "{id}: {} started, not {started}", worker.started);
@@ -129,6 +135,35 @@ impl Scheduler {
                 }
             }
             ensure!(left == crate::machine::class::summed(&worker.info.resources), "{id}: resources are {left:?}");
+        }
+        Ok(())
+    }
+
+    /// I15: a worker's frontier holds what is assigned to it and has dependents that could be looked at, and none of them
+    /// is passed over while there is room.
+    pub(super) fn i15_frontiers_are_used(&self) -> Check {
+        for (w, worker) in self.workers.slab.iter() {
+            for &(priority, t) in &worker.frontier {
+                let here = self
+                    .tasks
+                    .get(t)
+                    .is_some_and(|task| task.priority == priority && task.run().is_some_and(|run| run.worker == w));
+                ensure!(here, "{t:?} is in the frontier of {}, and not assigned to it", worker.id);
+            }
+            for &t in &worker.processing {
+                let task = &self.tasks[t];
+                let next = task.run().map_or(0, |run| run.next as usize);
+                let mut left = task.dependents.iter().skip(next).map(|edge| &self.tasks[edge.task].state);
+                let listed = worker.frontier.contains(&(task.priority, t));
+                let could = left.any(|state| matches!(state, State::Waiting { .. }));
+                ensure!(
+                    listed || !could || !self.config.send_ahead,
+                    "{} is not in the frontier of {}",
+                    self.name(t),
+                    worker.id
+                );
+            }
+            ensure!(self.could_send_ahead(w).is_none(), "{:?} is not sent ahead", self.could_send_ahead(w));
         }
         Ok(())
     }

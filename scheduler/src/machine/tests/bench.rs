@@ -70,8 +70,11 @@ pub(super) fn want(number: u128) -> (Key, WantId) {
 }
 
 impl Bench {
+    /// Tasks are not sent ahead: tests of other matters see each when its inputs exist.
     pub(super) fn new() -> Self {
-        Bench::with(Config::default())
+        let mut config = Config::default();
+        config.send_ahead = false;
+        Bench::with(config)
     }
 
     pub(super) fn with(config: Config) -> Self {

@@ -101,7 +101,8 @@ fn a_run_beyond_its_limit_fails_even_if_its_worker_does_not_say_so() {
     let text = error.to_string();
     assert!(text.contains("limit of 2s") && text.contains("12s ago") && text.contains("test://w"), "{text}");
     // The late end is nobody's.
-    assert_eq!(bench.finish(w, second, 8), [to_worker(w, SchedulerToWorker::Free(vec![key(1)]))]);
+    let cancel = SchedulerToWorker::Cancel { key: key(1), run: second.1 };
+    assert_eq!(bench.finish(w, second, 8), [to_worker(w, cancel)]);
 }
 
 #[test]
