@@ -77,6 +77,8 @@ fn a_scheduler_that_is_killed_and_started_again_costs_only_what_was_running() {
     eventually("the program is back", || {
         fs::read_to_string(&notices).unwrap().contains("24 results are asked for again")
     });
+    let told = fs::read_to_string(&notices).unwrap();
+    assert!(told.contains("was started again"), "the new scheduler says so, nobody waits for the silence: {told}");
     // What runs is abandoned, and begins anew under the next scheduler once it leaves its thread.
     site.let_go();
     site.ends_well();

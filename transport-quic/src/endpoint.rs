@@ -14,7 +14,7 @@ use quinn::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::QuicConfig;
+use crate::{config::QuicConfig, reset::ResetKey};
 
 /// What one stream may have under way, in bytes: enough for 10 Gbit/s over 3 ms.
 pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
@@ -76,8 +76,13 @@ pub(crate) fn server_config(
     config
 }
 
-/// Binds a socket and starts QUIC on it. Must be called within the runtime.
-pub(crate) fn bind(address: SocketAddr, server: Option<ServerConfig>, config: &QuicConfig) -> io::Result<Endpoint> {
+/// Binds a socket and starts QUIC on it. Must be called within the runtime. `resets` is for a socket that others call.
+pub(crate) fn bind(
+    address: SocketAddr,
+    server: Option<ServerConfig>,
+    resets: Option<ResetKey>,
+    config: &QuicConfig,
+) -> io::Result<Endpoint> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         // One socket, one family: an address says what it means on every system.
@@ -92,6 +97,9 @@ pub(crate) fn bind(address: SocketAddr, server: Option<ServerConfig>, config: &Q
     endpoint
         .max_udp_payload_size(config.max_datagram_bytes)
         .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e.to_string()))?;
+    if let Some(key) = resets {
+        key.install(&mut endpoint);
+    }
     Endpoint::new(endpoint, server, socket.into(), Arc::new(TokioRuntime))
 }
 

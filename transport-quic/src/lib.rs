@@ -17,6 +17,7 @@ mod endpoint;
 mod handshake;
 mod link;
 mod listener;
+mod reset;
 mod tls;
 mod transport;
 

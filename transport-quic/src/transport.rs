@@ -26,6 +26,7 @@ use crate::{
     credentials::{Credentials, CredentialsError},
     endpoint,
     listener::QuicListener,
+    reset::ResetKey,
     tls,
 };
 
@@ -117,8 +118,9 @@ impl QuicTransport {
         };
         let tls = tls::server_config(&self.shared.credentials, role).map_err(|e| refused(e.to_string()))?;
         let server = endpoint::server_config(Arc::new(tls), transport);
+        let resets = ResetKey::of(&self.shared.credentials, role).map_err(|e| refused(e.to_string()))?;
         let _runtime = self.shared.runtime.enter();
-        let endpoint = match endpoint::bind(bind, Some(server), &self.shared.config) {
+        let endpoint = match endpoint::bind(bind, Some(server), Some(resets), &self.shared.config) {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                 return Err(ListenError::Taken(Address::new(SCHEME, &bind.to_string())?));
             }
@@ -175,7 +177,7 @@ impl Shared {
         if let Some(endpoint) = sockets.get(&calling) {
             return Ok(endpoint.clone());
         }
-        let endpoint = endpoint::bind(calling.local, None, &self.config)?;
+        let endpoint = endpoint::bind(calling.local, None, None, &self.config)?;
         sockets.insert(calling, endpoint.clone());
         Ok(endpoint)
     }
