@@ -320,6 +320,11 @@ impl Classes {
         self.environments[environment].plain[kind as usize]
     }
 
+    /// How many threads the workers of a class's build have.
+    pub(super) fn threads(&self, class: ClassIndex) -> usize {
+        self.environments[self.slab[class].environment].pool.threads
+    }
+
     /// Whether no task asks for anything in particular.
     pub(super) fn is_all_plain(&self) -> bool {
         self.by_demand.is_empty()

@@ -11,13 +11,14 @@ use super::{
     accounts::AccountId,
     class::Demand,
     slab::{ClassIndex, TaskIndex},
+    window::ReadyTasks,
 };
 
 /// The queued tasks of one class.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// No list is empty. Priorities are unique.
-    by_account: BTreeMap<AccountId, BTreeMap<Priority, TaskIndex>>,
+    /// None is empty. Priorities are unique.
+    by_account: BTreeMap<AccountId, ReadyTasks>,
 }
 
 /// The queues of the classes of one build that take the same thing.
@@ -58,32 +59,49 @@ impl Queue {
 
     /// All tasks, by account and priority.
     pub(super) fn iter(&self) -> impl Iterator<Item = TaskIndex> {
-        self.by_account.values().flat_map(|tasks| tasks.values().copied())
+        self.by_account.values().flat_map(ReadyTasks::iter)
     }
 
     pub(super) fn contains(&self, account: AccountId, priority: Priority, t: TaskIndex) -> bool {
-        self.by_account.get(&account).is_some_and(|tasks| tasks.get(&priority) == Some(&t))
+        self.by_account.get(&account).is_some_and(|tasks| tasks.contains(priority, t))
     }
 
     pub(super) fn first(&self, account: AccountId) -> Option<(Priority, TaskIndex)> {
-        self.by_account.get(&account)?.first_key_value().map(|(&priority, &t)| (priority, t))
+        self.by_account.get(&account)?.first()
     }
 
-    pub(super) fn insert(&mut self, account: AccountId, priority: Priority, t: TaskIndex) {
-        self.by_account.entry(account).or_default().insert(priority, t);
+    /// Adds a task from which the way to the end is `way` tasks long; see [`ReadyTasks`] for `threads`.
+    pub(super) fn insert(
+        &mut self,
+        account: AccountId,
+        (priority, way): (Priority, u32),
+        t: TaskIndex,
+        threads: usize,
+    ) {
+        self.by_account.entry(account).or_default().insert(priority, way, t, threads);
     }
 
-    pub(super) fn remove(&mut self, account: AccountId, priority: Priority) {
+    pub(super) fn remove(&mut self, account: AccountId, priority: Priority, threads: usize) {
         if let btree_map::Entry::Occupied(mut tasks) = self.by_account.entry(account) {
-            tasks.get_mut().remove(&priority);
+            tasks.get_mut().remove(priority, threads);
             if tasks.get().is_empty() {
                 tasks.remove();
             }
         }
     }
 
+    /// The tasks of an account, the next first.
+    pub(super) fn next(&self, account: AccountId) -> impl Iterator<Item = TaskIndex> {
+        self.by_account.get(&account).into_iter().flat_map(ReadyTasks::next)
+    }
+
     pub(super) fn heads(&self) -> impl Iterator<Item = (AccountId, Priority)> {
-        self.by_account.iter().filter_map(|(&account, tasks)| Some((account, *tasks.first_key_value()?.0)))
+        self.by_account.iter().filter_map(|(&account, tasks)| Some((account, tasks.first()?.0)))
+    }
+
+    /// Whether all tasks are in the right order, given how long ways are.
+    pub(super) fn is_in_order(&self, way_of: impl Fn(TaskIndex) -> u32) -> bool {
+        self.by_account.values().all(|tasks| !tasks.is_empty() && tasks.is_in_order(&way_of))
     }
 }
 

@@ -44,6 +44,7 @@ mod dispatch;
 mod errors;
 mod gathering;
 mod lineage;
+mod locality;
 mod moves;
 mod no_worker;
 mod offers;
@@ -68,6 +69,8 @@ mod supervisors;
 mod surplus;
 mod transition;
 mod unrepeatable;
+mod ways;
+mod window;
 
 mod invariants;
 #[cfg(feature = "planted")]

@@ -14,6 +14,8 @@ use super::{
 pub(super) struct Pool {
     /// All of them, in the order of their joining.
     pub(super) workers: Vec<WorkerIndex>,
+    /// Their threads together.
+    pub(super) threads: usize,
     /// The least memory limit of any.
     pub(super) least_limit: Option<u64>,
     /// If there are many: all and only those that are open, by load; for each kind of task.
@@ -27,6 +29,7 @@ impl Pool {
     /// Takes a worker in. With the first that is one too many to look at all, the order begins to be kept.
     pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
         self.workers.push(index);
+        self.threads += workers[index].threads();
         self.least_limit = least_limit(&self.workers, workers);
         let unlisted = if self.workers.len() == FEW + 1 { 0 } else { self.workers.len() - 1 };
         for i in unlisted..self.workers.len() {
@@ -38,6 +41,7 @@ impl Pool {
     /// Takes a worker out.
     pub(super) fn part(&mut self, index: WorkerIndex, workers: &mut Workers) {
         self.workers.retain(|&other| other != index);
+        self.threads -= workers[index].threads();
         self.least_limit = least_limit(&self.workers, workers);
         for (order, listed) in self.by_load.iter_mut().zip(&mut workers[index].listed) {
             if let Some(load) = listed.take() {

@@ -29,15 +29,16 @@ impl Scheduler {
     /// A ready task waits for room; or, in a class that is stranded, for a worker.
     pub(super) fn enqueue(&mut self, t: TaskIndex) {
         let (class, account, priority) = self.place_in_queue(t);
+        let threads = self.classes.threads(class);
+        let way = self.tasks[t].way;
         let queue = &mut self.classes.slab[class].queue;
         let before = queue.first(account);
-        queue.insert(account, priority, t);
+        queue.insert(account, (priority, way), t, threads);
+        let after = queue.first(account);
         if matches!(self.tasks[t].state, State::Queued) {
             self.count_queued(class, 1);
         }
-        if before.is_some_and(|(first, _)| first < priority) {
-            return;
-        }
+        let Some((priority, _)) = after.filter(|_| before != after) else { return };
         match self.classes.slab[class].standing {
             Standing::Listed => {
                 if let Some((first, _)) = before {
@@ -55,21 +56,25 @@ impl Scheduler {
     /// A task leaves its queue.
     pub(super) fn dequeue(&mut self, t: TaskIndex) {
         let (class, account, priority) = self.place_in_queue(t);
+        let threads = self.classes.threads(class);
         let queue = &mut self.classes.slab[class].queue;
         let before = queue.first(account);
-        queue.remove(account, priority);
+        queue.remove(account, priority, threads);
         let after = queue.first(account);
         let emptied = queue.is_empty();
         if matches!(self.tasks[t].state, State::Queued) {
             self.count_queued(class, -1);
         }
         if self.classes.slab[class].standing == Standing::Listed {
-            if before == Some((priority, t)) {
+            // One that is not the first may go and let another into the window, which comes first then.
+            if before != after {
                 // The next one is listed first, so that the account keeps its place.
                 if let Some((next, _)) = after {
                     self.list_head(account, next, class);
                 }
-                self.unlist_head(account, priority, class);
+                if let Some((first, _)) = before {
+                    self.unlist_head(account, first, class);
+                }
             }
         } else if emptied {
             self.take_off(class);
@@ -205,7 +210,10 @@ impl Scheduler {
             while let Some((account, class)) = self.classes.environments[environment].lanes[kind as usize].first() {
                 let Some((priority, t)) = self.classes.slab[class].queue.first(account) else { break };
                 match self.place_in_turn(t) {
-                    Place::On(w) => self.assign(t, w),
+                    Place::On(w) => {
+                        let t = self.nearest(t, w, class, account);
+                        self.assign(t, w);
+                    }
                     Place::Unfit => self.refit(t),
                     Place::Nowhere if !self.is_any_open(environment, kind) => return,
                     Place::Nowhere => {

@@ -134,6 +134,7 @@ impl Scheduler {
             }
             return Err(error);
         }
+        self.raise_ways(generation, first, &named);
         Ok(named)
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Task {
     pub(super) holds: u32,
     /// Whether those that name it only want it known: they were made before, and its value may not be needed again.
     pub(super) held_for_lineage: bool,
+    /// How many tasks the longest known way from here to the end of the graph has, without this one.
+    pub(super) way: u32,
     /// How often it was assigned.
     pub(super) attempt: u32,
     /// Whether it is to run to its end even if nobody wants it. Never of a finished or failed task.
@@ -209,6 +211,7 @@ impl Task {
             waiters: 0,
             holds: 0,
             held_for_lineage: false,
+            way: 0,
             attempt: 0,
             detached: false,
             checkpoint: false,

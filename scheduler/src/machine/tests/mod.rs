@@ -10,6 +10,7 @@ mod lineage;
 mod losing;
 mod no_worker;
 mod offering;
+mod ordering;
 mod pausing;
 mod placing;
 mod publishing;
