@@ -84,7 +84,7 @@ pub struct Counts {
     pub messages: u64,
     /// Batches in which workers reported.
     pub batches: u64,
-    /// Virtual time at the end, in nanoseconds.
+    /// Virtual time at the end of the last task, in nanoseconds.
     pub ended_ns: u64,
 }
 
@@ -102,7 +102,7 @@ pub fn run(load: Load, watch: &mut dyn Watch) -> Counts {
     scale.release();
     assert_eq!(scale.scheduler.task_count(), 0, "tasks are left over when nobody wants any");
     scale.leave();
-    Counts { ended_ns: scale.calendar.now().as_nanos(), ..scale.counts }
+    scale.counts
 }
 
 struct Scale<'a> {
@@ -210,6 +210,7 @@ impl<'a> Scale<'a> {
             }
             Some(Happening::Reports(index)) => {
                 self.counts.batches += 1;
+                self.counts.ended_ns = self.calendar.now().as_nanos();
                 let mut events = Vec::new();
                 for run in std::mem::take(&mut self.workers[index as usize].running) {
                     report(index, run, &mut events);

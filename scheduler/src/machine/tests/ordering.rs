@@ -98,7 +98,9 @@ fn ways_reach_back_into_earlier_chunks() {
 fn long_values_stay_where_they_are_while_chains_keep_pace() {
     let mut bench = Bench::new();
     let c = bench.client();
-    [1, 3, 4].map(|threads| bench.worker(threads));
+    for threads in [1, 3, 4] {
+        bench.worker(threads);
+    }
     let actions = bench.submit(c, chains(14, 10), &(0..14).map(|i| i * 10 + 9).collect::<Vec<_>>());
     let story = live(&mut bench, &actions, 1 << 28);
     assert!(story.moved <= 14, "{} of 126 links moved their input", story.moved);
