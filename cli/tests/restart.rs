@@ -107,6 +107,23 @@ fn without_a_scheduler_everybody_gives_up_in_time() {
 }
 
 #[test]
+fn a_program_that_stands_still_for_long_comes_back_as_another_client() {
+    let mut site = Site::start("frozen", "60");
+    let before = site.runs();
+    site.program.signal("-STOP");
+    // Longer than the silence that ends a connection, and the time for which a lost client's wants are kept.
+    std::thread::sleep(Duration::from_secs(16));
+    site.let_go();
+    site.program.signal("-CONT");
+    site.ends_well();
+    let told = fs::read_to_string(site.directory.file("notices")).unwrap();
+    assert!(told.contains("is lost") && told.contains("24 results are asked for again"), "{told}");
+    let (made, _) = site.runs();
+    // What nobody wanted for so long was dropped, and is made again for who wants it again.
+    assert!(made.iter().all(|count| (1..=2).contains(count)), "{before:?} {made:?}");
+}
+
+#[test]
 fn a_scheduler_that_stands_still_for_a_while_costs_nothing() {
     let mut site = Site::start("slow", "60");
     site.scheduler.signal("-STOP");

@@ -34,6 +34,11 @@ impl Client {
     /// The client that the environment asks for: `BRISK_SCHEDULER` is the address of a scheduler, `BRISK_CREDENTIALS` the
     /// credentials file of its cluster. Without them, a [local](Client::local) one in this process.
     ///
+    /// A scheduler that is lost is called again, for a minute or as many seconds as `BRISK_RECONNECT` says. Pending futures
+    /// stay pending meanwhile; whether it was the connection or the scheduler that was lost, what is wanted is then asked
+    /// for again, and what workers still hold is not computed again. After that they fail with
+    /// [`ErrorKind::SchedulerLost`](crate::ErrorKind::SchedulerLost).
+    ///
     /// # Errors
     /// If a variable can't be used, or the scheduler can't be reached.
     pub async fn from_env() -> Result<Client, ClientError> {
