@@ -59,7 +59,8 @@ impl Scheduler {
         let mut elsewhere = BTreeMap::new();
         for &t in &self.workers[w].processing {
             let task = &self.tasks[t];
-            let Some(run) = task.run().filter(|run| !run.started) else { continue };
+            // What was sent ahead could start nowhere else: its inputs are being made here.
+            let Some(run) = task.run().filter(|run| !run.started && run.awaiting == 0) else { continue };
             if *elsewhere.entry(task.class).or_insert_with(|| self.could_start_elsewhere(task.class)) {
                 runs.push((task.priority, task.key, run.id));
             }
@@ -82,7 +83,7 @@ impl Scheduler {
             && self.classes.eligible(class).iter().any(|&other| {
                 let worker = &self.workers[other];
                 worker.takes_work()
-                    && worker.assigned(Kind::Thread) < worker.threads()
+                    && worker.runnable(Kind::Thread) < worker.threads()
                     && worker.has_left(&demand.resources)
             })
     }

@@ -17,6 +17,7 @@ mod publishing;
 mod queueing;
 mod retiring;
 mod scattering;
+mod sent_ahead;
 mod starting_once;
 mod submitting;
 mod suspecting;
