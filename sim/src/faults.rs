@@ -100,6 +100,8 @@ pub enum Move {
     BreakDataLink,
     /// Some links are slow, each from another time on and for another time.
     Swizzle,
+    /// The link between a node and the scheduler is cut in one direction.
+    CutOneWay,
     /// The scheduler dies, and another takes its place.
     RestartScheduler,
 }
@@ -133,6 +135,7 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::Clog, 20),
     (Move::BreakDataLink, 20),
     (Move::Swizzle, 5),
+    (Move::CutOneWay, 6),
     (Move::RestartScheduler, 4),
 ];
 
@@ -229,6 +232,8 @@ fn oddities(random: &mut Random) -> Oddities {
         detaches: odd(random, 300),
         restricted: odd(random, 150),
         resource: odd(random, 150),
+        limited: odd(random, 150),
+        replicated: odd(random, 200),
         longest: random.long_tailed(Duration::from_micros(50), Duration::from_millis(500)),
         largest: 1 << random.within(4..=24),
     }

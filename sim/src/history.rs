@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The facts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct History {
     tasks: BTreeMap<TaskIndex, Facts>,
     /// Whether any client has cancelled anything.
@@ -29,6 +29,12 @@ pub struct History {
     pub releases: u32,
     /// Times that a worker said that it has too little memory: what it has not started is taken elsewhere.
     pub pauses: u32,
+    /// The least memory that a worker had; all there is, if none has a limit.
+    pub least_memory: u64,
+    /// Whether anything stood still: then time limits may be missed by whatever ran.
+    pub stood_still: bool,
+    /// Times that a worker was to go.
+    pub retirements: u32,
     /// How often there was another scheduler.
     pub restarts: u32,
     now: Moment,
@@ -48,6 +54,26 @@ pub struct Facts {
     pub submissions: u32,
     /// Runs that were handed back, and times that somebody could not fetch the value.
     pub losses: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        History {
+            tasks: BTreeMap::new(),
+            cancelled: false,
+            retried: false,
+            departures: 0,
+            releases: 0,
+            pauses: 0,
+            least_memory: u64::MAX,
+            stood_still: false,
+            retirements: 0,
+            restarts: 0,
+            now: Moment::ORIGIN,
+            workers: 0,
+            drought: (Moment::ORIGIN, Duration::ZERO),
+        }
+    }
 }
 
 impl History {
@@ -78,7 +104,10 @@ impl History {
     pub fn event(&mut self, now: Moment, workload: &Workload, runs: &Runs, event: &Event) {
         self.now = now;
         match event {
-            Event::WorkerJoined { .. } => {
+            Event::WorkerJoined { info, .. } => {
+                if info.memory_limit > 0 {
+                    self.least_memory = self.least_memory.min(info.memory_limit);
+                }
                 self.drought.1 = self.longest_drought();
                 self.workers += 1;
             }

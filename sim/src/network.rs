@@ -117,8 +117,8 @@ struct Link {
     ended: [bool; 2],
     /// When the last message to this end arrives.
     last: [Moment; 2],
-    /// What would arrive later than this is lost.
-    cut: Option<Moment>,
+    /// What would arrive at this end later than this is lost.
+    cut: [Option<Moment>; 2],
     /// Nothing arrives before this.
     clogged: Moment,
 }
@@ -137,7 +137,7 @@ impl Network {
             ordered,
             ended: [false; 2],
             last: [Moment::ORIGIN; 2],
-            cut: None,
+            cut: [None; 2],
             clogged: Moment::ORIGIN,
         };
         self.links.insert(LinkId(self.last), link);
@@ -178,17 +178,22 @@ impl Network {
             return None;
         }
         let cut = now + survives;
-        link.cut = Some(cut);
+        link.cut = [Some(cut); 2];
         let delivery = Delivery { link: id, from: dead, to: link.ends[1 - end], packet: Packet::Closed(close) };
         self.end(id, dead);
         Some((cut + detection, delivery))
     }
 
-    /// The connection is cut though both ends live: each notices some time later.
-    pub fn cut(&mut self, now: Moment, id: LinkId, close: &Close) -> Vec<(Moment, Delivery)> {
+    /// The connection is cut though both ends live: in both directions, or so that one end hears nothing any more. Each
+    /// notices some time later: who hears nothing by itself, and the other since it is not answered.
+    pub fn cut(&mut self, now: Moment, id: LinkId, deaf: Option<Node>, close: &Close) -> Vec<(Moment, Delivery)> {
         let delays = [(); 2].map(|()| self.random.span(&self.conditions.detection));
         let Some(link) = self.links.get_mut(&id) else { return Vec::new() };
-        link.cut = Some(now);
+        for end in 0..2 {
+            if deaf.is_none_or(|deaf| link.ends[end] == deaf) {
+                link.cut[end] = Some(now);
+            }
+        }
         let ends = (0..2).filter(|end| !link.ended[*end]);
         let notice = |end: usize| {
             let packet = Packet::Closed(close.clone());
@@ -215,7 +220,7 @@ impl Network {
             self.end(delivery.link, delivery.to);
             return Arrival::Delivered;
         }
-        match link.cut {
+        match link.cut[link.end_of(delivery.to)] {
             Some(cut) if now > cut => Arrival::Lost,
             _ => Arrival::Delivered,
         }

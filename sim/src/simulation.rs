@@ -203,7 +203,7 @@ impl Simulation {
                 self.cluster.restart_scheduler();
                 Ok(())
             }
-            Move::Cut | Move::Pause | Move::Clog | Move::BreakDataLink | Move::Swizzle => {
+            Move::Cut | Move::CutOneWay | Move::Pause | Move::Clog | Move::BreakDataLink | Move::Swizzle => {
                 self.disturb(what);
                 Ok(())
             }
@@ -236,6 +236,12 @@ impl Simulation {
             Move::Pause => {
                 if let Some(node) = node {
                     self.cluster.pause(node, span);
+                }
+            }
+            Move::CutOneWay => {
+                if let Some(node) = node {
+                    let deaf = if self.random.chance(500) { node } else { Node::Scheduler };
+                    self.cluster.cut_towards(node, deaf);
                 }
             }
             _ => {

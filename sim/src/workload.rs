@@ -39,6 +39,12 @@ pub struct Task {
     pub behaviour: Behaviour,
     /// How often it is run again after an error of its own.
     pub retries: u32,
+    /// The pause before the first of those runs.
+    pub retry_delay: Option<Duration>,
+    /// How long a run of it may take.
+    pub timeout: Option<Duration>,
+    /// How many copies of its value are to be kept.
+    pub replicas: u32,
     /// Its priority among the tasks of one client.
     pub priority: i32,
     /// Workers that may run it; empty for any.
@@ -102,6 +108,10 @@ pub struct Oddities {
     pub restricted: u32,
     /// That a task takes of a resource.
     pub resource: u32,
+    /// That a task has a time limit, and that a failed one pauses before it is run again.
+    pub limited: u32,
+    /// That copies of a value are to be kept.
+    pub replicated: u32,
     /// The longest that a task runs.
     pub longest: Duration,
     /// The length of the longest value, in bytes.
@@ -119,6 +129,8 @@ impl Oddities {
         detaches: 0,
         restricted: 0,
         resource: 0,
+        limited: 0,
+        replicated: 0,
         longest: Duration::from_millis(1),
         largest: 100,
     };
@@ -225,6 +237,9 @@ impl Task {
             nbytes: 8,
             behaviour: Behaviour::Returns,
             retries: 0,
+            retry_delay: None,
+            timeout: None,
+            replicas: 0,
             priority: 0,
             workers: Vec::new(),
             resource: 0,
@@ -234,6 +249,9 @@ impl Task {
     fn options(&self) -> Option<TaskOptions> {
         let mut options = TaskOptions::default();
         options.retries = self.retries;
+        options.retry_delay = self.retry_delay;
+        options.timeout = self.timeout;
+        options.replicas = self.replicas;
         options.priority = self.priority;
         options.workers = self.workers.clone();
         if self.resource > 0 {
@@ -284,6 +302,13 @@ fn draw(dependencies: Vec<TaskIndex>, oddities: &Oddities, random: &mut Random) 
         nbytes: random.within(8..=oddities.largest.max(8)),
         behaviour,
         retries: if random.chance(500) { random.below(4) as u32 } else { 0 },
+        retry_delay: random
+            .chance(oddities.limited)
+            .then(|| random.long_tailed(Duration::from_millis(1), Duration::from_secs(30))),
+        timeout: random
+            .chance(oddities.limited)
+            .then(|| random.long_tailed(oddities.longest / 8, oddities.longest * 4)),
+        replicas: if random.chance(oddities.replicated) { random.within(2..=4) as u32 } else { 0 },
         priority: if random.chance(100) { random.below(5) as i32 - 2 } else { 0 },
         workers: if restricted { vec![named(random), HEALER.into()] } else { Vec::new() },
         resource: if random.chance(oddities.resource) { random.within(1..=2) } else { 0 },

@@ -6,6 +6,7 @@
 mod code;
 mod dependencies;
 mod documents;
+mod evidence;
 mod files;
 mod licence;
 mod packages;
@@ -58,6 +59,7 @@ pub(crate) fn run() -> Result<()> {
     problems.extend(purity::check(&tree));
     problems.extend(files::check(&tree));
     problems.extend(documents::check(&tree, &metadata));
+    problems.extend(evidence::check(&tree));
 
     if problems.is_empty() {
         println!("tidy: {} files, {} packages, nothing to put right", tree.files.len(), metadata.packages.len());

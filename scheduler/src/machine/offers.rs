@@ -100,6 +100,9 @@ impl Scheduler {
     /// Nobody has asked for the rest of what a worker offered: it is freed.
     pub(super) fn expire_offers(&mut self, w: WorkerIndex) {
         for key in self.withdraw_offers(w) {
+            if planted!(self, OffersKept) {
+                continue;
+            }
             self.free_stray(w, key);
         }
     }

@@ -43,6 +43,10 @@ pub enum Planted {
     OneDeathTooFew,
     /// A run keeps the number of the one before it.
     RunNumberReused,
+    /// What a worker offered and nobody asked for stays there.
+    OffersKept,
+    /// What is fetched too often is dropped, the last copy included.
+    LastCopyDropped,
     /// An input that a submission finds released is not computed again.
     ReleasedNotNeeded,
 }
@@ -68,6 +72,8 @@ impl Planted {
         Planted::FailureKept,
         Planted::OneDeathTooFew,
         Planted::RunNumberReused,
+        Planted::OffersKept,
+        Planted::LastCopyDropped,
         Planted::ReleasedNotNeeded,
     ];
 }

@@ -67,7 +67,7 @@ impl Scheduler {
             }
             using.push(run.worker);
         }
-        let kept = (task.waiters as usize).max(1);
+        let kept = if planted!(self, LastCopyDropped) { 0 } else { (task.waiters as usize).max(1) };
         let mut idle: Vec<WorkerIndex> = holders.iter().map(|holder| holder.worker).collect();
         idle.retain(|w| !using.contains(w));
         idle.sort_by_key(|&w| {
@@ -79,7 +79,8 @@ impl Scheduler {
             if left <= kept {
                 return;
             }
-            if !self.is_declared_at(t, w) && self.is_kept_without(t, w) {
+            let kept_elsewhere = self.is_kept_without(t, w) || planted!(self, LastCopyDropped);
+            if !self.is_declared_at(t, w) && kept_elsewhere {
                 self.remove_replica(t, w);
                 self.free(w, key);
                 left -= 1;

@@ -55,6 +55,7 @@ impl Cluster {
     /// # Errors
     /// If a property does not hold.
     pub fn retire(&mut self, worker: WorkerId) -> Result<(), Failure> {
+        self.judge.history.retirements += 1;
         self.tell_worker(worker, worker::Event::Retire { reason: "asked to".into() }, &[])
     }
 
@@ -63,6 +64,7 @@ impl Cluster {
     /// # Errors
     /// If a property does not hold.
     pub fn retire_by_client(&mut self, client: ClientId, workers: &[WorkerId]) -> Result<(), Failure> {
+        self.judge.history.retirements += 1;
         let named = workers.iter().filter_map(|id| Some(self.worker(*id)?.spec.name.clone()));
         let named: Vec<_> = named.collect();
         self.with_client(client, |client, _| client.retire_workers(named))
@@ -72,7 +74,17 @@ impl Cluster {
     pub fn cut(&mut self, node: Node) {
         let close = Close { reason: "the connection was cut".into(), intended: false };
         let Some(link) = self.links.get(&node).copied() else { return };
-        for notice in self.network.cut(self.calendar.now(), link, &close) {
+        for notice in self.network.cut(self.calendar.now(), link, None, &close) {
+            self.post(Some(notice));
+        }
+    }
+
+    /// Nothing that is sent on the link between a node and the scheduler arrives at `deaf`, which is one of the two, any
+    /// more. Both live on, and notice at different times.
+    pub fn cut_towards(&mut self, node: Node, deaf: Node) {
+        let close = Close { reason: "the connection was cut in one direction".into(), intended: false };
+        let Some(link) = self.links.get(&node).copied() else { return };
+        for notice in self.network.cut(self.calendar.now(), link, Some(deaf), &close) {
             self.post(Some(notice));
         }
     }
@@ -88,6 +100,7 @@ impl Cluster {
     pub fn clog(&mut self, data: bool, span: Duration) {
         let links = self.network.open_links(data);
         let until = self.calendar.now() + span;
+        self.judge.history.stood_still = true;
         if let Some(link) = self.random.pick(&links) {
             self.network.clog(*link, until);
         }
@@ -95,6 +108,7 @@ impl Cluster {
 
     /// A node stands still for a while, as a stopped process does.
     pub fn pause(&mut self, node: Node, span: Duration) {
+        self.judge.history.stood_still = true;
         if let Entry::Vacant(entry) = self.paused.entry(node) {
             entry.insert(VecDeque::new());
             self.calendar.enter_after(span, Happening::Resumes(node));
@@ -104,7 +118,7 @@ impl Cluster {
     /// A link is cut; both ends notice some time later.
     pub(super) fn cut_link(&mut self, link: LinkId) {
         let close = Close { reason: "the data link broke".into(), intended: false };
-        for notice in self.network.cut(self.calendar.now(), link, &close) {
+        for notice in self.network.cut(self.calendar.now(), link, None, &close) {
             self.post(Some(notice));
         }
     }

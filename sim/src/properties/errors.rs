@@ -40,6 +40,15 @@ pub fn check(
         ErrorKind::WorkerDied => facts.deaths > config.allowed_failures,
         ErrorKind::DataLost => facts.losses > config.allowed_losses,
         ErrorKind::Cancelled => history.cancelled,
+        ErrorKind::TimedOut => {
+            let task = workload.task(root);
+            // A task may take a quarter more than it should.
+            task.timeout.is_some_and(|limit| limit <= task.duration * 5 / 4 || history.stood_still)
+        }
+        ErrorKind::TooLarge => {
+            let inputs = workload.task(root).dependencies.iter().map(|input| workload.task(*input).nbytes);
+            inputs.chain([workload.task(root).nbytes]).sum::<u64>() > history.least_memory
+        }
         ErrorKind::NoWorker => {
             let root = workload.task(root);
             let picky = !root.workers.is_empty() || root.resource > 0;

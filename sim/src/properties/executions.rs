@@ -36,6 +36,7 @@ impl Executions {
     /// If a task ran once more than there was reason for.
     pub fn check(&self, workload: &Workload, history: &History) -> Result<(), Failure> {
         if history.departures > 0
+            || history.retirements > 0
             || history.restarts > 0
             || history.cancelled
             || history.retried

@@ -15,8 +15,6 @@ pub enum Planted {
     LeakedPin,
     /// A value is freed though a run needs it.
     PinnedFreed,
-    /// The value of a run that was cancelled too late is kept.
-    CancelledKept,
     /// The scheduler is not told of a copy.
     CopyNotTold,
     /// Of those who wait for a value one is forgotten when it comes.
@@ -36,7 +34,6 @@ impl Planted {
         Planted::LeakedThread,
         Planted::LeakedPin,
         Planted::PinnedFreed,
-        Planted::CancelledKept,
         Planted::CopyNotTold,
         Planted::WaiterForgotten,
         Planted::LostNotRetried,

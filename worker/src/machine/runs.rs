@@ -171,8 +171,7 @@ impl Worker {
         let current = entry.task.filter(|place| self.tasks.get(*place).is_some_and(|task| task.run == run));
         if let Some(place) = current {
             self.forget(place);
-        } else if entry.value.as_ref().is_some_and(|value| value.made_by == Some(run)) && !planted!(self, CancelledKept)
-        {
+        } else if entry.value.as_ref().is_some_and(|value| value.made_by == Some(run)) {
             self.free(key);
         } else {
             self.counters.stale_runs += 1;
