@@ -321,3 +321,37 @@ fn lost_links_and_news_of_strangers_are_counted() {
     let counters = bench.worker.counters();
     assert_eq!((counters.peers_lost, counters.stale_messages), (2, 1));
 }
+
+#[test]
+fn of_many_holders_some_are_kept_in_mind() {
+    for many in [8, 9, 30] {
+        let mut bench = Bench::new(1, 0);
+        let all: Vec<u64> = (1..=many).collect();
+        bench.run(1, &[(10, &all)]);
+        let want = bench.worker.entries[&key(10)].want.as_ref().unwrap();
+        assert_eq!(want.holders.len(), 8, "of {many}");
+    }
+}
+
+#[test]
+fn who_waited_for_a_value_and_does_not_any_more_is_forgotten_in_time() {
+    let mut bench = Bench::new(1, 0);
+    (1..=3).for_each(|n| drop(bench.run(n, &[(10, &[1])])));
+    let listed = |bench: &Bench| bench.worker.entries[&key(10)].want.as_ref().unwrap().waiters.len();
+    let mut most = 0;
+    for n in 4..=60 {
+        bench.run(n, &[(10, &[1])]);
+        bench.cancel(n);
+        most = most.max(listed(&bench));
+    }
+    // Twice those that wait, and some more for which it is not worth the while to look.
+    assert_eq!(most, 22);
+    assert_eq!(bench.answer(1, &[(10, stored(1))])[1..3], started(3));
+}
+
+#[test]
+fn holders_of_what_nobody_needs_are_counted_as_late() {
+    let mut bench = Bench::new(1, 0);
+    assert_eq!(bench.says(holders(10, &[1])), []);
+    assert_eq!(bench.worker.counters().stale_messages, 1);
+}
