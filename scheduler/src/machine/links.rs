@@ -114,7 +114,7 @@ impl Links {
 impl Link {
     /// What so many bytes take, but for the latency.
     pub(super) fn moving_ns(&self, bytes: u64) -> u64 {
-        let ns = u128::from(bytes) * u128::from(self.mebibyte_ns) >> 20;
+        let ns = (u128::from(bytes) * u128::from(self.mebibyte_ns)) >> 20;
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
 

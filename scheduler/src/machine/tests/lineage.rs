@@ -120,13 +120,6 @@ fn a_loop_of_fifty_thousand_steps_does_not_grow() {
     endless(50_000);
 }
 
-/// The same for longer, to be run without debug checks: `cargo test --release -p brisk-scheduler -- --ignored million`.
-#[test]
-#[ignore = "takes a minute without optimisation"]
-fn a_loop_of_a_million_steps_does_not_grow() {
-    endless(1_000_000);
-}
-
 #[test]
 fn the_loss_of_one_of_two_copies_of_a_checkpoint_is_survived_and_computed_from() {
     let (mut turn, workers) = Loop::new(100, 2);
