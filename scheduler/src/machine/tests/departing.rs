@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brisk_core::{
     id::RequestId,
-    message::{ClientToScheduler, KeyNews, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker},
+    message::{ClientToScheduler, KeyNews, SchedulerToSupervisor, SchedulerToWorker},
     state::TaskState,
 };
 
@@ -129,5 +129,29 @@ fn a_task_that_two_clients_want_is_cancelled_for_one() {
     assert!(matches!(news(&actions)[..], [(to, 1, KeyNews::Memory { .. })] if to == b));
     let forced = bench.say(a, ClientToScheduler::Cancel { keys: vec![want(1)], force: true });
     assert_eq!(forced, [], "it wants it no more, so it can't");
-    assert!(!actions.contains(&to_client(a, SchedulerToClient::Synced(RequestId(0)))));
+}
+
+#[test]
+fn detached_work_can_be_cancelled_by_who_wants_it() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let running = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[1, 2])).1;
+    bench.say(c, ClientToScheduler::Detach(vec![key(1), key(2)]));
+    let actions = bench.say(c, ClientToScheduler::Cancel { keys: vec![want(1)], force: true });
+    assert!(actions.contains(&to_worker(w, SchedulerToWorker::Cancel { key: key(1), run: running.1 })), "{actions:?}");
+    assert_eq!((news(&actions).len(), bench.machine.task_count()), (2, 0), "what depends on it goes too");
+}
+
+#[test]
+fn a_chain_that_failed_is_forgotten_in_whatever_order_it_is_released() {
+    for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+        let mut bench = Bench::new();
+        let (w, c) = (bench.worker(1), bench.client());
+        let first = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1]), task(3, &[2])], &[1, 2, 3])).1;
+        assert_eq!(news(&bench.fail(w, first)).len(), 3);
+        for number in order {
+            assert_eq!(bench.release(c, number), [], "{order:?}");
+        }
+        assert_eq!(bench.machine.task_count(), 0, "{order:?}");
+    }
 }
