@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use brisk_core::{
     id::{ClientId, RequestId, WorkerId},
-    message::{Answer, ClientToScheduler, KeyNews, SchedulerToWorker, WorkerToScheduler},
+    message::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToWorker, WorkerToScheduler},
 };
 
 use super::{
@@ -237,4 +237,24 @@ fn values_of_a_worker_that_stays_pull_nothing_and_many_values_are_moved_in_turns
     assert!(is_dismissed(&last, w));
     let values: Vec<_> = bench.machine.snapshot().workers.iter().map(|worker| worker.values).collect();
     assert!(values.iter().all(|&values| values >= 100), "{values:?} on {others:?}");
+}
+
+#[test]
+fn a_scattered_value_is_saved_and_one_that_nobody_takes_keeps_its_worker() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    let scattered = |number, replicas| {
+        let (key, want) = want(number);
+        ScatteredValue { key, want, nbytes: 8, holders: [w].into_iter().collect(), replicas }
+    };
+    bench.say(c, ClientToScheduler::Scattered(vec![scattered(1, 1)]));
+    assert!(matches!(answers(&bench.retire(c, &[w]))[..], [(_, 5, Answer::Refused(_))]), "there is nobody else");
+    // One on every worker, also those that come later.
+    bench.say(c, ClientToScheduler::Scattered(vec![scattered(2, 0)]));
+    let (other, actions) = bench.worker_with(1, "", &[]);
+    assert_eq!(asked(&actions), [(other, 2)]);
+    bench.added(other, 2, 8);
+    assert_eq!(asked(&bench.retire(c, &[w])), [(other, 1)]);
+    let actions = bench.added(other, 1, 8);
+    assert!(is_dismissed(&actions, w) && news(&actions).is_empty(), "{actions:?}");
 }
