@@ -30,7 +30,9 @@ impl Pool {
     pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
         self.workers.push(index);
         self.threads += workers[index].threads();
-        self.least_limit = least_limit(&self.workers, workers);
+        // The others are not asked again: thousands may join at once.
+        let limit = least_limit(&[index], workers);
+        self.least_limit = self.least_limit.into_iter().chain(limit).min();
         let unlisted = if self.workers.len() == FEW + 1 { 0 } else { self.workers.len() - 1 };
         for i in unlisted..self.workers.len() {
             let index = self.workers[i];
