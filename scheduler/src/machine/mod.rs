@@ -246,10 +246,12 @@ impl Scheduler {
         self.flush_frees();
         self.place_copies();
         self.dispatch();
-        // A task whose inputs fit nowhere has failed, and perhaps others with it.
+        // A task whose inputs fit nowhere has failed, and perhaps others with it. What they held may be what copies and
+        // workers that are to go were waiting for.
         while !self.work.is_settled() {
             self.settle();
             self.flush_frees();
+            self.place_copies();
             self.dispatch();
         }
         self.relieve(relieves_all);
