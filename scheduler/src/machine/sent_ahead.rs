@@ -229,8 +229,7 @@ impl Scheduler {
     /// Whether inputs of this length can be moved to a worker while those that it makes are awaited, and leave room there:
     /// half of what it may hold.
     fn is_short(&self, bytes: u64, w: WorkerIndex) -> bool {
-        let moving_ns = u128::from(bytes) * 1_000_000_000;
-        moving_ns <= self.config.prefetch_time.as_nanos() * u128::from(self.config.bandwidth_bytes_per_second)
+        u128::from(self.links.far.moving_ns(bytes)) <= self.config.prefetch_time.as_nanos()
             && self.workers[w].bytes.saturating_add(bytes) <= self.limit(w) / 2
     }
 

@@ -72,9 +72,7 @@ pub(super) fn want(number: u128) -> (Key, WantId) {
 impl Bench {
     /// Tasks are not sent ahead: tests of other matters see each when its inputs exist.
     pub(super) fn new() -> Self {
-        let mut config = Config::default();
-        config.send_ahead = false;
-        Bench::with(config)
+        Bench::with(Config { send_ahead: false, ..Config::default() })
     }
 
     pub(super) fn with(config: Config) -> Self {
