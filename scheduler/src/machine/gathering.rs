@@ -46,6 +46,10 @@ impl Scheduler {
     /// Enough waited.
     pub(super) fn end_gathering(&mut self) {
         self.gathering = Gathering::Over;
+        // Room that came meanwhile was for nobody: classes that wait for just these workers have to hear of it now.
+        for w in self.workers.slab.indices().collect::<Vec<_>>() {
+            self.note_room(w);
+        }
         self.work.room = true;
     }
 }

@@ -167,3 +167,23 @@ fn a_worker_may_not_offer_without_bound() {
     let (w, actions) = survivor(&mut bench, &[(1, 8), (2, 8), (3, 8), (4, 8)]);
     assert_eq!(freed(&actions), [(w, 3), (w, 4)]);
 }
+
+/// A class that waited for the one resource of its worker was not looked at again when the resource became free during
+/// the pause.
+#[test]
+fn room_that_came_during_the_pause_is_used_after_it() {
+    let mut bench = Bench::new();
+    let (w, _) = bench.worker_with(4, "", &[("gpu", 1.0)]);
+    let c = bench.client();
+    let gpu = |number| {
+        with(task(number, &[]), |options| {
+            options.resources = vec![("gpu".into(), brisk_core::options::Quantity(1_000_000))]
+        })
+    };
+    let first = run(&bench.submit(c, vec![gpu(1), gpu(2)], &[1, 2])).1;
+    let back = bench.worker(1);
+    bench.report(back, WorkerToScheduler::Offered(vec![(key(77), 8)]));
+    assert_eq!(runs(&bench.finish(w, first, 8)), [], "those who survived are waited for");
+    let gather = crate::machine::Config::default().gather_time;
+    assert_eq!(run(&bench.wait(gather)).1.0, 2);
+}
