@@ -78,6 +78,7 @@ impl Recorder {
                 tracing::error!(path = %path.display(), %error, "the recording has ended: its file can't be written");
             }
         };
+        #[expect(clippy::disallowed_methods, reason = "the machine has no threads: this one writes what it did")]
         let thread = std::thread::Builder::new().name("brisk-recording".to_owned()).spawn(write)?;
         Ok(Recorder { writer, round: Vec::new(), queue, thread: Some(thread) })
     }

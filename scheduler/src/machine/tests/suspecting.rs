@@ -11,12 +11,15 @@ use brisk_core::{
 use super::bench::*;
 use crate::machine::{Action, What};
 
+/// A run, and whether it has started.
+type Given = ((u128, RunId), bool);
+
 /// Workers that start as much as they have threads for, and are started again when they die.
 struct Crew {
     bench: Bench,
     threads: usize,
     /// What each was given, in order, and whether it has started.
-    given: BTreeMap<WorkerId, Vec<((u128, RunId), bool)>>,
+    given: BTreeMap<WorkerId, Vec<Given>>,
     errors: BTreeMap<u128, TaskError>,
     finished: BTreeSet<u128>,
 }
