@@ -196,7 +196,7 @@ impl World {
             address: format!("test://w{number}").parse().unwrap(),
             host: "here".into(),
             threads,
-            memory_limit: if number % 3 == 0 { 200_000 } else { 0 },
+            memory_limit: if number.is_multiple_of(3) { 200_000 } else { 0 },
             resources: vec![("gpu".into(), Quantity::from_f64(f64::from(gpus)))],
         };
         let state = Worker {
