@@ -184,6 +184,6 @@ fn room_that_came_during_the_pause_is_used_after_it() {
     let back = bench.worker(1);
     bench.report(back, WorkerToScheduler::Offered(vec![(key(77), 8)]));
     assert_eq!(runs(&bench.finish(w, first, 8)), [], "those who survived are waited for");
-    let gather = crate::machine::Config::default().gather_time;
+    let gather = Config::default().gather_time;
     assert_eq!(run(&bench.wait(gather)).1.0, 2);
 }
