@@ -138,7 +138,8 @@ impl History {
         }
     }
 
-    fn left(&mut self, runs: &Runs, worker: WorkerId, intended: bool) {
+    /// A worker is gone.
+    pub(crate) fn left(&mut self, runs: &Runs, worker: WorkerId, intended: bool) {
         if !runs.is_live(worker) {
             return;
         }

@@ -144,6 +144,8 @@ impl Judge {
                 Ok(())
             }
             Action::CloseWorker { worker, .. } => {
+                // One that the scheduler sends away is not heard of again.
+                self.history.left(&self.runs, *worker, true);
                 self.runs.worker_left(*worker);
                 Ok(())
             }
