@@ -49,7 +49,7 @@ async fn finish_and_release(
 /// `map` of inc over so many numbers, and their values.
 pub(super) async fn map_inc_gather(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
     let start = Instant::now();
-    let futures = bench.client.map(0..n as i64, |x| inc_anew(x));
+    let futures = bench.client.map(0..n as i64, inc_anew);
     let values = bench.client.gather(&futures).await?;
     let finished = start.elapsed();
     anyhow::ensure!(values.into_iter().eq(1..=n as i64));

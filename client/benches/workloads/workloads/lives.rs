@@ -33,7 +33,7 @@ pub(super) async fn memory_held(bench: &mut Bench, n: usize) -> anyhow::Result<(
     released(bench).await?;
     let before = resident_bytes()?;
     let start = Instant::now();
-    let held = bench.client.map(0..n as i64, |x| inc_anew(x));
+    let held = bench.client.map(0..n as i64, inc_anew);
     wait(&held).await;
     let finished = start.elapsed();
     let more = memory(before, resident_bytes()?, n);
