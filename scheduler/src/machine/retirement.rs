@@ -80,6 +80,10 @@ impl Retirements {
 impl Scheduler {
     /// A client wants workers of its build gone.
     pub(super) fn retire_workers(&mut self, c: ClientIndex, request: RequestId, names: &[Arc<str>]) {
+        // Said twice: who was refused is not asked again in between.
+        if self.retirements.requests.contains_key(&(c, request)) {
+            return;
+        }
         let meant: Vec<_> = self.pool_of(c).iter().copied().filter(|&w| self.is_named(w, names)).collect();
         if meant.is_empty() || names.is_empty() {
             let named = if names.is_empty() {

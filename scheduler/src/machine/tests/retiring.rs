@@ -258,3 +258,18 @@ fn a_scattered_value_is_saved_and_one_that_nobody_takes_keeps_its_worker() {
     let actions = bench.added(other, 1, 8);
     assert!(is_dismissed(&actions, w) && news(&actions).is_empty(), "{actions:?}");
 }
+
+#[test]
+fn a_request_that_comes_twice_asks_nobody_twice() {
+    let mut bench = Bench::new();
+    let (c, a, b) = (bench.client(), bench.worker(1), bench.worker(1));
+    for (number, holder, replicas) in [(1, a, 1), (2, a, 0), (3, b, 1)] {
+        let (key, want) = want(number);
+        let value = ScatteredValue { key, want, nbytes: 8, holders: [holder].into_iter().collect(), replicas };
+        bench.say(c, ClientToScheduler::Scattered(vec![value]));
+    }
+    bench.retire(c, &[a, b]);
+    let before = bench.machine.describe();
+    assert_eq!(bench.retire(c, &[a, b]), []);
+    assert_eq!(bench.machine.describe(), before);
+}
