@@ -22,6 +22,7 @@ mod arg;
 mod call;
 mod delayed;
 mod elem;
+mod order;
 mod plan;
 mod run;
 
@@ -40,6 +41,8 @@ pub struct Node {
     pub def: &'static TaskDef,
     slots: SmallVec<[Slot; 2]>,
     options: Option<Box<NodeOptions>>,
+    /// How many values are alive at once while it is computed, if it and all below it are.
+    alive: u32,
     /// Computed once; an impure call keeps the key it was given first, so that all who share the node share its result.
     keyed: OnceLock<Keyed>,
 }
@@ -91,7 +94,9 @@ impl Node {
             let task = TaskOptions { retries: defaults.retries, priority: defaults.priority, ..TaskOptions::default() };
             Box::new(NodeOptions { task, impure: defaults.impure })
         });
-        Node { def, slots: slots.into_iter().collect(), options, keyed: OnceLock::new() }
+        let slots: SmallVec<[Slot; 2]> = slots.into_iter().collect();
+        let alive = order::alive_at_once(&slots);
+        Node { def, slots, options, alive, keyed: OnceLock::new() }
     }
 
     /// The arguments, in order.
@@ -141,7 +146,8 @@ impl Node {
 
     /// The same call, to be given other options: not yet keyed.
     fn unkeyed(&self) -> Node {
-        Node { def: self.def, slots: self.slots.clone(), options: self.options.clone(), keyed: OnceLock::new() }
+        let (slots, options) = (self.slots.clone(), self.options.clone());
+        Node { def: self.def, slots, options, alive: self.alive, keyed: OnceLock::new() }
     }
 
     /// The node's key. All calls among its arguments have theirs already.

@@ -1,5 +1,5 @@
-//! From a graph to a list of tasks in the order of their dependencies: depth first, which is also the order in which they
-//! should run so that few results are alive at once.
+//! From a graph to a list of tasks in the order of their dependencies: depth first, the arguments that need most room
+//! first, which is also the order in which they should run so that few results are alive at once.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use super::{Item, Keyed, Node};
+use super::{Item, Keyed, Node, order};
 use crate::{
     error::EncodeError, function::FunctionInfo, id::EnvironmentId, key::Key, limits::MAX_DEPENDENCIES,
     options::TaskOptions, task::TaskName,
@@ -130,8 +130,7 @@ pub fn plan<'a>(
                     Item::Call(child) => Some((child, false)),
                     _ => None,
                 }));
-                // The stack is popped from the end, and the first argument comes first.
-                stack[first_child..].reverse();
+                order::in_order(&mut stack[first_child..]);
                 continue;
             }
             if node.items().any(|item| matches!(item, Item::Placeholder(_))) {
