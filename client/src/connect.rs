@@ -163,6 +163,7 @@ fn program_name() -> String {
 }
 
 /// For so long a lost scheduler is called again, unless somebody says otherwise.
+#[cfg(feature = "quic")]
 pub(crate) const RECONNECT: Duration = Duration::from_secs(60);
 
 /// A number that is unlikely to be anybody else's.

@@ -83,6 +83,9 @@ pub struct Config {
     /// to come back too: what they hold need not be computed again. Longer than the time between two peers' finding that
     /// the former scheduler is gone, and a call or two.
     pub gather_time: Duration,
+    /// In this time the present work should be done by as many workers as [`targets`](super::Scheduler::targets) says. As
+    /// Dask's `adaptive.target-duration`.
+    pub target_duration: Duration,
     /// Whether [`Action::Record`](super::Action::Record) is emitted.
     pub records: bool,
 }
@@ -119,6 +122,7 @@ impl Default for Config {
             offer_grace: Duration::from_secs(30),
             max_offers: 1_000_000,
             gather_time: Duration::from_secs(3),
+            target_duration: Duration::from_secs(5),
             records: true,
         }
     }

@@ -67,6 +67,7 @@ mod stealing;
 mod submit;
 mod supervisors;
 mod surplus;
+mod target;
 mod transition;
 mod unrepeatable;
 mod ways;
@@ -95,6 +96,7 @@ pub use invariants::Violation;
 pub use planted::Planted;
 pub use record::{FunctionIndex, Record, What};
 pub use snapshot::{ClientSnapshot, Counters, Snapshot, SupervisorSnapshot, WorkerSnapshot};
+pub use target::{Reason, Target};
 
 use accounts::Accounts;
 use class::Classes;

@@ -9,7 +9,7 @@ use brisk_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Scheduler;
+use super::{Scheduler, target::Target};
 
 /// The scheduler at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub clients: Vec<ClientSnapshot>,
     /// The supervisors, in the order in which they joined.
     pub supervisors: Vec<SupervisorSnapshot>,
+    /// How many workers the present work wants, for each build.
+    pub targets: Vec<Target>,
     /// What was dropped, and why.
     pub counters: Counters,
 }
@@ -153,6 +155,7 @@ impl Scheduler {
             workers: workers.collect(),
             clients: clients.collect(),
             supervisors: supervisors.collect(),
+            targets: self.targets(),
             counters: self.counters,
         }
     }

@@ -21,3 +21,4 @@ mod sent_ahead;
 mod starting_once;
 mod submitting;
 mod suspecting;
+mod targets;

@@ -1,0 +1,100 @@
+//! How many workers the present work wants.
+
+use std::time::Duration;
+
+use brisk_core::{
+    id::{ClientId, WorkerId},
+    options::Quantity,
+};
+
+use super::bench::*;
+use crate::machine::{Reason, Target};
+
+impl Bench {
+    fn target(&self) -> (u32, u64, Reason) {
+        let targets = self.machine.targets();
+        let [Target { workers, threads, reason, .. }] = targets[..] else { panic!("one build: {targets:?}") };
+        (workers, threads, reason)
+    }
+
+    /// A client, and function 0 known to take this long.
+    fn of_known_pace(took: Duration) -> (Self, ClientId, WorkerId) {
+        let mut bench = Bench::new();
+        let (c, w) = (bench.client(), bench.worker(2));
+        let assigned = bench.submit(c, vec![task(1_000, &[])], &[1_000]);
+        bench.finish_in(w, run(&assigned).1, 8, took);
+        bench.release(c, 1_000);
+        (bench, c, w)
+    }
+}
+
+#[test]
+fn work_is_to_be_done_in_five_seconds() {
+    let (mut bench, c, _) = Bench::of_known_pace(Duration::from_secs(1));
+    assert_eq!(bench.target(), (0, 0, Reason::Idle));
+    bench.submit(c, (0..61).map(|n| task(n, &[])).collect(), &(0..61).collect::<Vec<_>>());
+    // 61 seconds of work; workers are of two threads.
+    assert_eq!(bench.target(), (7, 13, Reason::Work));
+}
+
+#[test]
+fn no_more_threads_than_tasks() {
+    let (mut bench, c, _) = Bench::of_known_pace(Duration::from_secs(100));
+    bench.submit(c, (0..5).map(|n| task(n, &[])).collect(), &[0, 1, 2, 3, 4]);
+    assert_eq!(bench.target(), (3, 5, Reason::Tasks));
+}
+
+#[test]
+fn what_waits_for_its_inputs_does_not_count_yet() {
+    let (mut bench, c, _) = Bench::of_known_pace(Duration::from_secs(100));
+    let chain = (0..50u128).map(|n| if n == 0 { task(0, &[]) } else { task(n, &[n - 1]) });
+    bench.submit(c, chain.collect(), &[49]);
+    assert_eq!(bench.target(), (1, 1, Reason::Tasks));
+}
+
+#[test]
+fn values_that_are_wanted_keep_a_worker() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    let assigned = bench.submit(c, vec![task(1, &[])], &[1]);
+    bench.finish(w, run(&assigned).1, 8);
+    assert_eq!(bench.target(), (1, 1, Reason::Kept));
+    bench.release(c, 1);
+    assert_eq!(bench.target(), (0, 0, Reason::Idle));
+}
+
+#[test]
+fn full_memory_wants_twice_the_workers() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker_on("host", 1, 1_000);
+    let assigned = bench.submit(c, vec![task(1, &[])], &[1]);
+    bench.finish(w, run(&assigned).1, 600);
+    assert_eq!(bench.target(), (1, 1, Reason::Kept), "three fifths are not more than three fifths");
+    let assigned = bench.submit(c, vec![task(2, &[])], &[2]);
+    bench.finish(w, run(&assigned).1, 1);
+    assert_eq!(bench.target(), (2, 2, Reason::Memory));
+}
+
+#[test]
+fn without_any_worker_the_first_is_wanted_and_a_resource_that_nobody_has_wants_none() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let needs = |number| with(task(number, &[]), |options| options.resources = vec![("GPU".into(), Quantity(1))]);
+    bench.submit(c, vec![task(1, &[]), needs(2)], &[1, 2]);
+    assert_eq!(bench.target(), (1, 1, Reason::Work), "both wait, a tenth of a second each");
+    let w = bench.worker(1);
+    bench.release(c, 1);
+    assert_eq!(bench.target(), (0, 0, Reason::Idle), "{w} can't run the other, and more like it could not");
+}
+
+#[test]
+fn a_call_that_takes_no_thread_wants_a_worker_to_be_there() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.worker(1);
+    let mut call = task(1, &[]);
+    call.function = function(9).id;
+    bench.submit(c, vec![call], &[1]);
+    assert_eq!(bench.target(), (1, 1, Reason::Kept));
+}
