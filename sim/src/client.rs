@@ -5,7 +5,7 @@
 //! to be sent is gathered in [`Client::outbox`] and [`Client::asks`].
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 use crate::{
     oracle,
-    workload::{self, TaskIndex, Workload},
+    workload::{self, Build, TaskIndex, Workload},
 };
 
 /// One client.
@@ -26,6 +26,8 @@ use crate::{
 pub struct Client {
     /// Its session.
     pub id: ClientId,
+    /// The program that it is of.
+    pub build: Build,
     /// Messages for the scheduler, in order.
     pub outbox: VecDeque<ClientToScheduler>,
     /// Values to ask of workers.
@@ -85,9 +87,10 @@ impl State {
 
 impl Client {
     /// A client that wants nothing.
-    pub fn new(id: ClientId) -> Self {
+    pub fn new(id: ClientId, build: Build) -> Self {
         Client {
             id,
+            build,
             outbox: VecDeque::new(),
             asks: Vec::new(),
             handles: BTreeMap::new(),
@@ -217,6 +220,45 @@ impl Client {
         let request = self.request();
         self.requests.insert(request, 0);
         self.outbox.push_back(ClientToScheduler::Rebalance { request, keys: Vec::new() });
+    }
+
+    /// Keeps these tasks, which it wants, under a name.
+    pub fn publish(&mut self, workload: &Workload, name: Arc<str>, tasks: &[TaskIndex], replace: bool) {
+        let request = self.request();
+        self.requests.insert(request, 0);
+        let keys = tasks.iter().map(|task| workload.task(*task).key).collect();
+        self.outbox.push_back(ClientToScheduler::Publish { request, name, keys, shape: "list".into(), replace });
+    }
+
+    /// Asks what is kept under a name. It then wants that.
+    pub fn dataset(&mut self, name: Arc<str>) {
+        let request = self.request();
+        self.requests.insert(request, 0);
+        self.outbox.push_back(ClientToScheduler::Dataset { request, name });
+    }
+
+    /// Ends a publication.
+    pub fn unpublish(&mut self, name: Arc<str>) {
+        let request = self.request();
+        self.requests.insert(request, 0);
+        self.outbox.push_back(ClientToScheduler::Unpublish { request, name });
+    }
+
+    /// Wants tasks that were published, of which it knows no more than their keys.
+    pub fn want_published(&mut self, workload: &Workload, tasks: &[TaskIndex]) {
+        let submission = self.request();
+        let mut wants = Vec::new();
+        for task in tasks.iter().filter(|task| !self.handles.contains_key(task)).copied().collect::<BTreeSet<_>>() {
+            self.last_want += 1;
+            let want = WantId(self.last_want);
+            let handle = Handle { want, submission, gathers: false, state: State::Pending, ended: false };
+            self.handles.insert(task, handle);
+            wants.push((workload.task(task).key, want));
+        }
+        if !wants.is_empty() {
+            let (chunk, last, tasks) = (0, true, Vec::new());
+            self.outbox.push_back(ClientToScheduler::Submit { submission, chunk, last, tasks, wants });
+        }
     }
 
     /// Wants workers gone, by their addresses, names or hosts.

@@ -26,13 +26,13 @@ use crate::{
     random::Random,
     tamper::{HandsOff, Tamper},
     trace::{Lines, Trace},
-    workload::{TaskIndex, Workload},
+    workload::{Build, TaskIndex, Workload},
 };
 
 mod clients;
 mod data;
 mod endings;
-mod returns;
+pub(crate) mod returns;
 mod schedulers;
 mod wire;
 mod workers;
@@ -114,12 +114,14 @@ pub struct WorkerSpec {
     pub config: worker::Config,
     /// How much of the resource it has.
     pub resource: u64,
+    /// The program that it is of.
+    pub build: Build,
 }
 
 impl WorkerSpec {
     /// A worker without limits.
     pub fn new(name: &str, threads: u32) -> Self {
-        WorkerSpec { name: name.into(), threads, config: worker::Config::new(threads, 0), resource: 0 }
+        WorkerSpec { name: name.into(), threads, config: worker::Config::new(threads, 0), resource: 0, build: 0 }
     }
 }
 
@@ -245,6 +247,11 @@ impl Cluster {
         self.workers.iter().map(|(id, node)| (*id, &node.machine))
     }
 
+    /// How many workers of a build there are.
+    pub fn workers_of(&self, build: Build) -> u32 {
+        self.workers.values().filter(|node| node.spec.build == build).count() as u32
+    }
+
     /// A worker with its executor and store, if it is there.
     pub fn worker(&self, id: WorkerId) -> Option<&WorkerNode> {
         self.workers.get(&id)
@@ -288,8 +295,16 @@ impl Cluster {
     /// # Errors
     /// If a property does not hold.
     pub fn join_client(&mut self) -> Result<ClientId, Failure> {
-        let id = self.meet_client()?;
-        self.clients.insert(id, Client::new(id));
+        self.join_client_of(0)
+    }
+
+    /// A client of a build joins.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn join_client_of(&mut self, build: Build) -> Result<ClientId, Failure> {
+        let id = self.meet_client(build)?;
+        self.clients.insert(id, Client::new(id, build));
         Ok(id)
     }
 

@@ -70,6 +70,12 @@ pub enum Move {
     Replicate,
     /// A client wants the bytes that workers hold evened out.
     Rebalance,
+    /// A client keeps some of what it wants under a name.
+    Publish,
+    /// A client wants what is kept under a name.
+    Dataset,
+    /// A client ends a publication.
+    Unpublish,
     /// A client wants some workers gone.
     RetireWorkers,
     /// A client joins.
@@ -129,6 +135,9 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::RetireWorkers, 10),
     (Move::Replicate, 20),
     (Move::Rebalance, 5),
+    (Move::Publish, 15),
+    (Move::Dataset, 10),
+    (Move::Unpublish, 5),
     (Move::KillAllWorkers, 2),
     (Move::Cut, 10),
     (Move::Pause, 15),
@@ -234,6 +243,9 @@ fn oddities(random: &mut Random) -> Oddities {
         resource: odd(random, 150),
         limited: odd(random, 150),
         replicated: odd(random, 200),
+        once: odd(random, 100),
+        named: odd(random, 150),
+        other_build: odd(random, 700),
         longest: random.long_tailed(Duration::from_micros(50), Duration::from_millis(500)),
         largest: 1 << random.within(4..=24),
     }

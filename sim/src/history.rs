@@ -11,8 +11,9 @@ use brisk_core::{
 use brisk_scheduler::machine::Event;
 
 use crate::{
+    cluster::returns::build_of,
     properties::runs::Runs,
-    workload::{TaskIndex, Workload},
+    workload::{BUILDS, Build, TaskIndex, Workload},
 };
 
 /// The facts.
@@ -21,6 +22,8 @@ pub struct History {
     tasks: BTreeMap<TaskIndex, Facts>,
     /// Whether any client has cancelled anything.
     pub cancelled: bool,
+    /// Whether any publication may have ended.
+    pub unpublished: bool,
     /// Whether any client has tried anything again.
     pub retried: bool,
     /// Workers that were lost or left.
@@ -38,9 +41,8 @@ pub struct History {
     /// How often there was another scheduler.
     pub restarts: u32,
     now: Moment,
-    workers: u32,
-    /// Since when there is no worker; the longest time without one.
-    drought: (Moment, Duration),
+    /// The workers of each build.
+    pools: [Pool; BUILDS as usize],
 }
 
 /// What has happened to one task.
@@ -56,11 +58,22 @@ pub struct Facts {
     pub losses: u32,
 }
 
+/// The workers of one build.
+#[derive(Clone, Copy, Debug)]
+struct Pool {
+    workers: u32,
+    /// Since when there is none.
+    since: Moment,
+    /// The longest time without any, up to the last that joined.
+    longest: Duration,
+}
+
 impl Default for History {
     fn default() -> Self {
         History {
             tasks: BTreeMap::new(),
             cancelled: false,
+            unpublished: false,
             retried: false,
             departures: 0,
             releases: 0,
@@ -70,8 +83,7 @@ impl Default for History {
             retirements: 0,
             restarts: 0,
             now: Moment::ORIGIN,
-            workers: 0,
-            drought: (Moment::ORIGIN, Duration::ZERO),
+            pools: Default::default(),
         }
     }
 }
@@ -82,34 +94,36 @@ impl History {
         self.tasks.get(&task).copied().unwrap_or_default()
     }
 
-    /// The longest time without any worker.
-    pub fn longest_drought(&self) -> Duration {
-        let (since, longest) = self.drought;
-        if self.workers == 0 { longest.max(self.now.since(since)) } else { longest }
+    /// The longest time without any worker of a build.
+    pub fn longest_drought(&self, build: Build) -> Duration {
+        self.pools.get(usize::from(build)).map_or(Duration::MAX, |pool| pool.longest_drought(self.now))
     }
 
     /// There is another scheduler, without workers.
     pub fn scheduler_restarted(&mut self, now: Moment) {
-        self.drought.1 = self.longest_drought();
         self.now = now;
         self.restarts += 1;
-        self.departures += self.workers;
-        if self.workers > 0 {
-            self.drought.0 = now;
+        // Publications end with their scheduler.
+        self.unpublished = true;
+        for pool in &mut self.pools {
+            self.departures += pool.workers;
+            while pool.workers > 0 {
+                pool.left(now);
+            }
         }
-        self.workers = 0;
     }
 
     /// Notes an event. `runs` are those before it.
     pub fn event(&mut self, now: Moment, workload: &Workload, runs: &Runs, event: &Event) {
         self.now = now;
         match event {
-            Event::WorkerJoined { info, .. } => {
+            Event::WorkerJoined { info, environment, .. } => {
                 if info.memory_limit > 0 {
                     self.least_memory = self.least_memory.min(info.memory_limit);
                 }
-                self.drought.1 = self.longest_drought();
-                self.workers += 1;
+                if let Some(pool) = self.pools.get_mut(usize::from(build_of(*environment))) {
+                    pool.joined(now);
+                }
             }
             Event::WorkerLeft { worker, intended, .. } => self.left(runs, *worker, *intended),
             Event::ClientLeft { .. } => self.releases += 1,
@@ -130,6 +144,7 @@ impl History {
                     }
                 }
                 ClientToScheduler::Cancel { .. } => self.cancelled = true,
+                ClientToScheduler::Unpublish { .. } | ClientToScheduler::Publish { .. } => self.unpublished = true,
                 ClientToScheduler::Retry(_) => self.retried = true,
                 ClientToScheduler::Release(_) | ClientToScheduler::Goodbye => self.releases += 1,
                 _ => {}
@@ -144,9 +159,8 @@ impl History {
             return;
         }
         self.departures += 1;
-        self.workers = self.workers.saturating_sub(1);
-        if self.workers == 0 {
-            self.drought.0 = self.now;
+        if let Some(pool) = self.pools.get_mut(usize::from(runs.build_of(worker))) {
+            pool.left(self.now);
         }
         for task in runs.of_worker(worker).filter(|_| !intended) {
             self.tasks.entry(task).or_default().deaths += 1;
@@ -157,5 +171,29 @@ impl History {
         if let Some(task) = workload.find(key) {
             change(self.tasks.entry(task).or_default());
         }
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Pool { workers: 0, since: Moment::ORIGIN, longest: Duration::ZERO }
+    }
+}
+
+impl Pool {
+    fn joined(&mut self, now: Moment) {
+        self.longest = self.longest_drought(now);
+        self.workers += 1;
+    }
+
+    fn left(&mut self, now: Moment) {
+        self.workers = self.workers.saturating_sub(1);
+        if self.workers == 0 {
+            self.since = now;
+        }
+    }
+
+    fn longest_drought(&self, now: Moment) -> Duration {
+        if self.workers == 0 { self.longest.max(now.since(self.since)) } else { self.longest }
     }
 }

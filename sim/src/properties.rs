@@ -13,6 +13,7 @@
 //! | only what was running is blamed | I17 | [`blame`] |
 //! | what is encoded comes out as it went in | I52 | `cluster/wire.rs` |
 //! | a want settles once | I23 | [`news`] |
+//! | what is published stays until somebody ends it | | [`publications`] |
 //! | a task runs once unless there is a reason | I45 | [`executions`] |
 //! | after the faults everything wanted settles | I47 to I49 | [`convergence`] |
 //! | at rest scheduler and workers agree who holds what | I39 | [`agreement`] |
@@ -27,6 +28,7 @@ pub mod fences;
 pub mod introductions;
 pub mod invariants;
 pub mod news;
+pub mod publications;
 pub mod quiescence;
 pub mod reports;
 pub mod runs;
@@ -40,7 +42,7 @@ use brisk_core::{
 };
 use brisk_scheduler::machine::{Action, Config, Event};
 
-use crate::{failure::Failure, history::History, oracle::Oracle, workload::Workload};
+use crate::{cluster::returns::build_of, failure::Failure, history::History, oracle::Oracle, workload::Workload};
 
 /// Watches everything that the machines say and do.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub struct Judge {
     pub blame: blame::Blame,
     introductions: introductions::Introductions,
     news: news::News,
+    publications: publications::Publications,
 }
 
 impl Judge {
@@ -70,6 +73,7 @@ impl Judge {
             blame: blame::Blame::default(),
             introductions: introductions::Introductions::default(),
             news: news::News::default(),
+            publications: publications::Publications::default(),
         }
     }
 
@@ -79,6 +83,7 @@ impl Judge {
         self.runs = runs::Runs::default();
         self.blame = blame::Blame::default();
         self.introductions = introductions::Introductions::default();
+        self.publications = publications::Publications::default();
     }
 
     /// Whether an event is of a peer that is there, or says that one is.
@@ -98,9 +103,9 @@ impl Judge {
     pub fn event(&mut self, now: Moment, workload: &Workload, event: &Event) {
         self.history.event(now, workload, &self.runs, event);
         match event {
-            Event::WorkerJoined { worker, .. } => {
+            Event::WorkerJoined { worker, environment, .. } => {
                 self.introductions.worker_joined(*worker);
-                self.runs.worker_joined(*worker);
+                self.runs.worker_joined(*worker, build_of(*environment));
             }
             Event::WorkerLeft { worker, intended, .. } => {
                 if *intended {
@@ -111,6 +116,7 @@ impl Judge {
             }
             Event::ClientJoined { client, .. } => self.introductions.client_joined(*client),
             Event::ClientLeft { client, .. } => self.introductions.client_left(*client),
+            Event::FromClient { client, message, .. } => self.publications.asked(*client, message),
             Event::FromWorker { worker, message, .. } => match message {
                 WorkerToScheduler::Finished { run, .. }
                 | WorkerToScheduler::Failed { run, .. }
@@ -155,6 +161,9 @@ impl Judge {
     }
 
     fn told(&mut self, workload: &Workload, client: ClientId, message: &SchedulerToClient) -> Result<(), Failure> {
+        if let SchedulerToClient::Answered { request, answer } = message {
+            return self.publications.answered(client, *request, answer);
+        }
         let SchedulerToClient::News { key, want, news } = message else { return Ok(()) };
         let Some(task) = workload.find(*key) else {
             return Err(Failure::safety("news", format!("{client} is told of {key}, which nobody submitted")));

@@ -26,7 +26,7 @@ use crate::{
     random::Random,
     tamper::Tamper,
     trace::Lines,
-    workload::{HEALER, TaskIndex, Workload},
+    workload::{BUILDS, Build, HEALER, TaskIndex, Workload},
 };
 
 /// Virtual time within which a healed cluster must settle everything. Generous: the longest waits of the machines are
@@ -35,6 +35,9 @@ const HEALED_FOR: Duration = Duration::from_secs(1_200);
 
 /// Virtual time within which a cluster that nobody wants anything of must come to rest.
 const REST_WITHIN: Duration = Duration::from_secs(600);
+
+/// How many names clients of one build publish under.
+const NAMES: u64 = 3;
 
 /// What a whole simulation came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub struct Simulation {
     cluster: Cluster,
     random: Random,
     names: u64,
+    /// The builds that there are tasks of.
+    builds: Vec<Build>,
 }
 
 /// Runs a seed.
@@ -87,8 +92,9 @@ impl Simulation {
         for (shape, tasks) in &options.graphs {
             workload.grow(*shape, *tasks, &options.oddities, &mut random);
         }
+        let builds = (0..BUILDS).filter(|build| workload.tasks().iter().any(|task| task.build == *build)).collect();
         let cluster = Cluster::new(Arc::new(workload), options.settings.clone(), random.fork());
-        Simulation { options, cluster, random, names: 0 }
+        Simulation { options, cluster, random, names: 0, builds }
     }
 
     /// Somebody reaches in.
@@ -137,6 +143,8 @@ impl Simulation {
         }
         self.heal()?;
         self.settle()?;
+        self.ask_for_publications()?;
+        self.settle()?;
         self.rest("nobody wants anything more")?;
         self.cluster.check_invariants()?;
         agreement::check(&self.cluster)?;
@@ -153,7 +161,7 @@ impl Simulation {
             self.join_worker()?;
         }
         for _ in 0..self.options.clients {
-            self.cluster.join_client()?;
+            self.join_client()?;
         }
         Ok(())
     }
@@ -172,7 +180,7 @@ impl Simulation {
         match what {
             Move::JoinClient => {
                 if self.cluster.clients().count() < 2 * self.options.clients as usize {
-                    self.cluster.join_client()?;
+                    self.join_client()?;
                 }
                 Ok(())
             }
@@ -209,7 +217,7 @@ impl Simulation {
             }
             _ => match self.some_client() {
                 Some(client) => self.client_moves(what, client),
-                None => self.cluster.join_client().map(|_| ()),
+                None => self.join_client(),
             },
         }
     }
@@ -274,7 +282,20 @@ impl Simulation {
                 self.cluster.kill(Node::Client(id), "it was killed", false);
                 Ok(())
             }
+            (Move::Dataset | Move::Unpublish, _) => {
+                let name = self.some_name(id);
+                self.cluster.with_client(id, |client, _| match what {
+                    Move::Dataset => client.dataset(name),
+                    _ => client.unpublish(name),
+                })
+            }
             (_, None) => self.submit(id),
+            (Move::Publish, Some(task)) => {
+                let (name, replace) = (self.some_name(id), self.random.chance(500));
+                let tasks = [Some(task), self.some_handle(id)].map(|task| task.filter(|_| self.random.chance(800)));
+                let tasks: Vec<_> = tasks.into_iter().flatten().collect();
+                self.cluster.with_client(id, |client, workload| client.publish(workload, name, &tasks, replace))
+            }
             (Move::Resubmit, Some(task)) => {
                 let (chunk, gathers) = (self.options.chunk, self.random.chance(500));
                 self.cluster.with_client(id, |client, workload| {
@@ -305,12 +326,14 @@ impl Simulation {
     }
 
     fn submit(&mut self, id: ClientId) -> Result<(), Failure> {
-        let tasks = self.cluster.workload.tasks().len();
+        let Some(build) = self.cluster.client(id).map(|client| client.build) else { return Ok(()) };
+        let tasks = self.cluster.workload.tasks();
+        let own: Vec<_> = (0..tasks.len()).filter(|task| tasks[*task].build == build).collect();
         let count = self.random.within(1..=4);
-        let mut roots: Vec<_> = (0..count).map(|_| self.random.index(tasks)).collect();
+        let mut roots: Vec<_> = (0..count).filter_map(|_| self.random.pick(&own).copied()).collect();
         if self.random.chance(300) {
             // The last ones need the most.
-            roots.push(tasks - 1);
+            roots.extend(own.last());
         }
         roots.sort_unstable();
         roots.dedup();
@@ -367,8 +390,23 @@ impl Simulation {
         Ok(())
     }
 
+    /// Somebody asks for everything that may have been published. The judge knows what has been.
+    fn ask_for_publications(&mut self) -> Result<(), Failure> {
+        for build in self.builds.clone() {
+            let asker = self.cluster.join_client_of(build)?;
+            self.cluster.with_client(asker, |client, _| {
+                (0..NAMES).for_each(|number| client.dataset(publication(build, number)));
+            })?;
+        }
+        Ok(())
+    }
+
     fn drop_everything(&mut self) -> Result<(), Failure> {
         self.cluster.trace.note(self.cluster.now(), format_args!("drop everything"));
+        let last = self.cluster.join_client()?;
+        let names: Vec<_> = (0..BUILDS).flat_map(|build| (0..NAMES).map(move |n| publication(build, n))).collect();
+        self.cluster.with_client(last, |client, _| names.into_iter().for_each(|name| client.unpublish(name)))?;
+        self.rest("everything was unpublished")?;
         for id in self.cluster.clients().map(|client| client.id).collect::<Vec<_>>() {
             match self.random.below(3) {
                 0 => self.cluster.kill(Node::Client(id), "the end", false),
@@ -387,20 +425,46 @@ impl Simulation {
     fn join_worker(&mut self) -> Result<WorkerId, Failure> {
         self.names += 1;
         let name = format!("worker-{}", self.names % 6);
-        let spec = self.options.worker(&name, &mut self.random);
+        let mut spec = self.options.worker(&name, &mut self.random);
+        spec.build = self.some_build();
         self.cluster.join_worker(&spec)
     }
 
-    /// There is always a worker that can run everything: tasks may end it, and then another comes. Whether one did.
+    /// There is always a worker of each build that can run everything: tasks may end it, and then another comes. Whether
+    /// one did.
     fn join_healer(&mut self) -> Result<bool, Failure> {
-        if self.cluster.workers().any(|(id, _)| self.cluster.worker(id).is_some_and(|node| &*node.spec.name == HEALER))
-        {
-            return Ok(false);
+        let mut joined = false;
+        for build in (0..BUILDS).filter(|build| self.builds.contains(build)) {
+            let is_there = |id| {
+                let spec = self.cluster.worker(id).map(|node| &node.spec);
+                spec.is_some_and(|spec| &*spec.name == HEALER && spec.build == build)
+            };
+            if !self.cluster.workers().any(|(id, _)| is_there(id)) {
+                let mut spec = WorkerSpec::new(HEALER, 2);
+                spec.config = worker_config(2);
+                spec.resource = 1_000;
+                spec.build = build;
+                self.cluster.join_worker(&spec)?;
+                joined = true;
+            }
         }
-        let mut spec = WorkerSpec::new(HEALER, 2);
-        spec.config = worker_config(2);
-        spec.resource = 1_000;
-        self.cluster.join_worker(&spec).map(|_| true)
+        Ok(joined)
+    }
+
+    fn join_client(&mut self) -> Result<(), Failure> {
+        let build = self.some_build();
+        self.cluster.join_client_of(build).map(|_| ())
+    }
+
+    /// One of the builds that there are tasks of.
+    fn some_build(&mut self) -> Build {
+        self.random.pick(&self.builds).copied().unwrap_or(0)
+    }
+
+    /// One of a few names for publications, which the clients of one build share.
+    fn some_name(&mut self, id: ClientId) -> Arc<str> {
+        let build = self.cluster.client(id).map_or(0, |client| client.build);
+        publication(build, self.random.below(NAMES))
     }
 
     fn some_worker(&mut self) -> Option<WorkerId> {
@@ -417,6 +481,11 @@ impl Simulation {
         let handles: Vec<_> = self.cluster.client(id)?.handles().map(|(task, _)| task).collect();
         self.random.pick(&handles).copied()
     }
+}
+
+/// A name for publications.
+fn publication(build: Build, number: u64) -> Arc<str> {
+    format!("of-build-{build}-{number}").into()
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

@@ -51,7 +51,19 @@ pub struct Task {
     pub workers: Vec<Arc<str>>,
     /// What it takes of the resource that workers declare.
     pub resource: u64,
+    /// The build that it is a call of.
+    pub build: Build,
+    /// Whether it may be started once only.
+    pub once: bool,
+    /// Whether its key was chosen by a user, so that it says nothing of the value.
+    pub named: bool,
 }
+
+/// One of the programs that share a cluster. Its tasks run on its own workers only.
+pub type Build = u8;
+
+/// How many builds there may be.
+pub const BUILDS: Build = 2;
 
 /// What a task does when it runs, by the number of the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +124,12 @@ pub struct Oddities {
     pub limited: u32,
     /// That copies of a value are to be kept.
     pub replicated: u32,
+    /// That a task may be started once only.
+    pub once: u32,
+    /// That a task's key was chosen by a user.
+    pub named: u32,
+    /// That a graph is of the second build.
+    pub other_build: u32,
     /// The longest that a task runs.
     pub longest: Duration,
     /// The length of the longest value, in bytes.
@@ -131,6 +149,9 @@ impl Oddities {
         resource: 0,
         limited: 0,
         replicated: 0,
+        once: 0,
+        named: 0,
+        other_build: 0,
         longest: Duration::from_millis(1),
         largest: 100,
     };
@@ -145,12 +166,15 @@ impl Workload {
     /// Adds a graph of this shape with about so many tasks.
     pub fn grow(&mut self, shape: Shape, tasks: usize, oddities: &Oddities, random: &mut Random) {
         let first = self.tasks.len();
+        let build = Build::from(random.chance(oddities.other_build));
         for (i, dependencies) in shapes::edges(shape, tasks, random).into_iter().enumerate() {
             let mut dependencies: Vec<_> = dependencies.into_iter().map(|d| first + d).collect();
             if dependencies.is_empty() && first > 0 && i % 4 == 0 {
-                dependencies.push(random.index(first));
+                let shared = random.index(first);
+                // What one build computes is nothing to another.
+                dependencies.extend((self.tasks[shared].build == build).then_some(shared));
             }
-            self.add(draw(dependencies, oddities, random));
+            self.add(Task { build, ..draw(dependencies, oddities, random) });
         }
     }
 
@@ -243,7 +267,15 @@ impl Task {
             priority: 0,
             workers: Vec::new(),
             resource: 0,
+            build: 0,
+            once: false,
+            named: false,
         }
+    }
+
+    /// How often it may be run again after an error of its own: what is to be started once only never is.
+    pub fn allowed_retries(&self) -> u32 {
+        if self.once { 0 } else { self.retries }
     }
 
     fn options(&self) -> Option<TaskOptions> {
@@ -254,6 +286,11 @@ impl Task {
         options.replicas = self.replicas;
         options.priority = self.priority;
         options.workers = self.workers.clone();
+        options.once = self.once;
+        if self.named {
+            options.name = Some(format!("named-{}", self.key).into());
+            options.fingerprint = Some(self.key);
+        }
         if self.resource > 0 {
             options.resources = vec![(RESOURCE.into(), Quantity(self.resource))];
         }
@@ -312,6 +349,8 @@ fn draw(dependencies: Vec<TaskIndex>, oddities: &Oddities, random: &mut Random) 
         priority: if random.chance(100) { random.below(5) as i32 - 2 } else { 0 },
         workers: if restricted { vec![named(random), HEALER.into()] } else { Vec::new() },
         resource: if random.chance(oddities.resource) { random.within(1..=2) } else { 0 },
+        once: random.chance(oddities.once),
+        named: random.chance(oddities.named),
         ..Task::plain(dependencies)
     }
 }

@@ -64,6 +64,11 @@ impl Scheduler {
         for class in self.classes.slab.indices().collect::<Vec<_>>() {
             self.classes.slab[class].noticed.remove(&c);
         }
+        if planted!(self, PublicationForgotten) {
+            for (_, publication) in std::mem::take(&mut self.publications) {
+                self.unhold(&publication.tasks);
+            }
+        }
         let client = self.clients.remove_at(c);
         self.close_account(client.account);
         self.classes.leave(client.environment);

@@ -38,7 +38,7 @@ impl Scheduler {
     pub(super) fn run_gone(&mut self, t: TaskIndex, w: WorkerIndex, cause: &str, in_order: bool) {
         let task = &self.tasks[t];
         let may_have_started = !in_order || task.run().is_some_and(|run| run.started);
-        if task.is_once() && may_have_started {
+        if task.is_once() && may_have_started && !planted!(self, OnceForgotten) {
             return self.fail_once(t, w, &format!("the worker was lost ({cause})"));
         }
         self.enter_waiting(t);

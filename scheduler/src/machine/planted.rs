@@ -47,6 +47,12 @@ pub enum Planted {
     OffersKept,
     /// What is fetched too often is dropped, the last copy included.
     LastCopyDropped,
+    /// A publication ends with whatever client leaves.
+    PublicationForgotten,
+    /// A worker of another build is taken for one of the first.
+    BuildIgnored,
+    /// A task that is to be started once only runs again when its worker dies.
+    OnceForgotten,
     /// An input that a submission finds released is not computed again.
     ReleasedNotNeeded,
 }
@@ -74,6 +80,9 @@ impl Planted {
         Planted::RunNumberReused,
         Planted::OffersKept,
         Planted::LastCopyDropped,
+        Planted::PublicationForgotten,
+        Planted::BuildIgnored,
+        Planted::OnceForgotten,
         Planted::ReleasedNotNeeded,
     ];
 }

@@ -49,7 +49,8 @@ impl Scheduler {
             self.counters.unknown_peers += 1;
             return;
         }
-        let environment = self.classes.enter(environment);
+        let first = if planted!(self, BuildIgnored) { Some(EnvironmentId::IN_PROCESS) } else { None };
+        let environment = self.classes.enter(first.unwrap_or(environment));
         info.resources.retain(|resource| !is_place(resource));
         info.resources.push(one_place());
         let host = self.links.host(&info.host);

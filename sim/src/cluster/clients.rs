@@ -3,7 +3,7 @@
 use brisk_core::{
     id::{ClientId, RequestId, WorkerId},
     key::Key,
-    message::{DataMessage, FetchOutcome, KeyNews, SchedulerToClient},
+    message::{Answer, DataMessage, FetchOutcome, KeyNews, SchedulerToClient},
 };
 
 use super::Cluster;
@@ -37,6 +37,15 @@ impl Cluster {
                 let tasks: Vec<_> = client.handles().filter(|(_, handle)| handle.submission == submission).collect();
                 task_told = tasks.first().map(|(task, _)| *task);
                 client.refused(submission, &error);
+            }
+            SchedulerToClient::Answered { request, answer: Answer::Dataset { keys, .. } }
+                if client.answered(request) =>
+            {
+                let tasks: Vec<_> = keys.iter().filter_map(|key| self.workload.find(*key)).collect();
+                client.want_published(&self.workload, &tasks);
+                if self.healed {
+                    client.gather_all(&self.workload);
+                }
             }
             SchedulerToClient::Workers { request, .. }
             | SchedulerToClient::Synced(request)

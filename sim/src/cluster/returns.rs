@@ -15,6 +15,7 @@ use crate::{
     failure::Failure,
     network::{Close, LinkId, Node},
     properties::storage::Stored,
+    workload::Build,
 };
 
 /// A worker between two sessions: what its process keeps.
@@ -107,7 +108,7 @@ impl Cluster {
             memory_limit: spec.config.memory_limit,
             resources: vec![(crate::workload::RESOURCE.into(), brisk_core::options::Quantity(spec.resource))],
         };
-        let (name, environment) = (spec.name.clone(), EnvironmentId::IN_PROCESS);
+        let (name, environment) = (spec.name.clone(), environment_of(spec.build));
         self.tell_scheduler(scheduler::Event::WorkerJoined { worker: id, name, environment, info })
     }
 
@@ -125,7 +126,7 @@ impl Cluster {
 
     pub(super) fn client_returns(&mut self, mut client: Client) -> Result<(), Failure> {
         self.away -= 1;
-        let id = self.meet_client()?;
+        let id = self.meet_client(client.build)?;
         client.say_all_again(id, &self.workload);
         if self.healed {
             client.gather_all(&self.workload);
@@ -135,13 +136,23 @@ impl Cluster {
     }
 
     /// A client's session begins. Whoever calls puts the client there.
-    pub(super) fn meet_client(&mut self) -> Result<ClientId, Failure> {
+    pub(super) fn meet_client(&mut self, build: Build) -> Result<ClientId, Failure> {
         let id = ClientId(self.next_incarnation());
         self.open_control(Node::Client(id));
-        let (name, environment) = (format!("client-{}", id.0.0).into(), EnvironmentId::IN_PROCESS);
+        let (name, environment) = (format!("client-{}", id.0.0).into(), environment_of(build));
         self.tell_scheduler(scheduler::Event::ClientJoined { client: id, name, environment, program: None })?;
         Ok(id)
     }
+}
+
+/// How the scheduler tells builds apart.
+fn environment_of(build: Build) -> EnvironmentId {
+    EnvironmentId(u128::from(build) << 96)
+}
+
+/// The build that a worker is of.
+pub(crate) fn build_of(environment: EnvironmentId) -> Build {
+    (environment.0 >> 96) as Build
 }
 
 /// Whether a run is one that an earlier session left behind.

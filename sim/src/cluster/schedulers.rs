@@ -55,6 +55,7 @@ impl Cluster {
         }
         if let Event::FromWorker { worker, message, .. } = &event {
             reports::check(&self.judge.runs, *worker, self.workers.get(worker), message)?;
+            reports::check_offer(&self.workload, *worker, message)?;
         }
         if !self.judge.knows_sender(&event) {
             return self.feed_stale(event);

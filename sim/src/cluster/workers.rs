@@ -249,6 +249,7 @@ impl Cluster {
             Ok(self.tamper.value(oracle::compute(task, inputs.into_iter())))
         };
         self.judge.executions.started(task);
+        self.judge.executions.check_once(&workload, &self.judge.history, task)?;
         self.judge.blame.began(run);
         let took = workload.task(task).duration;
         // A task does not always take the same time.

@@ -8,12 +8,11 @@ use crate::{cluster::Cluster, failure::Failure};
 /// # Errors
 /// What is.
 pub fn check(cluster: &Cluster, after: &str) -> Result<(), Failure> {
-    let workers = cluster.workers().count() as u32;
     let mut open = Vec::new();
     for client in cluster.clients() {
         let pending = client.handles().filter(|(_, handle)| !handle.state.is_settled());
         open.extend(pending.map(|(task, handle)| format!("{} waits for task {task}: {:?}", client.id, handle.state)));
-        if client.is_waiting_for_answers(workers) {
+        if client.is_waiting_for_answers(cluster.workers_of(client.build)) {
             open.push(format!("{} has a request that is not answered", client.id));
         }
     }
@@ -28,9 +27,9 @@ pub fn check(cluster: &Cluster, after: &str) -> Result<(), Failure> {
 
 /// Whether nothing is open.
 pub fn is_reached(cluster: &Cluster) -> bool {
-    let workers = cluster.workers().count() as u32;
     cluster.away() == 0
         && cluster.clients().all(|client| {
-            !client.is_waiting_for_answers(workers) && client.handles().all(|(_, handle)| handle.state.is_settled())
+            !client.is_waiting_for_answers(cluster.workers_of(client.build))
+                && client.handles().all(|(_, handle)| handle.state.is_settled())
         })
 }

@@ -23,8 +23,12 @@ pub fn check(
 ) -> Result<(), Failure> {
     let broken = |found: String| Err(Failure::safety("errors", format!("task {task}: {found}: {error}")));
     if error.kind() == ErrorKind::Refused {
-        // A client that cancels names a task that the scheduler has forgotten, before it hears of it.
-        return if history.cancelled { Ok(()) } else { broken("refused, though nothing was cancelled".to_owned()) };
+        // A client that cancels, or hears of a publication that has ended, names a task that the scheduler has forgotten, before it hears of it.
+        return if history.cancelled || history.unpublished {
+            Ok(())
+        } else {
+            broken("refused, though nothing was cancelled or unpublished".to_owned())
+        };
     }
     let Some(root) = error.key().and_then(|key| workload.find(key)) else {
         return broken("the error is of no task".to_owned());
@@ -35,10 +39,14 @@ pub fn check(
     check_path(workload, root, task, error)?;
     let facts = history.of(root);
     let explained = match error.kind() {
-        ErrorKind::Failed => fails(workload, root, error) && facts.failures > workload.task(root).retries,
+        ErrorKind::Failed => fails(workload, root, error) && facts.failures > workload.task(root).allowed_retries(),
         ErrorKind::Encode => cannot_be_sent(workload, root),
+        // A value that is not to be made again is lost with its holder, or when nobody needs it for a while.
+        ErrorKind::WorkerDied if workload.task(root).once => {
+            history.departures + history.retirements > 0 || loses(workload, history, root)
+        }
         ErrorKind::WorkerDied => facts.deaths > config.allowed_failures,
-        ErrorKind::DataLost => facts.losses > config.allowed_losses,
+        ErrorKind::DataLost => workload.task(root).once || facts.losses > config.allowed_losses,
         ErrorKind::Cancelled => history.cancelled,
         ErrorKind::TimedOut => {
             let task = workload.task(root);
@@ -52,7 +60,7 @@ pub fn check(
         ErrorKind::NoWorker => {
             let root = workload.task(root);
             let picky = !root.workers.is_empty() || root.resource > 0;
-            picky || history.longest_drought() >= config.no_worker_timeout
+            picky || history.longest_drought(root.build) >= config.no_worker_timeout
         }
         _ => false,
     };
@@ -68,6 +76,11 @@ fn fails(workload: &Workload, root: TaskIndex, error: &TaskError) -> bool {
         Behaviour::Fails { attempts } => (1..=attempts).contains(&error.report().attempt),
         _ => false,
     }
+}
+
+/// Whether a run of a task was handed back, or an input may have been lost under one.
+fn loses(workload: &Workload, history: &History, root: TaskIndex) -> bool {
+    workload.task(root).dependencies.iter().chain(&[root]).any(|task| history.of(*task).losses > 0)
 }
 
 /// Whether a task's own value, or one that it needs, can't leave its worker.

@@ -20,6 +20,22 @@ impl Executions {
         *self.0.entry(task).or_default() += 1;
     }
 
+    /// Checks the start of a task that may be started once only: each further one needs somebody who asked for
+    /// it again. Its own failures are no reason.
+    ///
+    /// # Errors
+    /// If nothing allows it.
+    pub fn check_once(&self, workload: &Workload, history: &History, task: TaskIndex) -> Result<(), Failure> {
+        let facts = history.of(task);
+        let (count, allowed) = (self.of(task), facts.submissions);
+        // After another scheduler or another try nobody can say what was meant.
+        if !workload.task(task).once || count <= allowed || history.restarts > 0 || history.retried {
+            return Ok(());
+        }
+        let found = format!("task {task}, to be started once only, was started {count} times, and asked for {allowed}");
+        Err(Failure::safety("executions", found))
+    }
+
     /// How often a task was started.
     pub fn of(&self, task: TaskIndex) -> u32 {
         self.0.get(&task).copied().unwrap_or(0)

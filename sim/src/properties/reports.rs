@@ -6,7 +6,7 @@
 use brisk_core::{id::WorkerId, message::WorkerToScheduler};
 
 use super::runs::Runs;
-use crate::{cluster::WorkerNode, failure::Failure};
+use crate::{cluster::WorkerNode, failure::Failure, workload::Workload};
 
 /// Checks a report before the scheduler is given it. `node` is the worker, if it still lives.
 ///
@@ -28,5 +28,22 @@ pub fn check(
             let found = format!("worker {worker} reports {key} of {nbytes} bytes made by {run}, and holds {held:?}");
             Err(Failure::safety("reports", found))
         }
+    }
+}
+
+/// Checks what a worker offers to the next scheduler: a key that a user chose says nothing of the value, so that it may be
+/// another's.
+///
+/// # Errors
+/// If it offers a value under such a key.
+pub fn check_offer(workload: &Workload, worker: WorkerId, message: &WorkerToScheduler) -> Result<(), Failure> {
+    let WorkerToScheduler::Offered(values) = message else { return Ok(()) };
+    let named = values.iter().find(|(key, _)| workload.find(*key).is_some_and(|task| workload.task(task).named));
+    match named {
+        Some((key, _)) => {
+            let found = format!("worker {worker} offers {key}, and that key was chosen by a user");
+            Err(Failure::safety("reports", found))
+        }
+        None => Ok(()),
     }
 }

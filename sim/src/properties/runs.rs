@@ -1,4 +1,4 @@
-//! Runs are numbered upwards, over the whole life of the scheduler; each goes to one live worker, and its inputs can be
+//! Runs are numbered upwards, over the whole life of the scheduler; each goes to one live worker of its build, and its inputs can be
 //! had there: held by somebody, or made by a run that this worker was given before (I2, I18, I31).
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use brisk_core::{
 
 use crate::{
     failure::Failure,
-    workload::{TaskIndex, Workload},
+    workload::{Build, TaskIndex, Workload},
 };
 
 /// Every run that was assigned and, by the scheduler's word and the workers' reports, has not ended.
@@ -19,17 +19,25 @@ pub struct Runs {
     last: RunId,
     /// All and only the live workers, with their runs.
     workers: BTreeMap<WorkerId, BTreeMap<RunId, TaskIndex>>,
+    /// The builds of all workers that ever were there.
+    builds: BTreeMap<WorkerId, Build>,
 }
 
 impl Runs {
     /// A worker is there.
-    pub fn worker_joined(&mut self, worker: WorkerId) {
+    pub fn worker_joined(&mut self, worker: WorkerId, build: Build) {
+        self.builds.insert(worker, build);
         self.workers.insert(worker, BTreeMap::new());
     }
 
     /// A worker is gone, and all its runs.
     pub fn worker_left(&mut self, worker: WorkerId) {
         self.workers.remove(&worker);
+    }
+
+    /// The build of a worker that is or was there.
+    pub fn build_of(&self, worker: WorkerId) -> Build {
+        self.builds.get(&worker).copied().unwrap_or(0)
     }
 
     /// Whether a worker is there.
@@ -71,6 +79,9 @@ impl Runs {
         let Some(runs) = self.workers.get_mut(&worker) else {
             return broken(format!("{run} of {name} goes to {worker}, which is gone"));
         };
+        if self.builds.get(&worker) != Some(&workload.task(task).build) {
+            return broken(format!("{run} of {name} goes to {worker}, which is of another build"));
+        }
         let mut needed: Vec<_> = workload.task(task).dependencies.iter().map(|d| workload.task(*d).key).collect();
         let mut given: Vec<_> = dependencies.iter().map(|dependency| dependency.key).collect();
         needed.sort_unstable();

@@ -57,7 +57,10 @@ impl Worker {
     pub fn legacy(&self) -> Vec<(Key, u64)> {
         #[allow(clippy::disallowed_methods, reason = "they are sorted right below")]
         let values = self.entries.iter().filter_map(|(key, entry)| {
-            let value = entry.value.as_ref().filter(|value| value.reproducible && !value.doomed)?;
+            let value = entry
+                .value
+                .as_ref()
+                .filter(|value| (value.reproducible || planted!(self, NamedOffered)) && !value.doomed)?;
             Some((*key, value.nbytes))
         });
         let mut values: Vec<_> = values.collect();

@@ -25,6 +25,8 @@ pub enum Planted {
     PauseIgnored,
     /// A run that ends is not reported.
     EndNotTold,
+    /// A value whose key a user chose is offered to the next scheduler.
+    NamedOffered,
 }
 
 impl Planted {
@@ -39,6 +41,7 @@ impl Planted {
         Planted::LostNotRetried,
         Planted::PauseIgnored,
         Planted::EndNotTold,
+        Planted::NamedOffered,
     ];
 }
 
