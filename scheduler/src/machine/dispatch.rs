@@ -24,6 +24,10 @@ impl Scheduler {
         ready.sort_unstable();
         ready.dedup();
         let waits = self.is_gathering();
+        if waits {
+            self.work.destined.clear();
+        }
+        self.assign_destined();
         let mut queued = false;
         for (_, t) in ready.drain(..) {
             let Some(task) = self.tasks.get(t) else { continue };

@@ -12,6 +12,7 @@ mod graph;
 mod offers;
 mod peers;
 mod queues;
+mod stealing;
 mod workers;
 
 /// An invariant does not hold: a bug of the scheduler.
@@ -83,6 +84,8 @@ impl Scheduler {
             i16_occupancy_and_bytes_add_up
             i17_suspects_run_apart
             i18_runs_grow
+            i19_what_is_asked_back_is_there
+            i19_promises_add_up
             i20_the_gone_are_forgotten
             i20_alarms_are_set
             i20_classes_have_users
@@ -94,6 +97,7 @@ impl Scheduler {
             i25_holds_are_those_of_open_submissions
             i29_offers_end
             i29_copies_under_way_have_an_end
+            i49_moves_are_bounded
             i55_declarations_and_requests_have_owners
             i56_retiring_workers_get_nothing
             i57_sole_copies_of_retiring_workers_are_known

@@ -36,6 +36,7 @@ mod timers;
 mod work;
 
 mod backoff;
+mod balance;
 mod clients;
 mod copies;
 mod deadlines;
@@ -99,6 +100,7 @@ pub use snapshot::{ClientSnapshot, Counters, Snapshot, SupervisorSnapshot, Worke
 pub use target::{Reason, Target};
 
 use accounts::Accounts;
+use balance::Looks;
 use class::Classes;
 use copies::Copies;
 use functions::Functions;
@@ -163,6 +165,7 @@ pub struct Scheduler {
     next_request: u64,
     /// When workers with work ahead are looked at, if there are any.
     watch_at: Option<Moment>,
+    looks: Looks,
     counters: Counters,
     /// Empty between events.
     work: Work,
@@ -207,6 +210,7 @@ impl Scheduler {
             next_generation: 0,
             next_request: 0,
             watch_at: None,
+            looks: Looks::default(),
             counters: Counters::default(),
             work: Work::default(),
             scratch: Moves::default(),
@@ -258,6 +262,7 @@ impl Scheduler {
         }
         self.relieve(relieves_all);
         self.feed();
+        self.balance();
     }
 
     /// Sees to it that there are as many copies of each value as there should be. A copy is asked for after messages that

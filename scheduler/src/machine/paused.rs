@@ -46,6 +46,7 @@ impl Scheduler {
             self.paused_workers -= 1;
             self.forget_pressure(w);
             self.more_room_for_copies();
+            self.note_spare(w);
             return self.note_room(w);
         }
         self.paused_workers += 1;

@@ -20,6 +20,7 @@ use super::{
     lane::Urgency,
     links::Sending,
     slab::{ClassIndex, ClientIndex, EnvironmentIndex, HostIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex},
+    stealing::{Promised, Question},
 };
 
 /// Peers of one kind, by session and under dense indices.
@@ -71,8 +72,12 @@ pub(super) struct Worker {
     pub(super) stalled: bool,
     /// When it last ended a run, or was given one that it could start.
     pub(super) last_progress: Moment,
-    /// What it was asked to give up and has not answered, and when.
-    pub(super) steal: Option<(RequestId, Moment)>,
+    /// What it was asked to give up and has not answered.
+    pub(super) question: Option<Question>,
+    /// What it is to get if others give it up.
+    pub(super) promised: Promised,
+    /// How many looks in a row found nothing to take from it.
+    pub(super) passed_over: u32,
     /// Whether it is being taken out, so that nothing more is given to it.
     pub(super) leaving: bool,
     /// Classes that wait for it to have room, if few workers may run them.

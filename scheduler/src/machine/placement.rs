@@ -154,7 +154,7 @@ impl Scheduler {
     }
 
     /// Whether a worker that holds inputs may be given the task.
-    fn may_take(&self, t: TaskIndex, w: WorkerIndex) -> bool {
+    pub(super) fn may_take(&self, t: TaskIndex, w: WorkerIndex) -> bool {
         let class = &self.classes.slab[self.tasks[t].class];
         let worker = &self.workers[w];
         self.budget.has_room(worker, class.demand.kind)

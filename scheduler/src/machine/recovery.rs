@@ -19,6 +19,7 @@ use super::{
     quarantine::{is_place, one_place},
     record::What,
     slab::{IndexSet, TaskIndex, WorkerIndex},
+    stealing::Promised,
     task::State,
 };
 
@@ -76,7 +77,9 @@ impl Scheduler {
             retiring: false,
             stalled: false,
             last_progress: self.now,
-            steal: None,
+            question: None,
+            promised: Promised::default(),
+            passed_over: 0,
             leaving: false,
             parked: Default::default(),
             listed: [None; 2],
@@ -93,6 +96,7 @@ impl Scheduler {
         self.classes.environments[environment].obstacles.clear();
         self.reconsider_classes(environment);
         self.note_room(w);
+        self.note_spare(w);
         if planted!(self, NoDispatchOnJoin) {
             self.work.room = false;
         }
@@ -123,6 +127,7 @@ impl Scheduler {
         self.record(What::WorkerLeft { worker: id, intended });
         self.workers[w].leaving = true;
         self.forget_retirement(w);
+        self.forget_thefts(w);
         self.forget_copies_at(w);
         self.paused_workers -= usize::from(self.workers[w].paused);
         let pool = &mut self.classes.environments[environment].pool;

@@ -79,8 +79,10 @@ impl Scheduler {
             if std::mem::take(&mut current.awaiting) > 0 {
                 self.await_no_more(t, w);
                 self.load_changed(w);
+                self.watch(w);
             }
             self.workers[w].started += 1;
+            self.drop_theft(t, w);
             let (function, worker) = (self.tasks[t].function, self.workers[w].id);
             self.record(What::Started { key, function, worker, run });
             self.watch_limit(t);

@@ -24,6 +24,7 @@ use brisk_core::{
 use super::{
     Action, Scheduler,
     slab::{ClientIndex, TaskIndex, WorkerIndex},
+    stealing::Theft,
     timers::Timer,
 };
 
@@ -183,6 +184,7 @@ impl Scheduler {
         self.workers[w].retiring = false;
         self.load_changed(w);
         self.note_room(w);
+        self.note_spare(w);
         for t in self.workers[w].replicas.clone() {
             self.note_sole_copies(t);
         }
@@ -231,18 +233,12 @@ impl Scheduler {
     fn ask_back(&mut self, w: WorkerIndex) {
         let waiting = self.workers[w].processing.iter().filter_map(|&t| {
             let run = self.tasks[t].run().filter(|run| !run.started)?;
-            Some((run.id, self.tasks[t].key))
+            let kind = self.classes.slab[self.tasks[t].class].demand.kind;
+            Some((t, Theft { run: run.id, thief: None, kind, estimate_ns: run.estimate_ns }))
         });
         let mut runs: Vec<_> = waiting.collect();
-        if runs.is_empty() {
-            return;
-        }
-        runs.sort_unstable();
-        self.next_request += 1;
-        let request = RequestId(self.next_request);
-        self.workers[w].steal = Some((request, self.now));
-        let runs = runs.into_iter().map(|(run, key)| (key, run)).collect();
-        self.tell_worker(w, SchedulerToWorker::Steal { request, runs });
+        runs.sort_unstable_by_key(|(_, theft)| theft.run);
+        self.ask(w, runs);
     }
 
     /// A worker is gone, retired or otherwise.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use brisk_core::{
     error::TaskError,
-    id::{RunId, WantId},
+    id::{RunId, WantId, WorkerId},
     key::Key,
     message::Priority,
     options::TaskOptions,
@@ -91,7 +91,7 @@ pub(super) struct Holder {
     pub(super) slot: u32,
 }
 
-/// What went wrong with a task so far. Most tasks have none.
+/// What went wrong with a task so far, and where it was moved. Most tasks have none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     /// The workers that died under it.
@@ -102,6 +102,9 @@ pub(super) struct History {
     pub(super) losses: u32,
     /// Whether it was taken from a worker because that was short of memory. It may have been its inputs that filled it.
     pub(super) moved_by_pause: bool,
+    /// How often it was given up by a worker that was asked for it, and by which to balance: it does not go back to those.
+    pub(super) moves: u8,
+    pub(super) taken_from: SmallVec<[WorkerId; 2]>,
     /// When the pause before its next run ends, if it waits; when its run is overdue, if it runs.
     pub(super) alarm: Option<Moment>,
 }

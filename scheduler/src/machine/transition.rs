@@ -283,8 +283,12 @@ impl Scheduler {
         {
             other.slot = run.slot;
         }
+        if self.workers[run.worker].question.is_some() {
+            self.drop_theft(t, run.worker);
+        }
         self.load_changed(run.worker);
         self.note_room(run.worker);
+        self.note_spare(run.worker);
     }
 
     /// Takes a worker from the holders of a value. The caller sees to it that a value without holders is no more.

@@ -20,6 +20,10 @@ pub(super) struct Work {
     pub(super) ready: Vec<(Priority, TaskIndex)>,
     /// Tasks that miss one dependency only, after having missed more.
     pub(super) nearly_ready: Vec<TaskIndex>,
+    /// Tasks that were taken from a worker for another, and for which.
+    pub(super) destined: Vec<(TaskIndex, WorkerIndex)>,
+    /// Whether workers with work ahead are to be looked at.
+    pub(super) look: bool,
     /// Workers that may be sent dependents of what they run. Each is marked, and stands here once.
     pub(super) feeding: Vec<WorkerIndex>,
     /// Workers that are to drop values.

@@ -19,6 +19,7 @@ mod retiring;
 mod scattering;
 mod sent_ahead;
 mod starting_once;
+mod stealing;
 mod submitting;
 mod suspecting;
 mod targets;
