@@ -1,7 +1,7 @@
 //! Tasks that are to be started once only.
 //!
 //! Such a task has effects that must not happen twice. The scheduler knows that a run has not been started only if its
-//! worker says so, by handing it back or giving it up, or leaves in good order. In every other case, the death of a worker
+//! worker says so, by handing it back or giving it up, or says goodbye. In every other case, the death of a worker
 //! first of all, the run may have been started a moment before; so the task fails, and whoever asked for it decides. It
 //! never waits in vain and never runs on a guess: at most once is what is promised, and not exactly once.
 
@@ -9,6 +9,7 @@ use brisk_core::error::{ErrorKind, Failure};
 
 use super::{
     Scheduler,
+    recovery::End,
     slab::{TaskIndex, WorkerIndex},
     task::Task,
     unrepeatable::Unrepeatable,
@@ -33,11 +34,11 @@ impl Scheduler {
         }
     }
 
-    /// The worker of a run is gone: the task waits again, unless it must not be started a second time. After an end in good
-    /// order it is known whether it was started a first time.
-    pub(super) fn run_gone(&mut self, t: TaskIndex, w: WorkerIndex, cause: &str, in_order: bool) {
+    /// The worker of a run is gone: the task waits again, unless it must not be started a second time. After a goodbye,
+    /// and only then, it is known whether it was started a first time: all reports came before.
+    pub(super) fn run_gone(&mut self, t: TaskIndex, w: WorkerIndex, cause: &str, end: End) {
         let task = &self.tasks[t];
-        let may_have_started = !in_order || task.run().is_some_and(|run| run.started);
+        let may_have_started = end != End::Goodbye || task.run().is_some_and(|run| run.started);
         if task.is_once() && may_have_started && !planted!(self, OnceForgotten) {
             return self.fail_once(t, w, &format!("the worker was lost ({cause})"));
         }

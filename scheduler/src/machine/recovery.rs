@@ -23,6 +23,23 @@ use super::{
     task::State,
 };
 
+/// How a worker's session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// By its own word, after all that it had to say.
+    Goodbye,
+    /// As somebody meant it to, so nothing is blamed on anybody; but reports may have been lost with it.
+    Intended,
+    /// As nobody meant it to.
+    Lost,
+}
+
+impl End {
+    fn of(intended: bool) -> Self {
+        if intended { End::Intended } else { End::Lost }
+    }
+}
+
 /// Workers whose connections ended before anybody said why, until a supervisor does.
 #[derive(Debug, Default)]
 pub(super) struct Obituaries(VecDeque<Loss>);
@@ -114,7 +131,7 @@ impl Scheduler {
             self.counters.unknown_peers += 1;
             return;
         };
-        let loss = self.lose_worker(w, &cause, intended);
+        let loss = self.lose_worker(w, &cause, End::of(intended));
         if !intended {
             self.obituaries.note(loss);
             self.tell_supervisors(&SchedulerToSupervisor::End(id.0));
@@ -122,7 +139,8 @@ impl Scheduler {
     }
 
     /// A worker is gone, and with it what it ran and held.
-    pub(super) fn lose_worker(&mut self, w: WorkerIndex, cause: &Arc<str>, intended: bool) -> Loss {
+    pub(super) fn lose_worker(&mut self, w: WorkerIndex, cause: &Arc<str>, end: End) -> Loss {
+        let intended = end != End::Lost;
         let (id, environment) = (self.workers[w].id, self.workers[w].environment);
         self.record(What::WorkerLeft { worker: id, intended });
         self.workers[w].leaving = true;
@@ -142,7 +160,7 @@ impl Scheduler {
         self.blame(w, &blamed, cause);
         for t in self.workers[w].processing.clone() {
             if self.tasks[t].run().is_some_and(|run| run.worker == w) {
-                self.run_gone(t, w, cause, intended);
+                self.run_gone(t, w, cause, end);
             }
         }
         for victim in blamed {
@@ -270,7 +288,7 @@ impl Scheduler {
         if let Some(w) = oldest {
             // The supervisor knows before the connection times out.
             let (worker, reason) = (self.workers[w].id, words(&exit));
-            self.lose_worker(w, &reason, exit.intended);
+            self.lose_worker(w, &reason, End::of(exit.intended));
             self.act(Action::CloseWorker { worker, reason });
         }
     }

@@ -17,6 +17,7 @@ use super::{
     Action, Scheduler,
     errors::returned,
     record::What,
+    recovery::End,
     slab::{TaskIndex, WorkerIndex},
     task::State,
 };
@@ -41,19 +42,18 @@ impl Scheduler {
             WorkerToScheduler::Stolen { request, runs } => self.stolen(w, request, runs),
             WorkerToScheduler::Paused(paused) => self.paused(w, paused),
             WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
-            // Placement assumes one speed for all links.
             WorkerToScheduler::Transfers(transfers) => self.transfers_measured(w, &transfers),
             WorkerToScheduler::Retiring(reason) => self.retire_worker(self.workers[w].id, reason, true),
             WorkerToScheduler::Goodbye(reason) => {
                 let worker = self.workers[w].id;
-                self.lose_worker(w, &reason, true);
+                self.lose_worker(w, &reason, End::Goodbye);
                 self.act(Action::CloseWorker { worker, reason: "".into() });
             }
             // A newer worker than this scheduler: the handshake's protocol version makes this impossible.
             _ => {
                 let (worker, reason) =
                     (self.workers[w].id, "it sent a message that this scheduler does not know".into());
-                self.lose_worker(w, &reason, true);
+                self.lose_worker(w, &reason, End::Intended);
                 self.act(Action::CloseWorker { worker, reason });
             }
         }

@@ -23,6 +23,7 @@ use brisk_core::{
 
 use super::{
     Action, Scheduler,
+    recovery::End,
     slab::{ClientIndex, TaskIndex, WorkerIndex},
     stealing::Theft,
     timers::Timer,
@@ -217,7 +218,7 @@ impl Scheduler {
             if self.workers[w].processing.is_empty() && retirement.sole.is_empty() {
                 let (worker, reason) = (self.workers[w].id, retirement.reason.clone());
                 self.tell_worker(w, SchedulerToWorker::Retired(reason.clone()));
-                self.lose_worker(w, &reason, true);
+                self.lose_worker(w, &reason, End::Intended);
                 self.act(Action::CloseWorker { worker, reason });
                 self.tell_supervisors(&SchedulerToSupervisor::End(worker.0));
                 dismissed = true;

@@ -53,12 +53,21 @@ fn a_run_that_never_started_may_move() {
     let message = WorkerToScheduler::Returned { key: key(1), run: first.1, reason: "moody".into() };
     let second = run(&bench.report(w, message)).1;
     assert_ne!(first.1, second.1);
-    // Its worker leaves in good order: it would have said so.
-    bench.event(Event::WorkerLeft { worker: w, cause: "enough".into(), intended: true });
+    // Its worker says goodbye: it would have said so.
+    bench.report(w, WorkerToScheduler::Goodbye("enough".into()));
     let (w, actions) = bench.worker_with(1, "", &[]);
     let third = run(&actions).1;
     bench.start(w, third);
     let actions = bench.event(Event::WorkerLeft { worker: w, cause: "enough".into(), intended: true });
+    assert_eq!(error(&actions, 1).kind(), ErrorKind::WorkerDied);
+}
+
+#[test]
+fn an_intended_end_may_have_come_between_a_start_and_its_report() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    bench.submit(c, vec![once(1, &[])], &[1]);
+    let actions = bench.event(Event::WorkerLeft { worker: w, cause: "it was ended".into(), intended: true });
     assert_eq!(error(&actions, 1).kind(), ErrorKind::WorkerDied);
 }
 
