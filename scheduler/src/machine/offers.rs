@@ -53,6 +53,8 @@ impl Scheduler {
             None if !full => self.remember_offer(w, key, nbytes),
             // Needed, or there already: it is a copy like any other.
             Some((t, state)) if !matches!(state, State::Released) && self.may_adopt(t, w) => self.added(w, key, nbytes),
+            // It was to make what it says it has, before it could say so: neither may outlive the other unnoticed.
+            Some((t, _)) if self.tasks[t].run().is_some_and(|run| run.worker == w) => self.added(w, key, nbytes),
             _ => self.free_stray(w, key),
         }
     }

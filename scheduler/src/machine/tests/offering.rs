@@ -187,3 +187,26 @@ fn room_that_came_during_the_pause_is_used_after_it() {
     let gather = Config::default().gather_time;
     assert_eq!(run(&bench.wait(gather)).1.0, 2);
 }
+
+#[test]
+fn a_named_value_offered_by_the_worker_that_is_to_make_it_is_freed_with_that_run() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let named = with(task(1, &[]), |options| {
+        options.name = Some("total".into());
+        options.fingerprint = Some(key(9));
+    });
+    let assigned = bench.submit(c, vec![named], &[1]);
+    let first = run(&assigned).1;
+    let actions = bench.report(w, WorkerToScheduler::Offered(vec![(key(1), 8)]));
+    let cancel = SchedulerToWorker::Cancel { key: key(1), run: first.1 };
+    let position = |message| {
+        let action = to_worker(w, message);
+        actions.iter().position(|other| *other == action)
+    };
+    let (cancelled, freed) = (position(cancel), position(SchedulerToWorker::Free(vec![key(1)])));
+    assert!(cancelled.is_some() && cancelled < freed, "{actions:?}");
+    // Others may come back too; then it is made anew.
+    let again = run(&bench.wait(Config::default().gather_time)).1;
+    assert_ne!(again.1, first.1);
+}
