@@ -218,12 +218,20 @@ impl Scheduler {
         // only could not be taken back without asking whether it was.
         task.dependencies.len() <= MAX_INPUTS
             && !task.is_once()
+            && !self.awaits_a_chosen_key(t)
             && self.classes.slab[task.class].demand.resources.is_empty()
             && self.classes.may_run(task.class, &self.workers[w])
             // A task that has failed may wait for more than its inputs.
             && self.inputs_for(t, w).is_some_and(|inputs| {
                 inputs.awaited == missing && (inputs.bytes_elsewhere == 0 || self.is_short(inputs.bytes_elsewhere, w))
             })
+    }
+
+    /// Whether a task waits for a value whose key a user chose. A worker may still hold another value under such a key, which
+    /// it is told to drop, and which a task that is to use the new one would keep there.
+    fn awaits_a_chosen_key(&self, t: TaskIndex) -> bool {
+        let mut inputs = self.tasks[t].dependencies.iter().map(|edge| &self.tasks[edge.task]);
+        inputs.any(|input| input.is_named() && !matches!(input.state, State::Memory { .. }))
     }
 
     /// Whether inputs of this length can be moved to a worker while those that it makes are awaited, and leave room there:

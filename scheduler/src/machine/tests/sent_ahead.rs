@@ -240,3 +240,18 @@ fn a_pause_takes_back_what_waits_if_it_could_go_elsewhere() {
     assert!(after.contains(&to_worker(w[0], cancel(run_of(&actions, 2)))), "{after:?}");
     assert_eq!(sent(&bench.finish_in(w[0], run_of(&actions, 1), 8, MICRO)), [(w[1], 2)]);
 }
+
+#[test]
+fn what_waits_for_a_key_that_a_user_chose_is_not_sent_ahead() {
+    let (mut bench, workers, c) = measured(&[1]);
+    let named = with(task(1, &[]), |options| {
+        options.name = Some("total".into());
+        options.fingerprint = Some(key(9));
+    });
+    let actions = bench.submit(c, vec![named, task(2, &[1]), task(3, &[]), task(4, &[3])], &[2, 4]);
+    let mut assigned: Vec<u128> = sent(&actions).into_iter().map(|(_, number)| number).collect();
+    assigned.sort_unstable();
+    assert_eq!(assigned, [1, 3, 4], "an older value of the name may still lie there");
+    let actions = bench.finish_in(workers[0], run_of(&actions, 1), 8, MICRO);
+    assert_eq!(sent(&actions), [(workers[0], 2)]);
+}
