@@ -1,7 +1,10 @@
 //! The tester is tested: bugs are planted in the machines themselves, one at a time, and the ordinary swarm must find each
 //! of them. No seed and no scenario is made for any of them.
 
-use std::fmt;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use brisk_scheduler::machine as scheduler;
 use brisk_worker::machine as worker;
@@ -43,8 +46,12 @@ impl Bug {
         (0..seeds).find_map(|seed| {
             let mut options = Options::draw(seed);
             options.settings.planted = Some(self);
-            let failed = Simulation::new(options).run().err()?;
-            Some(Found { seed, property: failed.failure.property, words: failed.failure.found })
+            // A machine that asserts what the bug has broken has found it before any property could.
+            match catch_unwind(AssertUnwindSafe(|| Simulation::new(options).run())) {
+                Ok(Ok(_)) => None,
+                Ok(Err(failed)) => Some(Found { seed, property: failed.failure.property, words: failed.failure.found }),
+                Err(_) => Some(Found { seed, property: "assertion", words: "the machine panicked".to_owned() }),
+            }
         })
     }
 

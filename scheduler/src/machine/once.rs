@@ -28,7 +28,7 @@ impl Scheduler {
     pub(super) fn take_back(&mut self, t: TaskIndex, why: &str) {
         let worker = self.tasks[t].run().map(|run| run.worker);
         self.cancel_run(t);
-        match worker.filter(|_| self.tasks[t].is_once()) {
+        match worker.filter(|_| self.tasks[t].is_once() && !planted!(self, OnceForgotten)) {
             Some(w) => self.fail_once(t, w, why),
             None => self.enter_waiting(t),
         }
@@ -61,7 +61,7 @@ impl Scheduler {
 
     /// The value of a task exists. If it is to be started once only, that was it.
     pub(super) fn note_once(&mut self, t: TaskIndex) {
-        if self.tasks[t].unrepeatable.is_none() && self.tasks[t].is_once() {
+        if self.tasks[t].unrepeatable.is_none() && self.tasks[t].is_once() && !planted!(self, OnceForgotten) {
             self.tasks[t].unrepeatable = Some(Unrepeatable::Once);
         }
     }
