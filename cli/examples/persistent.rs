@@ -26,6 +26,7 @@ fn made(directory: String, n: u64) -> Vec<u64> {
 #[task]
 fn gated(directory: String, n: u64, value: &[u64]) -> u64 {
     note(&directory, &format!("gated-{n}"));
+    // The test that lets it go is another process, which has a file to say it with and nothing to wake this one.
     while !Path::new(&directory).join("go").exists() {
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -43,8 +44,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let sums: Vec<_> = (0..4).map(|n| client.submit(gated(directory.clone(), n, &values[n as usize]))).collect();
+    // The tasks run in other processes, and say that they have begun by files only.
     while (0..4).filter(|n| Path::new(&directory).join(format!("gated-{n}")).exists()).count() < 2 {
-        std::thread::sleep(Duration::from_millis(10));
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     println!("waiting");
     for (n, sum) in sums.iter().enumerate() {

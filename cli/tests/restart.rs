@@ -127,6 +127,7 @@ fn a_program_that_stands_still_for_long_comes_back_as_another_client() {
 fn a_scheduler_that_stands_still_for_a_while_costs_nothing() {
     let mut site = Site::start("slow", "60");
     site.scheduler.signal("-STOP");
+    // Standing still is what is tested: longer than a sign of life may take, shorter than the silence that ends a connection.
     std::thread::sleep(Duration::from_secs(3));
     site.scheduler.signal("-CONT");
     site.let_go();

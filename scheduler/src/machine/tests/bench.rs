@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use brisk_core::{
-    error::{ErrorKind, Failure},
+    error::{ErrorKind, Failure, TaskError},
     function::{FunctionId, FunctionInfo},
     hello::WorkerInfo,
     id::{ClientId, EnvironmentId, Epoch, Incarnation, RequestId, RunId, SupervisorId, WantId, WorkerId},
@@ -235,6 +235,15 @@ pub(super) fn news(actions: &[Action]) -> Vec<(ClientId, u128, &KeyNews)> {
         _ => None,
     });
     news.collect()
+}
+
+/// The error that some client was told of a task.
+pub(super) fn error(actions: &[Action], number: u128) -> TaskError {
+    let found = news(actions).into_iter().find_map(|(_, n, news)| match news {
+        KeyNews::Erred(error) if n == number => Some(error.clone()),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("no error of {number}: {actions:?}"))
 }
 
 pub(super) fn to_client(client: ClientId, message: SchedulerToClient) -> Action {

@@ -1,21 +1,12 @@
 //! Tasks that fail, and those that need them.
 
 use brisk_core::{
-    error::{ErrorKind, TaskError},
+    error::ErrorKind,
     id::RequestId,
-    message::{ClientToScheduler, KeyNews, WorkerToScheduler},
+    message::{ClientToScheduler, WorkerToScheduler},
 };
 
 use super::bench::*;
-use crate::machine::Action;
-
-fn error(actions: &[Action], number: u128) -> TaskError {
-    let found = news(actions).into_iter().find_map(|(_, n, news)| match news {
-        KeyNews::Erred(error) if n == number => Some(error.clone()),
-        _ => None,
-    });
-    found.unwrap_or_else(|| panic!("no error of {number}: {actions:?}"))
-}
 
 #[test]
 fn a_failure_reaches_dependents_at_once_and_names_its_task() {

@@ -1,7 +1,7 @@
 //! Values that clients have put into workers' stores themselves.
 
 use brisk_core::{
-    error::{ErrorKind, TaskError},
+    error::ErrorKind,
     id::{ClientId, Incarnation, WantId, WorkerId},
     message::{ClientToScheduler, KeyNews, ScatteredValue, SchedulerToWorker, WorkerToScheduler},
 };
@@ -16,14 +16,6 @@ fn value(number: u128, holders: &[WorkerId], replicas: u32) -> ScatteredValue {
 
 fn scatter(bench: &mut Bench, c: ClientId, number: u128, holders: &[WorkerId]) -> Vec<Action> {
     bench.say(c, ClientToScheduler::Scattered(vec![value(number, holders, 1)]))
-}
-
-fn error(actions: &[Action], number: u128) -> TaskError {
-    let found = news(actions).into_iter().find_map(|(_, n, news)| match news {
-        KeyNews::Erred(error) if n == number => Some(error.clone()),
-        _ => None,
-    });
-    found.unwrap_or_else(|| panic!("no error of {number}: {actions:?}"))
 }
 
 fn is_there(actions: &[Action], number: u128) -> bool {

@@ -1,26 +1,18 @@
 //! Tasks that are to be started once only.
 
 use brisk_core::{
-    error::{ErrorKind, TaskError},
-    message::{ClientToScheduler, KeyNews, SubmittedTask, WorkerToScheduler},
+    error::ErrorKind,
+    message::{ClientToScheduler, SubmittedTask, WorkerToScheduler},
 };
 
 use super::bench::*;
-use crate::machine::{Action, Event};
+use crate::machine::Event;
 
 fn once(number: u128, dependencies: &[u128]) -> SubmittedTask {
     with(task(number, dependencies), |options| {
         options.once = true;
         options.retries = 5;
     })
-}
-
-fn error(actions: &[Action], number: u128) -> TaskError {
-    let found = news(actions).into_iter().find_map(|(_, n, news)| match news {
-        KeyNews::Erred(error) if n == number => Some(error.clone()),
-        _ => None,
-    });
-    found.unwrap_or_else(|| panic!("no error of {number}: {actions:?}"))
 }
 
 #[test]
