@@ -23,6 +23,8 @@ pub struct QuicConfig {
     pub max_datagram_bytes: u16,
     /// The buffers to ask of the system for each socket, each way, in bytes. It may give less.
     pub socket_buffer_bytes: usize,
+    /// Memory of long values that is kept for seconds, to receive others into, in bytes.
+    pub spare_bytes: usize,
 }
 
 impl Default for QuicConfig {
@@ -36,6 +38,7 @@ impl Default for QuicConfig {
             stall_timeout: Duration::from_secs(60),
             max_datagram_bytes: 6_500,
             socket_buffer_bytes: 4 << 20,
+            spare_bytes: 512 << 20,
         }
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! Addresses are `quic://host:port`. In reading order:
 
+mod buffers;
 mod close;
 mod config;
 mod connector;

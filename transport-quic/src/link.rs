@@ -74,7 +74,13 @@ pub(crate) fn start(shared: &Shared, parts: Parts, receiver: PendingReceiver) ->
         LinkKind::Data => {
             data::open(&connection);
             (
-                tokio::spawn(data::read(connection.clone(), recv, receiver.clone(), config.frame_timeout)),
+                tokio::spawn(data::read(
+                    connection.clone(),
+                    recv,
+                    receiver.clone(),
+                    shared.buffers.clone(),
+                    config.frame_timeout,
+                )),
                 tokio::spawn(data::write(connection.clone(), send, queue, outbox.clone(), config.stall_timeout)),
             )
         }

@@ -20,7 +20,9 @@ use thiserror::Error;
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
-    SCHEME, close,
+    SCHEME,
+    buffers::Buffers,
+    close,
     config::QuicConfig,
     connector::QuicConnector,
     credentials::{Credentials, CredentialsError},
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) config: QuicConfig,
     pub(crate) control: Arc<TransportConfig>,
     pub(crate) data: Arc<TransportConfig>,
+    pub(crate) buffers: Arc<Buffers>,
     /// Every socket from which calls are made, by what it is for. Calls share them; control and data do not.
     calling: Mutex<BTreeMap<Calling, Endpoint>>,
     /// The listeners' sockets.
@@ -92,12 +95,14 @@ impl QuicTransport {
         credentials.check(std::time::SystemTime::now())?;
         let control = endpoint::transport_config(&config, LinkKind::Control).map_err(QuicError::Config)?;
         let data = endpoint::transport_config(&config, LinkKind::Data).map_err(QuicError::Config)?;
+        let buffers = Buffers::new(runtime.clone(), config.spare_bytes);
         let shared = Shared {
             credentials,
             runtime,
             config,
             control,
             data,
+            buffers,
             calling: Mutex::default(),
             listening: Mutex::default(),
             rejections: Mutex::default(),

@@ -59,13 +59,20 @@ pub(crate) fn consume_column(j: usize, rows: &[Vec<Vec<u8>>]) -> usize {
 
 #[task(impure)]
 pub(crate) fn make_bytes(size: usize, tag: usize) -> Vec<u8> {
-    vec![(tag % 256) as u8; size]
+    filled((tag % 256) as u8, size)
 }
 
 /// So many bytes of floats.
 #[task(impure)]
 pub(crate) fn make_array(size: usize, tag: usize) -> Vec<f64> {
-    vec![(tag % 256) as f64; size / 8]
+    filled((tag % 256) as f64, size / 8)
+}
+
+/// A vector that is in memory: one made of zeros by `vec!` is a promise, which the first reader would pay for.
+fn filled<T: Copy>(item: T, count: usize) -> Vec<T> {
+    let mut items = Vec::with_capacity(count);
+    items.extend(std::iter::repeat_n(item, count));
+    items
 }
 
 /// The length and the first byte.

@@ -47,7 +47,7 @@ async fn work(
     io: &Io,
     starter: oneshot::Receiver<Gone>,
 ) -> Result<Ended, ClientError> {
-    let transport = crate::quic::transport(io, config.credentials)?;
+    let transport = crate::quic::for_worker(io, config.credentials, config.memory_limit)?;
     let async_tasks = Io::for_tasks(config.threads).map_err(ClientError::io("no thread for asynchronous tasks"))?;
     let server = ServerConfig {
         name: config.name.into(),

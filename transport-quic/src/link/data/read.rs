@@ -11,7 +11,10 @@ use quinn::{Connection, ReadExactError, RecvStream};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
 
 use super::{joined, room::Room};
-use crate::link::{Broken, Receiver};
+use crate::{
+    buffers::Buffers,
+    link::{Broken, Receiver},
+};
 
 /// Pieces that are read at once; a piece is about a datagram.
 const READ_PIECES: usize = 32;
@@ -24,6 +27,7 @@ pub(in crate::link) async fn read(
     connection: Connection,
     lifeline: RecvStream,
     receiver: Arc<Receiver>,
+    buffers: Arc<Buffers>,
     patience: Duration,
 ) -> Result<(), Broken> {
     let room = Room::new();
@@ -39,7 +43,8 @@ pub(in crate::link) async fn read(
             (place, stream) = next => {
                 accepted += 1;
                 let stream = stream.map_err(|_| Broken::Lost)?;
-                readers.spawn(read_one(stream, place, room.clone(), receiver.clone(), patience));
+                let reading = Reading { stream, buffers: buffers.clone(), patience };
+                readers.spawn(read_one(reading, place, room.clone(), receiver.clone()));
             }
             Some(read) = readers.join_next(), if !readers.is_empty() => joined(read)?,
             count = &mut last_word, if total.is_none() => total = Some(count?),
@@ -66,18 +71,16 @@ async fn last_word(mut lifeline: RecvStream) -> Result<u64, Broken> {
 
 /// Reads one batch and delivers it.
 async fn read_one(
-    mut stream: RecvStream,
+    mut reading: Reading,
     place: OwnedSemaphorePermit,
     room: Room,
     receiver: Arc<Receiver>,
-    patience: Duration,
 ) -> Result<(), Broken> {
     let mut header = [0; HEADER_BYTES];
-    within(patience, stream.read_exact(&mut header)).await?.map_err(cut_short)?;
+    within(reading.patience, reading.stream.read_exact(&mut header)).await?.map_err(cut_short)?;
     let header = Header::from_bytes(&header, LinkKind::Data)?;
     let length = (HEADER_BYTES + header.messages_bytes) as u64 + header.payload_bytes;
     let charge = room.charge(length).await;
-    let mut reading = Reading { stream, patience };
     let messages = reading.messages(header.messages_bytes).await?;
     let payloads = reading.payloads(header.payload_bytes).await?;
     let batch = wire::decode(header, &messages, payloads)?;
@@ -88,6 +91,7 @@ async fn read_one(
 /// A stream that carries one batch.
 struct Reading {
     stream: RecvStream,
+    buffers: Arc<Buffers>,
     patience: Duration,
 }
 
@@ -108,7 +112,7 @@ impl Reading {
     async fn payloads(&mut self, length: u64) -> Result<Bytes, Broken> {
         let length = usize::try_from(length)
             .map_err(|_| Broken::Protocol("the batch is longer than this machine's memory".to_owned()))?;
-        let mut taken = Vec::with_capacity(length.min(GROWTH_BYTES));
+        let mut taken = self.buffers.take(length);
         let mut pieces: [Bytes; READ_PIECES] = std::array::from_fn(|_| Bytes::new());
         while let Some(count) = within(self.patience, self.stream.read_chunks(&mut pieces)).await?? {
             for piece in &mut pieces[..count] {
@@ -120,7 +124,7 @@ impl Reading {
                 taken.extend_from_slice(&piece);
             }
         }
-        if taken.len() == length { Ok(taken.into()) } else { Err(truncated()) }
+        if taken.len() == length { Ok(self.buffers.share(taken)) } else { Err(truncated()) }
     }
 }
 
