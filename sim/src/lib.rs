@@ -28,5 +28,7 @@ pub mod simulation;
 
 pub mod quality;
 
+pub mod cost;
+
 #[cfg(feature = "planted")]
 pub mod planted;

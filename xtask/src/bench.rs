@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{bench_macros, process};
 
+mod instructions;
 mod peers;
 
 /// What to measure.
@@ -35,15 +36,31 @@ pub(crate) struct Options {
 enum What {
     /// What a `#[task]` costs to compile
     Macros,
+    /// What a task costs in instructions, beside the figures that were agreed on
+    Instructions(instructions::Options),
+    /// What a task costs the scheduler alone, with workers that answer at once
+    ZeroWorker {
+        /// Numbers of tasks, in place of 10,000, 100,000 and 1,000,000
+        tasks: Vec<u32>,
+    },
 }
 
 /// Measures it.
 pub(crate) fn run(options: Options) -> Result<()> {
     match options.what {
         Some(What::Macros) => bench_macros::run(),
+        Some(What::Instructions(options)) => instructions::run(&options),
+        Some(What::ZeroWorker { tasks }) => zero_worker(&tasks),
         None if options.peers.is_empty() => workloads(&options),
         None => peers::run(&options.peers, options.only.as_deref(), options.reps, options.json),
     }
+}
+
+/// Times the scheduler's machine, alone and with the codec.
+fn zero_worker(tasks: &[u32]) -> Result<()> {
+    let mut command = process::cargo();
+    command.args(["run", "--quiet", "--release", "--package", "brisk-sim", "--bin", "cost", "--", "zero-worker"]);
+    process::run(command.args(tasks.iter().map(u32::to_string)))
 }
 
 /// The command that runs the workloads, built for release.
