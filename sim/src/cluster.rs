@@ -30,8 +30,10 @@ use crate::{
 };
 
 mod clients;
+mod clocks;
 mod data;
 mod endings;
+mod outgoing;
 pub(crate) mod returns;
 mod schedulers;
 mod wire;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub trouble: Trouble,
     /// Whether messages go through the codec, as between processes, or are handed over, as inside one.
     pub encodes: bool,
+    /// Whether what one peer has to say to another at a time travels as one batch, or each message by itself.
+    pub batches: bool,
     /// Whether what happens is kept or printed.
     pub lines: Lines,
     /// Invariants are checked after every event as long as there are at most so many tasks, and more seldom beyond.
@@ -95,6 +99,7 @@ impl Settings {
             conditions: Conditions::calm(),
             trouble: Trouble::default(),
             encodes: false,
+            batches: false,
             lines: Lines::Kept,
             checked_tasks: 200,
             #[cfg(feature = "planted")]
@@ -148,6 +153,10 @@ pub struct Cluster {
     clients: BTreeMap<ClientId, Client>,
     /// Data links, by who asks and who is asked.
     data_links: BTreeMap<(Node, WorkerId), LinkId>,
+    /// What was said on links with the scheduler, and is not sent yet.
+    outgoing: Vec<(LinkId, Node, Packet)>,
+    /// Nodes whose clocks are ahead, and how far.
+    clocks: BTreeMap<Node, Duration>,
     /// What clients have asked of workers, and was not answered.
     asked: BTreeSet<(ClientId, WorkerId, TaskIndex)>,
     requests: u64,
@@ -173,6 +182,7 @@ enum Happening {
     RunEnds { worker: WorkerId, run: RunId },
     RunDetaches { worker: WorkerId, run: RunId },
     Resumes(Node),
+    Flush,
     WorkerReturns(Box<returns::Returning>),
     ClientReturns(Box<Client>),
 }
@@ -195,6 +205,8 @@ impl Cluster {
             workers: BTreeMap::new(),
             clients: BTreeMap::new(),
             data_links: BTreeMap::new(),
+            outgoing: Vec::new(),
+            clocks: BTreeMap::new(),
             asked: BTreeSet::new(),
             requests: 0,
             paused: BTreeMap::new(),
@@ -352,6 +364,10 @@ impl Cluster {
             }
             Happening::RunEnds { worker, run } => self.run_ends(worker, run),
             Happening::RunDetaches { worker, run } => self.run_detaches(worker, run),
+            Happening::Flush => {
+                self.flush();
+                Ok(())
+            }
             Happening::WorkerReturns(returning) => self.worker_returns(*returning),
             Happening::ClientReturns(client) => self.client_returns(*client),
             Happening::Resumes(node) => {
@@ -375,6 +391,14 @@ impl Cluster {
         }
         let Delivery { link, from, to, packet } = delivery;
         let packet = if self.settings.encodes { wire::through(packet)? } else { packet };
+        match packet {
+            Packet::Batch(packets) => packets.into_iter().try_for_each(|packet| self.heard(link, from, to, packet)),
+            packet => self.heard(link, from, to, packet),
+        }
+    }
+
+    /// One message has come.
+    fn heard(&mut self, link: LinkId, from: Node, to: Node, packet: Packet) -> Result<(), Failure> {
         match (to, packet) {
             (Node::Scheduler, packet) => self.scheduler_hears(link, from, packet),
             (Node::Worker(worker), Packet::ToWorker(message)) => {
@@ -405,11 +429,6 @@ impl Cluster {
         if let Some((at, delivery)) = delivery {
             self.calendar.enter(at, Happening::Arrives(delivery));
         }
-    }
-
-    fn send(&mut self, link: LinkId, from: Node, packet: Packet) {
-        let sent = self.network.send(self.calendar.now(), link, from, packet);
-        self.post(sent);
     }
 
     fn next_incarnation(&mut self) -> Incarnation {
@@ -449,7 +468,9 @@ impl Happening {
             Happening::WorkerTick(worker)
             | Happening::RunEnds { worker, .. }
             | Happening::RunDetaches { worker, .. } => Some(Node::Worker(*worker)),
-            Happening::Resumes(_) | Happening::WorkerReturns(_) | Happening::ClientReturns(_) => None,
+            Happening::Resumes(_) | Happening::Flush | Happening::WorkerReturns(_) | Happening::ClientReturns(_) => {
+                None
+            }
         }
     }
 }

@@ -110,6 +110,8 @@ pub enum Move {
     CutOneWay,
     /// The scheduler dies, and another takes its place.
     RestartScheduler,
+    /// A node's clock jumps ahead by up to some minutes.
+    JumpClock,
 }
 
 /// Moves that every seed makes, and how likely each is.
@@ -146,6 +148,7 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::Swizzle, 5),
     (Move::CutOneWay, 6),
     (Move::RestartScheduler, 4),
+    (Move::JumpClock, 5),
 ];
 
 impl Options {
@@ -163,7 +166,7 @@ impl Options {
         let largest = oddities.largest;
         Options {
             seed,
-            workers: random.within(1..=6) as u32,
+            workers: if random.chance(60) { random.within(7..=20) } else { random.within(1..=6) } as u32,
             threads: random.within(1..=4) as u32,
             memory_limit: if random.chance(250) { largest * random.within(4..=40) } else { 0 },
             clients: random.within(1..=3) as u32,
@@ -245,6 +248,7 @@ fn oddities(random: &mut Random) -> Oddities {
         replicated: odd(random, 200),
         once: odd(random, 100),
         named: odd(random, 150),
+        impure: odd(random, 200),
         other_build: odd(random, 700),
         longest: random.long_tailed(Duration::from_micros(50), Duration::from_millis(500)),
         largest: 1 << random.within(4..=24),
@@ -263,6 +267,9 @@ fn settings(random: &mut Random) -> Settings {
     scheduler.surplus_after = Duration::from_millis(20);
     scheduler.steal_after = Duration::from_millis(random.within(1..=50));
     scheduler.steal_again_after = Duration::from_millis(random.within(50..=2_000));
+    if random.chance(100) {
+        scheduler.max_lineage = random.within(2..=12) as u32;
+    }
     if random.chance(300) {
         scheduler.unknown_duration = Duration::from_micros(100);
         scheduler.prefetch_tasks = random.within(0..=8) as u32;
@@ -285,6 +292,7 @@ fn settings(random: &mut Random) -> Settings {
             returns: if random.chance(700) { random.within(500..=1_000) as u32 } else { 0 },
         },
         encodes: random.chance(300),
+        batches: random.chance(500),
         lines: Lines::Hashed,
         checked_tasks: 100,
         #[cfg(feature = "planted")]
@@ -309,7 +317,8 @@ impl fmt::Display for Options {
         writeln!(f, "  graphs {:?}", self.graphs)?;
         writeln!(f, "  {:?}", self.oddities)?;
         writeln!(f, "  {:?}", self.settings.scheduler)?;
-        writeln!(f, "  {:?}, encoded: {}", self.settings.conditions, self.settings.encodes)?;
+        let Settings { conditions, encodes, batches, .. } = &self.settings;
+        writeln!(f, "  {conditions:?}, encoded: {encodes}, in batches: {batches}")?;
         writeln!(f, "  {:?}", self.settings.trouble)?;
         write!(f, "  {} moves, up to {:?} apart: {:?}", self.moves, self.pace, self.weights)
     }

@@ -44,6 +44,8 @@ pub enum Packet {
     Data(DataMessage),
     /// The end of the connection.
     Closed(Close),
+    /// Several messages of one link with the scheduler, in order: they arrive together or not at all.
+    Batch(Vec<Packet>),
 }
 
 /// How a connection ended.

@@ -1,6 +1,8 @@
 //! What is true: the value of every task, by a serial interpreter that knows nothing of clusters.
 
-use brisk_core::payload::Payload;
+use std::collections::BTreeSet;
+
+use brisk_core::{id::RunId, payload::Payload};
 
 use crate::{
     random::mix,
@@ -11,6 +13,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Oracle {
     values: Vec<u64>,
+    /// Of tasks that are not pure, or need such: what their runs have made. The value of any other is known before.
+    made: Vec<Option<BTreeSet<u64>>>,
 }
 
 impl Oracle {
@@ -21,7 +25,24 @@ impl Oracle {
             let inputs = task.dependencies.iter().map(|d| values[*d]);
             values.push(compute(index, inputs));
         }
-        Oracle { values }
+        let mut made: Vec<Option<BTreeSet<u64>>> = Vec::with_capacity(values.len());
+        for task in workload.tasks() {
+            let is_open = task.impure || task.dependencies.iter().any(|d| made[*d].is_some());
+            made.push(is_open.then(BTreeSet::new));
+        }
+        Oracle { values, made }
+    }
+
+    /// A run has made this value of a task.
+    pub fn made(&mut self, index: TaskIndex, value: u64) {
+        if let Some(made) = &mut self.made[index] {
+            made.insert(value);
+        }
+    }
+
+    /// Whether this is the value of a task, or for one that is not pure, one that a run of it has made.
+    pub fn is_right(&self, index: TaskIndex, value: u64) -> bool {
+        self.made[index].as_ref().map_or(value == self.values[index], |made| made.contains(&value))
     }
 
     /// A task's value.
@@ -33,6 +54,12 @@ impl Oracle {
 /// What a task returns: a number that is another for every other task, input, and order of inputs.
 pub fn compute(index: TaskIndex, inputs: impl Iterator<Item = u64>) -> u64 {
     inputs.fold(mix(index as u64 + 1), |sum, input| mix(sum.rotate_left(17) ^ input))
+}
+
+/// What a run of a task returns: if the task is not pure, something else each time.
+pub fn run(workload: &Workload, index: TaskIndex, run: RunId, inputs: impl Iterator<Item = u64>) -> u64 {
+    let value = compute(index, inputs);
+    if workload.task(index).impure { mix(value ^ mix(run.0)) } else { value }
 }
 
 /// A value as it travels.

@@ -207,6 +207,11 @@ impl Simulation {
                 }
                 Ok(())
             }
+            Move::JumpClock => {
+                let node = self.some_worker().filter(|_| self.random.chance(700)).map_or(Node::Scheduler, Node::Worker);
+                let span = self.random.long_tailed(Duration::from_millis(100), Duration::from_secs(600));
+                self.cluster.jump_clock(node, span)
+            }
             Move::RestartScheduler => {
                 self.cluster.restart_scheduler();
                 Ok(())

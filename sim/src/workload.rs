@@ -57,6 +57,8 @@ pub struct Task {
     pub once: bool,
     /// Whether its key was chosen by a user, so that it says nothing of the value.
     pub named: bool,
+    /// Whether each run of it returns something else.
+    pub impure: bool,
 }
 
 /// One of the programs that share a cluster. Its tasks run on its own workers only.
@@ -128,6 +130,8 @@ pub struct Oddities {
     pub once: u32,
     /// That a task's key was chosen by a user.
     pub named: u32,
+    /// That each run of a task returns something else.
+    pub impure: u32,
     /// That a graph is of the second build.
     pub other_build: u32,
     /// The longest that a task runs.
@@ -151,6 +155,7 @@ impl Oddities {
         replicated: 0,
         once: 0,
         named: 0,
+        impure: 0,
         other_build: 0,
         longest: Duration::from_millis(1),
         largest: 100,
@@ -244,6 +249,15 @@ impl Workload {
         (0..self.tasks.len()).filter(|index| needed[*index]).collect()
     }
 
+    /// How many tasks stand before this one on the longest way to it.
+    pub fn depth(&self, index: TaskIndex) -> u32 {
+        let mut depths = vec![0; index + 1];
+        for (at, task) in self.tasks[..=index].iter().enumerate() {
+            depths[at] = task.dependencies.iter().map(|d| depths[*d] + 1).max().unwrap_or(0);
+        }
+        depths[index]
+    }
+
     /// Whether `root` is `index` or something that it needs, however indirectly.
     pub fn is_ancestor(&self, root: TaskIndex, index: TaskIndex) -> bool {
         self.needed_for(&[index], |_| false).binary_search(&root).is_ok()
@@ -270,6 +284,7 @@ impl Task {
             build: 0,
             once: false,
             named: false,
+            impure: false,
         }
     }
 
@@ -351,6 +366,7 @@ fn draw(dependencies: Vec<TaskIndex>, oddities: &Oddities, random: &mut Random) 
         resource: if random.chance(oddities.resource) { random.within(1..=2) } else { 0 },
         once: random.chance(oddities.once),
         named: random.chance(oddities.named),
+        impure: random.chance(oddities.impure),
         ..Task::plain(dependencies)
     }
 }

@@ -204,6 +204,10 @@ impl Scheduler {
 
     /// The last replica of a value is gone, which this worker had.
     fn lost(&mut self, t: TaskIndex, w: WorkerIndex, how: &str) {
+        if self.tasks[t].unrepeatable.is_none() {
+            // A checkpoint whose lineage was not cut yet is none any more: it is made again only if somebody needs it.
+            self.tasks[t].checkpoint = false;
+        }
         if !self.tasks[t].is_needed() {
             // Not left in memory without a holder: another loss of this same event may need it again.
             self.enter_released(t);

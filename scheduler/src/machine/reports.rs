@@ -164,8 +164,7 @@ impl Scheduler {
             Some((t, task)) if task.run().is_some_and(|run| run.worker == w) => {
                 // A message to drop this copy could meet what the run there makes. So that goes too.
                 self.counters.strange_replicas += 1;
-                self.cancel_run(t);
-                self.enter_waiting(t);
+                self.take_back(t, "its worker holds an older value under its key");
                 self.free(w, key);
             }
             _ => {

@@ -102,6 +102,7 @@ impl Cluster {
                 self.send(link, node, Packet::FromClient(message));
             }
         }
+        self.flush_or_gather();
         for (holder, task) in asks {
             self.asked.insert((id, holder, task));
             self.requests += 1;
@@ -115,6 +116,7 @@ impl Cluster {
     /// The scheduler has hung up on a client.
     pub(super) fn leave_client(&mut self, id: ClientId) {
         let node = Node::Client(id);
+        self.flush();
         let close = Close { reason: "the scheduler hung up".into(), intended: true };
         for link in self.network.links_of(node) {
             let notice = self.network.close(self.calendar.now(), link, node, close.clone());

@@ -19,6 +19,7 @@ impl Cluster {
     pub fn kill(&mut self, node: Node, reason: &str, intended: bool) {
         self.trace.note(self.calendar.now(), format_args!("kill {node:?}: {reason}"));
         let close = Close { reason: reason.into(), intended };
+        self.discard_outgoing(node);
         for link in self.network.links_of(node) {
             let notice = self.network.die(self.calendar.now(), link, node, close.clone());
             self.post(notice);
@@ -32,6 +33,7 @@ impl Cluster {
     /// If a property does not hold.
     pub fn part(&mut self, client: ClientId) -> Result<(), Failure> {
         self.with_client(client, |client, _| client.say_goodbye())?;
+        self.flush();
         let node = Node::Client(client);
         let close = Close { reason: "closed".into(), intended: true };
         for link in self.network.links_of(node) {
@@ -127,6 +129,7 @@ impl Cluster {
     pub(super) fn leave(&mut self, worker: WorkerId, reason: &str) {
         let node = Node::Worker(worker);
         let close = Close { reason: reason.into(), intended: false };
+        self.flush();
         for link in self.network.links_of(node) {
             let notice = self.network.close(self.calendar.now(), link, node, close.clone());
             self.post(notice);
@@ -147,6 +150,7 @@ impl Cluster {
             Node::Scheduler => {}
         }
         self.data_links.retain(|(from, _), _| *from != node);
+        self.clocks.remove(&node);
         if let Some(waiting) = self.paused.get_mut(&node) {
             waiting.clear();
         }

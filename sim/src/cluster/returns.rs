@@ -35,6 +35,7 @@ impl Cluster {
     pub fn restart_scheduler(&mut self) {
         self.trace.note(self.calendar.now(), format_args!("another scheduler"));
         let close = Close { reason: "the scheduler died".into(), intended: false };
+        self.discard_outgoing(Node::Scheduler);
         for link in self.network.links_of(Node::Scheduler) {
             let notice = self.network.die(self.calendar.now(), link, Node::Scheduler, close.clone());
             self.post(notice);
@@ -46,7 +47,7 @@ impl Cluster {
         self.epoch = Epoch(self.epoch.0 + 1);
         self.scheduler = schedulers::machine(&self.settings, self.epoch);
         self.scheduler_tick = None;
-        self.judge.scheduler_restarted(self.calendar.now());
+        self.judge.scheduler_restarted(self.clock(Node::Scheduler));
     }
 
     /// A link with the scheduler, which belongs to its present life.

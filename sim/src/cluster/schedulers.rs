@@ -3,7 +3,7 @@
 use brisk_core::id::Epoch;
 use brisk_scheduler::machine::{Action, Event, Scheduler};
 
-use super::{Cluster, Happening, Settings};
+use super::{Cluster, Settings};
 use crate::{
     failure::Failure,
     network::{Close, LinkId, Node, Packet},
@@ -60,14 +60,14 @@ impl Cluster {
         if !self.judge.knows_sender(&event) {
             return self.feed_stale(event);
         }
-        self.judge.event(self.calendar.now(), &self.workload, &event);
+        self.judge.event(self.clock(Node::Scheduler), &self.workload, &event);
         self.feed_scheduler(event)
     }
 
     /// Gives the scheduler an event that must not change it.
     fn feed_stale(&mut self, event: Event) -> Result<(), Failure> {
         let before = fences::Before::new(&self.scheduler);
-        let now = self.calendar.now();
+        let now = self.clock(Node::Scheduler);
         // What is due is not the stale event's doing.
         if self.scheduler.next_deadline().is_some_and(|at| at <= now) {
             return self.feed_scheduler(event);
@@ -84,7 +84,7 @@ impl Cluster {
     fn feed_scheduler(&mut self, event: Event) -> Result<(), Failure> {
         let now = self.calendar.now();
         self.trace.note(now, format_args!("scheduler <- {event:?}"));
-        self.scheduler.handle(now, event);
+        self.scheduler.handle(self.clock(Node::Scheduler), event);
         while let Some(mut action) = self.scheduler.poll_action() {
             if !self.tamper.scheduler_action(&mut action) {
                 continue;
@@ -97,11 +97,9 @@ impl Cluster {
             self.judge.action(&self.workload, &action)?;
             self.scheduler_asks(action);
         }
-        if let Some(at) = self.scheduler.next_deadline()
-            && self.scheduler_tick.is_none_or(|tick| at < tick)
-        {
-            self.scheduler_tick = Some(at);
-            self.calendar.enter(at, Happening::SchedulerTick);
+        self.flush_or_gather();
+        if let Some(at) = self.scheduler.next_deadline() {
+            self.wake_scheduler(at);
         }
         if self.checks_invariants() {
             invariants::of_scheduler(&self.scheduler)?;
@@ -129,6 +127,7 @@ impl Cluster {
     }
 
     fn hang_up(&mut self, peer: Node, reason: std::sync::Arc<str>) {
+        self.flush();
         if let Some(link) = self.links.remove(&peer) {
             let close = Close { reason, intended: true };
             let notice = self.network.close(self.calendar.now(), link, Node::Scheduler, close);

@@ -15,28 +15,54 @@ use crate::{failure::Failure, network::Packet};
 /// # Errors
 /// If it is another one.
 pub(super) fn through(packet: Packet) -> Result<Packet, Failure> {
-    let (messages, link) = match packet {
-        Packet::FromClient(message) => (Messages::ClientToScheduler(vec![message]), LinkKind::Control),
-        Packet::ToClient(message) => (Messages::SchedulerToClient(vec![message]), LinkKind::Control),
-        Packet::FromWorker(message) => (Messages::WorkerToScheduler(vec![message]), LinkKind::Control),
-        Packet::ToWorker(message) => (Messages::SchedulerToWorker(vec![message]), LinkKind::Control),
-        Packet::Data(message) => (Messages::Data(vec![message]), LinkKind::Data),
-        Packet::Closed(close) => return Ok(Packet::Closed(close)),
+    if let Packet::Closed(_) = packet {
+        return Ok(packet);
+    }
+    let link = if matches!(packet, Packet::Data(_)) { LinkKind::Data } else { LinkKind::Control };
+    let mut packets = match packet {
+        Packet::Batch(packets) => packets.into_iter(),
+        packet => vec![packet].into_iter(),
+    };
+    let Some(messages) = gathered(&mut packets) else {
+        return Err(Failure::safety("codec", "a batch of nothing, or of messages of several links".to_owned()));
     };
     let batch = Batch { epoch: FIRST_EPOCH, incarnation: Incarnation(1), messages };
     let decoded = round_trip(&batch, link).map_err(|error| broken(&batch, &error.to_string()))?;
     if decoded != batch {
         return Err(broken(&batch, &format!("it came out as {decoded:?}")));
     }
-    let first = match decoded.messages {
-        Messages::ClientToScheduler(messages) => messages.into_iter().next().map(Packet::FromClient),
-        Messages::SchedulerToClient(messages) => messages.into_iter().next().map(Packet::ToClient),
-        Messages::WorkerToScheduler(messages) => messages.into_iter().next().map(Packet::FromWorker),
-        Messages::SchedulerToWorker(messages) => messages.into_iter().next().map(Packet::ToWorker),
-        Messages::Data(messages) => messages.into_iter().next().map(Packet::Data),
-        Messages::SupervisorToScheduler(_) | Messages::SchedulerToSupervisor(_) => None,
+    Ok(Packet::Batch(match decoded.messages {
+        Messages::ClientToScheduler(messages) => messages.into_iter().map(Packet::FromClient).collect(),
+        Messages::SchedulerToClient(messages) => messages.into_iter().map(Packet::ToClient).collect(),
+        Messages::WorkerToScheduler(messages) => messages.into_iter().map(Packet::FromWorker).collect(),
+        Messages::SchedulerToWorker(messages) => messages.into_iter().map(Packet::ToWorker).collect(),
+        Messages::Data(messages) => messages.into_iter().map(Packet::Data).collect(),
+        Messages::SupervisorToScheduler(_) | Messages::SchedulerToSupervisor(_) => {
+            return Err(broken(&batch, "messages of another link came out"));
+        }
+    }))
+}
+
+/// The messages of one link. `None` if there are none, or they are of several.
+fn gathered(packets: &mut impl Iterator<Item = Packet>) -> Option<Messages> {
+    let mut messages = match packets.next()? {
+        Packet::FromClient(message) => Messages::ClientToScheduler(vec![message]),
+        Packet::ToClient(message) => Messages::SchedulerToClient(vec![message]),
+        Packet::FromWorker(message) => Messages::WorkerToScheduler(vec![message]),
+        Packet::ToWorker(message) => Messages::SchedulerToWorker(vec![message]),
+        Packet::Data(message) => Messages::Data(vec![message]),
+        Packet::Closed(_) | Packet::Batch(_) => return None,
     };
-    first.ok_or_else(|| broken(&batch, "nothing came out"))
+    for packet in packets {
+        match (&mut messages, packet) {
+            (Messages::ClientToScheduler(all), Packet::FromClient(message)) => all.push(message),
+            (Messages::SchedulerToClient(all), Packet::ToClient(message)) => all.push(message),
+            (Messages::WorkerToScheduler(all), Packet::FromWorker(message)) => all.push(message),
+            (Messages::SchedulerToWorker(all), Packet::ToWorker(message)) => all.push(message),
+            _ => return None,
+        }
+    }
+    Some(messages)
 }
 
 fn round_trip(batch: &Batch, link: LinkKind) -> Result<Batch, wire::WireError> {

@@ -126,8 +126,9 @@ impl Cluster {
             Event::Done { run, .. } => self.take_run(id, *run),
             _ => None,
         };
+        let clock = self.clock(Node::Worker(id));
         let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
-        node.machine.handle(now, event);
+        node.machine.handle(clock, event);
         let early = self.random.chance(self.settings.trouble.early_ticks);
         self.drain_worker(id, incoming, wanted.as_ref())?;
         if early { self.tell_worker(id, Event::Tick, &[]) } else { Ok(()) }
@@ -152,19 +153,17 @@ impl Cluster {
         for action in actions {
             self.worker_asks(id, action, incoming, wanted)?;
         }
+        self.flush_or_gather();
         self.check_worker(id)
     }
 
     /// Arms the next tick, and checks what must be true between two events.
     fn check_worker(&mut self, id: WorkerId) -> Result<(), Failure> {
         let checks = self.checks_invariants();
-        let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
-        if let Some(at) = node.machine.next_deadline()
-            && node.tick.is_none_or(|tick| at < tick)
-        {
-            node.tick = Some(at);
-            self.calendar.enter(at, Happening::WorkerTick(id));
+        if let Some(at) = self.workers.get(&id).and_then(|node| node.machine.next_deadline()) {
+            self.wake_worker(id, at);
         }
+        let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
         if checks {
             invariants::of_worker(id, &node.machine)?;
             storage::check(id, &node.machine, &node.store, node.slots(), node.spec.threads)?;
@@ -246,7 +245,9 @@ impl Cluster {
         let outcome = if fails {
             Err(Box::new(TaskFailure::new(ErrorKind::Failed, format!("task {task} fails in attempt {attempt}"))))
         } else {
-            Ok(self.tamper.value(oracle::compute(task, inputs.into_iter())))
+            let value = oracle::run(&workload, task, run, inputs.into_iter());
+            self.judge.oracle.made(task, value);
+            Ok(self.tamper.value(value))
         };
         self.judge.executions.started(task);
         self.judge.executions.check_once(&workload, &self.judge.history, task)?;

@@ -47,6 +47,8 @@ pub fn check(
         }
         ErrorKind::WorkerDied => facts.deaths > config.allowed_failures,
         ErrorKind::DataLost => workload.task(root).once || facts.losses > config.allowed_losses,
+        // Losing the last copy needs somebody who has dropped it or gone.
+        ErrorKind::LineageCut => workload.depth(root) >= config.max_lineage && loses_copies(history, root),
         ErrorKind::Cancelled => history.cancelled,
         ErrorKind::TimedOut => {
             let task = workload.task(root);
@@ -81,6 +83,11 @@ fn fails(workload: &Workload, root: TaskIndex, error: &TaskError) -> bool {
 /// Whether a run of a task was handed back, or an input may have been lost under one.
 fn loses(workload: &Workload, history: &History, root: TaskIndex) -> bool {
     workload.task(root).dependencies.iter().chain(&[root]).any(|task| history.of(*task).losses > 0)
+}
+
+/// Whether copies of a value may have got lost, or been dropped while nobody needed it.
+fn loses_copies(history: &History, root: TaskIndex) -> bool {
+    history.departures + history.retirements + history.releases + history.of(root).losses > 0
 }
 
 /// Whether a task's own value, or one that it needs, can't leave its worker.

@@ -221,3 +221,20 @@ fn a_shared_parent_is_computed_once_again_however_many_need_it() {
     again.sort_unstable();
     assert_eq!(again, (0..61).collect::<Vec<_>>(), "each once");
 }
+
+/// What was to be kept for its lineage's sake, and is lost before the copies were made that would have cut it, is needed by
+/// nobody any more: all it was kept for is lost with it.
+#[test]
+fn a_checkpoint_that_is_lost_and_needed_by_nobody_is_not_made_again() {
+    let mut bench = Bench::with(Config { max_lineage: 1, send_ahead: false, ..Config::default() });
+    let (w, c) = (bench.worker(1), bench.client());
+    let once = with(task(3, &[2]), |options| options.once = true);
+    let first = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1]), once], &[3])).1;
+    bench.worker(1);
+    let second = run(&bench.finish(w, first, 8)).1;
+    let third = run(&bench.finish(w, second, 8)).1;
+    bench.start(w, third);
+    let actions = bench.kill(w);
+    assert_eq!(error(&actions, 3).kind(), ErrorKind::WorkerDied);
+    assert_eq!(runs(&actions), []);
+}

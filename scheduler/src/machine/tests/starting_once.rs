@@ -110,3 +110,19 @@ fn a_pause_leaves_it_and_the_loss_of_an_input_under_its_run_fails_it() {
     let text = error(&actions, 2).to_string();
     assert!(text.contains("an input of it was lost"), "{text}");
 }
+
+#[test]
+fn an_older_copy_under_its_chosen_key_on_its_worker_is_no_reason_to_run_it_again() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let named = with(once(1, &[]), |options| {
+        options.name = Some("total".into());
+        options.fingerprint = Some(key(9));
+    });
+    bench.submit(c, vec![named], &[1]);
+    // Of an earlier life of the key; the run may have been started just now.
+    let actions = bench.report(w, WorkerToScheduler::Added(vec![(key(1), 8)]));
+    assert_eq!(runs(&actions), []);
+    let text = error(&actions, 1).to_string();
+    assert!(text.contains("it may have been started") && text.contains("an older value"), "{text}");
+}
