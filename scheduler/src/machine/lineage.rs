@@ -31,7 +31,8 @@ impl Scheduler {
         if !self.tasks[t].checkpoint || self.tasks[t].dependencies.is_empty() {
             return;
         }
-        self.tasks[t].unrepeatable.get_or_insert(Unrepeatable::Cut);
+        // Stronger than that it was to be started once only: even who tries it again has nothing to compute it from.
+        self.tasks[t].unrepeatable = Some(Unrepeatable::Cut);
         self.work.unneeded.extend(self.tasks.sever(t).iter().map(|edge| edge.task));
     }
 }

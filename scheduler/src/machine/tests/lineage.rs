@@ -238,3 +238,18 @@ fn a_checkpoint_that_is_lost_and_needed_by_nobody_is_not_made_again() {
     assert_eq!(error(&actions, 3).kind(), ErrorKind::WorkerDied);
     assert_eq!(runs(&actions), []);
 }
+
+#[test]
+fn a_call_that_starts_once_only_is_known_again_when_its_lineage_is_cut() {
+    let mut bench = Bench::with(Config { max_lineage: 2, send_ahead: false, ..Config::default() });
+    let (w, c) = (bench.worker(1), bench.client());
+    let once = || with(task(3, &[2]), |options| options.once = true);
+    let graph = || vec![task(1, &[]), task(2, &[1]), once(), task(4, &[3])];
+    let mut next = run(&bench.submit(c, graph(), &[4])).1;
+    for _ in 0..3 {
+        next = run(&bench.finish(w, next, 8)).1;
+    }
+    bench.finish(w, next, 8);
+    let actions = bench.submit(c, graph(), &[3]);
+    let [(_, 3, KeyNews::Memory { .. })] = news(&actions)[..] else { panic!("{actions:?}") };
+}
