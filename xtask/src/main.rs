@@ -8,6 +8,7 @@ mod bench_macros;
 mod ci;
 mod cluster;
 mod data;
+mod mutants;
 mod process;
 mod sim;
 mod test;
@@ -39,6 +40,8 @@ enum Command {
     Bench(bench::Options),
     /// Simulates whole clusters, with faults, from a seed
     Sim(sim::Options),
+    /// Changes the machines in small ways, and looks whether a test fails
+    Mutants(mutants::Options),
     /// Checks the repository against its own rules: dependencies, purity, documents, licences
     Tidy,
     /// Does what continuous integration does
@@ -61,6 +64,7 @@ fn run(command: Command) -> Result<()> {
         Command::Data(options) => data::run(options),
         Command::Bench(options) => bench::run(options),
         Command::Sim(options) => sim::run(options),
+        Command::Mutants(options) => mutants::run(options),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
     }

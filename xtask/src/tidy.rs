@@ -17,7 +17,7 @@ use std::fmt;
 
 use anyhow::{Result, bail};
 
-use files::Tree;
+pub(crate) use files::Tree;
 use packages::Metadata;
 use policy::Policy;
 

@@ -14,21 +14,21 @@ const MAX_LINES: usize = 600;
 const LONGER: &[(&str, usize)] = &[];
 
 /// Every text file that is in the repository, or would be with the next commit.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// In the order of their paths.
-    pub(super) files: Vec<File>,
+    pub(crate) files: Vec<File>,
 }
 
 /// A text file.
-pub(super) struct File {
+pub(crate) struct File {
     /// From the repository's root, with `/` between its parts.
-    pub(super) path: String,
-    pub(super) text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Tree {
     /// Reads it. Files that are no UTF-8 are nobody's text.
-    pub(super) fn read() -> Result<Self> {
+    pub(crate) fn read() -> Result<Self> {
         let mut git = Command::new("git");
         git.current_dir(root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let mut paths: Vec<String> = match output(&mut git) {

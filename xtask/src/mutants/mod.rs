@@ -1,0 +1,154 @@
+//! `cargo xtask mutants`: changes the machines in small ways, and looks whether a test fails.
+//!
+//! What is changed is what `cargo mutants` would change. It builds everything anew for each mutant; here all are compiled
+//! into one set of programs, each behind a switch ([`rewrite`]), and those that don't compile are left out ([`build`]). The
+//! tests are run once to see which of them come by which mutant; then for each mutant those of its own package that do, and
+//! where they pass the simulator's tests, and seeds ([`run`]).
+//!
+//! What is in constants and constant functions can't be switched: that is left to `cargo mutants`.
+
+mod build;
+mod list;
+mod report;
+mod rewrite;
+mod run;
+mod sites;
+mod tree;
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process;
+use list::Mutant;
+use report::{Report, Verdict};
+use run::Suite;
+
+/// Whose tests come second.
+const SIMULATOR: &str = "brisk-sim";
+
+/// What to change.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The package whose machine is changed; may be given several times
+    #[arg(long, default_values_t = ["brisk-scheduler".to_owned(), "brisk-worker".to_owned()])]
+    package: Vec<String>,
+    /// Only files that match, such as `**/machine/copies.rs`; may be given several times
+    #[arg(long, default_values_t = ["**/src/machine/**".to_owned(), "**/src/machine.rs".to_owned()])]
+    file: Vec<String>,
+    /// Only mutants whose name holds this
+    #[arg(long)]
+    only: Option<String>,
+    /// Only mutants that nothing caught the last time
+    #[arg(long)]
+    again: bool,
+    /// How many mutants are tried at a time
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+}
+
+/// Tries all mutants, and prints those that nothing catches.
+pub(crate) fn run(options: Options) -> Result<()> {
+    let folder = process::target_directory()?.join("mutants");
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let report_path = folder.join("report.txt");
+    let mutants = chosen(&options, &report_path)?;
+    ensure!(!mutants.is_empty(), "there is no such mutant");
+    eprintln!("{} mutants", mutants.len());
+    // Zero is no mutant.
+    let numbered: Vec<(u32, &Mutant)> = (1..).zip(mutants.iter().map(|(_, mutant)| mutant)).collect();
+
+    let scratch = tree::Scratch::new(folder.join("tree"))?;
+    let packages: Vec<String> = options.package.iter().cloned().chain([SIMULATOR.to_owned()]).collect();
+    let folders: Vec<String> = options.package.iter().map(|package| folder_of(package)).collect();
+    let built = build::build(&scratch, &folder.join("build"), &packages, &folders, &numbered)?;
+    let suites = suites(&built, &folder.join("reached.txt"))?;
+
+    let mut report = Report::new(&report_path)?;
+    let mut waiting = Vec::new();
+    for (number, mutant) in &numbered {
+        if built.unviable.contains(number) {
+            report.add(mutant, Verdict::Unviable)?;
+        } else if built.left.contains(number) {
+            report.add(mutant, Verdict::Left)?;
+        } else {
+            waiting.push((*number, &mutants[*number as usize - 1].0, *mutant));
+        }
+    }
+    let report = try_all(&waiting, &suites, report, options.jobs)?;
+    println!("{}", report.summary());
+    println!("each mutant's fate: {}", report_path.display());
+    Ok(())
+}
+
+/// The mutants that are asked for, with their packages.
+fn chosen(options: &Options, report: &Path) -> Result<Vec<(String, Mutant)>> {
+    let mut mutants = Vec::new();
+    for package in &options.package {
+        mutants.extend(list::list(package, &options.file)?.into_iter().map(|mutant| (package.clone(), mutant)));
+    }
+    if let Some(only) = &options.only {
+        mutants.retain(|(_, mutant)| mutant.name.contains(only));
+    }
+    if options.again {
+        let missed = report::missed(report)?;
+        mutants.retain(|(_, mutant)| missed.contains(&mutant.name));
+    }
+    Ok(mutants)
+}
+
+/// The tests of the mutated packages, then the simulator's, then its seeds.
+fn suites(built: &build::Build, notes: &Path) -> Result<Vec<Suite>> {
+    let mut binaries = built.binaries.clone();
+    binaries.sort_by_key(|binary| {
+        let comes_late = (binary.package == SIMULATOR, !binary.is_test, binary.name == "properties");
+        (comes_late, binary.package.clone(), binary.name.clone())
+    });
+    let mut suites = Vec::new();
+    for binary in binaries {
+        let suite = Suite::new(binary, notes)?;
+        eprintln!("  {} comes by {} mutants", suite.name(), suite.reach());
+        suites.push(suite);
+    }
+    Ok(suites)
+}
+
+/// Tries the mutants, several at a time.
+fn try_all(mutants: &[(u32, &String, &Mutant)], suites: &[Suite], report: Report, jobs: usize) -> Result<Report> {
+    let next = AtomicUsize::new(0);
+    let report = Mutex::new(report);
+    let work = || -> Result<()> {
+        while let Some((number, package, mutant)) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let theirs = |suite: &&Suite| [package.as_str(), SIMULATOR].contains(&suite.binary.package.as_str());
+            let outcome = run::try_mutant(suites.iter().filter(theirs), *number)?;
+            let mut report = report.lock().expect("nobody panics with it");
+            report.add(mutant, Verdict::Tried(outcome))?;
+            if report.tried().is_multiple_of(100) {
+                eprintln!("  {} of {}", report.tried(), mutants.len());
+            }
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
+    })?;
+    let report = report.into_inner().expect("nobody panicked with it");
+    // Something is wrong with the switch if nothing that is switched on makes a difference.
+    let works = mutants.len() < 100 || report.caught() > 0;
+    ensure!(works, "not one mutant was caught: are they switched on at all?");
+    Ok(report)
+}
+
+/// Packages are called after their folders.
+fn folder_of(package: &str) -> String {
+    package.strip_prefix("brisk-").unwrap_or(package).to_owned()
+}
