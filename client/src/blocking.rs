@@ -23,10 +23,11 @@ use std::{future::IntoFuture, ops::Deref, sync::Arc};
 
 use brisk_core::{error::TaskError, future::TaskFuture, graph::block_on, value::Value};
 
-use crate::error::ClientError;
+use crate::{client::Dataset, error::ClientError};
 
 /// A [`Client`](crate::Client) whose waits block the thread. Everything that does not wait is that client's own:
-/// `submit`, `map`, `compute`.
+/// `submit`, `map`, `compute`; and what is to be awaited there is waited for here by [`block`](Block::block):
+/// `client.publish("name", &futures).block()?`.
 ///
 /// Don't wait inside an async function: the wait would hold up everything else on its thread.
 #[derive(Clone, Debug)]
@@ -90,6 +91,41 @@ impl Client {
     /// As there.
     pub fn wait_for_workers(&self, count: u32) -> Result<u32, TaskError> {
         block_on(self.0.wait_for_workers(count))
+    }
+
+    /// As [`Client::retire_workers`](crate::Client::retire_workers).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn retire_workers<W: Into<Arc<str>>>(
+        &self,
+        workers: impl IntoIterator<Item = W>,
+    ) -> Result<Vec<Arc<str>>, TaskError> {
+        block_on(self.0.retire_workers(workers))
+    }
+
+    /// As [`Client::dataset`](crate::Client::dataset).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn dataset<D: Dataset>(&self, name: impl Into<Arc<str>>) -> Result<D, TaskError> {
+        block_on(self.0.dataset(name))
+    }
+
+    /// As [`Client::unpublish`](crate::Client::unpublish).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unpublish(&self, name: impl Into<Arc<str>>) -> Result<(), TaskError> {
+        block_on(self.0.unpublish(name))
+    }
+
+    /// As [`Client::datasets`](crate::Client::datasets).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn datasets(&self) -> Result<Vec<Arc<str>>, TaskError> {
+        block_on(self.0.datasets())
     }
 
     /// As [`Client::flush`](crate::Client::flush).

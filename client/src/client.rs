@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use brisk_core::{
-    error::TaskError,
+    error::{ErrorKind, TaskError},
     future::{Handle, TaskFuture},
     graph::{Call, Node},
     limits::CHUNK_TASKS,
-    message::ClientToScheduler,
+    message::Answer,
     value::Value,
 };
 
 use crate::{connect, error::ClientError, local::LocalBuilder, session::Session, sync::SyncSession};
 
 mod calls;
+mod copies;
+mod datasets;
+mod workers;
 
 pub use calls::Calls;
+pub use copies::{Rebalance, Replicate};
+pub use datasets::{Dataset, Publish};
 
 /// A connection with a scheduler, or a scheduler of one's own. A cheap handle: clones share it, threads may too.
 ///
@@ -177,18 +182,6 @@ impl Client {
         Ok(values)
     }
 
-    /// Waits until the cluster has at least `count` workers. Returns how many there are.
-    ///
-    /// # Errors
-    /// If the connection ends first. There is no limit of time: wrap it in a timeout if there should be one.
-    pub async fn wait_for_workers(&self, count: u32) -> Result<u32, TaskError> {
-        let Some(session) = self.session() else { return Ok(1) };
-        let answer = session.ask(|request| ClientToScheduler::WaitForWorkers { request, count }).await;
-        answer.map_err(|_| {
-            TaskError::new(brisk_core::error::ErrorKind::SchedulerLost, "the connection with the scheduler has ended")
-        })
-    }
-
     /// Waits until the scheduler has handled everything that was submitted, released or cancelled here before.
     pub async fn flush(&self) {
         if let Some(session) = self.session() {
@@ -219,6 +212,17 @@ impl Client {
             Backend::Sync(_) => None,
         }
     }
+}
+
+/// The refusal of what only a cluster can do.
+fn not_asked(what: &str) -> TaskError {
+    let text = format!("a client that runs every task in the submitting thread has no cluster to {what} on");
+    TaskError::new(ErrorKind::Refused, text)
+}
+
+/// An answer that answers another question. A scheduler of another version might give one.
+fn unexpected(what: &str, answer: &Answer) -> TaskError {
+    TaskError::new(ErrorKind::Refused, format!("asked to {what}, the scheduler answered {answer:?}"))
 }
 
 impl std::fmt::Debug for Client {

@@ -29,7 +29,7 @@ use brisk_core::{
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use tokio::{runtime, sync::oneshot};
+use tokio::runtime;
 
 use crate::connect::Ground;
 
@@ -37,10 +37,12 @@ mod fetch;
 mod lineage;
 mod news;
 mod reconnect;
+mod request;
 mod submit;
 
 use fetch::Fetcher;
 use lineage::Lineage;
+use request::Request;
 
 pub(crate) use reconnect::Reconnect;
 
@@ -99,18 +101,12 @@ struct Table {
     closed: Option<TaskError>,
 }
 
-/// A question that was not answered yet.
-struct Request {
-    question: ClientToScheduler,
-    answer: oneshot::Sender<u32>,
-}
-
 /// A key that this program wants.
 struct Wanted {
     handle: WeakHandle,
     want: WantId,
-    /// Tells two calls under one chosen name apart.
-    fingerprint: Key,
+    /// Tells two calls under one chosen name apart. `None` if another client made the call.
+    fingerprint: Option<Key>,
     /// The submission that first named the key, which fails it when it is refused.
     submission: RequestId,
     /// The scheduler has not taken the submission, or has ended the want.
@@ -119,6 +115,15 @@ struct Wanted {
     holders: SmallVec<[WorkerId; 1]>,
     /// Holders that were asked in vain since the last news.
     tried: SmallVec<[WorkerId; 1]>,
+}
+
+impl Wanted {
+    /// A new want, of which nothing is known yet.
+    fn new(handle: &Handle, fingerprint: Option<Key>, submission: RequestId) -> Self {
+        let (holders, tried) = Default::default();
+        let (handle, want) = (handle.downgrade(), handle.want());
+        Wanted { handle, want, fingerprint, submission, refused: false, holders, tried }
+    }
 }
 
 impl Session {
@@ -194,29 +199,6 @@ impl Session {
     fn say(&self, message: ClientToScheduler) {
         self.table.lock().say(message);
         self.pump();
-    }
-
-    /// Sends a request whose answer is a number. The receiver errs if the connection ends first.
-    pub(crate) fn ask(&self, request: impl FnOnce(RequestId) -> ClientToScheduler) -> oneshot::Receiver<u32> {
-        let (answer, receiver) = oneshot::channel();
-        {
-            let mut table = self.table.lock();
-            if table.closed.is_none() {
-                let id = table.next_request();
-                let question = request(id);
-                table.say(question.clone());
-                table.requests.insert(id, Request { question, answer });
-            }
-        }
-        self.pump();
-        receiver
-    }
-
-    /// Waits until everything said so far was handled by the scheduler, or the connection ended.
-    pub(crate) async fn sync(&self) {
-        // What was released there must go before the question.
-        self.finish_deliveries();
-        let _ = self.ask(ClientToScheduler::Sync).await;
     }
 
     /// Waits until what has arrived by now was handled: handles that the program has dropped may live on there.

@@ -9,7 +9,7 @@ use brisk_core::{
     message::{KeyNews, SchedulerToClient},
 };
 
-use super::Session;
+use super::{Session, request::Reply};
 
 impl Session {
     /// Handles what the scheduler said, in order.
@@ -20,8 +20,9 @@ impl Session {
                 SchedulerToClient::WorkerGone(worker) => self.worker_gone(worker),
                 SchedulerToClient::News { key, want, news } => self.news(key, want, news),
                 SchedulerToClient::Refused { submission, error } => self.fail_submission(submission, &error),
-                SchedulerToClient::Workers { request, count } => self.answered(request, count),
-                SchedulerToClient::Synced(request) => self.answered(request, 0),
+                SchedulerToClient::Workers { request, count } => self.answered(request, Reply::Count(count)),
+                SchedulerToClient::Synced(request) => self.answered(request, Reply::Count(0)),
+                SchedulerToClient::Answered { request, answer } => self.answered(request, Reply::Answer(answer)),
                 SchedulerToClient::Notice { tasks, message } => notice(&tasks, &message),
                 other => tracing::warn!(?other, "the scheduler said something that this version does not know"),
             }
@@ -71,14 +72,6 @@ impl Session {
             && wanted.want == want
         {
             wanted.refused = true;
-        }
-    }
-
-    fn answered(&self, request: RequestId, count: u32) {
-        let waiting = self.table.lock().requests.remove(&request);
-        if let Some(waiting) = waiting {
-            // Whoever asked may have stopped waiting.
-            let _ = waiting.answer.send(count);
         }
     }
 

@@ -4,7 +4,7 @@ use std::{collections::hash_map::Entry, sync::Arc};
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
-    future::{Handle, Status},
+    future::{Handle, Owner, Status},
     graph::{Item, Known, Node, PlanError, PlannedTask, plan},
     id::{RequestId, WantId},
     key::Key,
@@ -48,7 +48,7 @@ impl Session {
             let submission = table.next_request();
             let mut wants = Vec::new();
             let handles = roots.iter().map(|root| {
-                let (handle, new) = table.want(root, submission, || self.owner());
+                let (handle, new) = table.want(root, submission, || self.owner(), &mut spare);
                 if new {
                     wants.push((handle.key(), handle.want()));
                 }
@@ -63,6 +63,30 @@ impl Session {
         drop(spare);
         self.pump();
         Ok(handles)
+    }
+
+    /// Wants keys that the scheduler knows from others: of a publication, for one. If one of them is gone by then, all of
+    /// these handles fail.
+    pub(crate) fn adopt(&self, names: Vec<TaskName>) -> Vec<Handle> {
+        let owner = self.owner();
+        let (mut wants, mut spare) = (Vec::new(), Vec::new());
+        let (handles, closed) = {
+            let mut table = self.table.lock();
+            let submission = table.next_request();
+            let adopted = names.into_iter().map(|name| table.adopt(name, submission, &owner, (&mut wants, &mut spare)));
+            let handles: Vec<Handle> = adopted.collect();
+            let closed = table.closed.clone();
+            if closed.is_none() {
+                table.queue(submission, Vec::new(), wants);
+            }
+            (handles, closed)
+        };
+        drop(spare);
+        if let Some(error) = closed {
+            handles.iter().for_each(|handle| handle.set_error(error.clone()));
+        }
+        self.pump();
+        handles
     }
 
     /// The messages of planned calls.
@@ -117,8 +141,9 @@ impl Table {
             spare.borrow_mut().push(handle);
             match status {
                 _ if known.refused || status == Status::Cancelled => Known::No,
-                _ if known.fingerprint != fingerprint => Known::Conflict,
-                _ => Known::Yes,
+                _ => known
+                    .fingerprint
+                    .map_or(Known::No, |known| if known == fingerprint { Known::Yes } else { Known::Conflict }),
             }
         })
         .map_err(plan_error)
@@ -129,24 +154,47 @@ impl Table {
         &mut self,
         root: &Arc<Node>,
         submission: RequestId,
-        owner: impl FnOnce() -> Arc<dyn brisk_core::future::Owner>,
+        owner: impl FnOnce() -> Arc<dyn Owner>,
+        spare: &mut Vec<Handle>,
     ) -> (Handle, bool) {
         let name = root.name().expect("the root was planned");
-        if let Some(handle) =
-            self.wanted.get(&name.key).filter(|wanted| !wanted.refused).and_then(|wanted| wanted.handle.upgrade())
-            && handle.status() != Status::Cancelled
-        {
+        if let Some(handle) = self.live(name.key, spare) {
             return (handle, false);
         }
         let key = name.key;
         let want = self.next_want();
         let handle = Handle::new(name, want, owner());
-        let fingerprint = root.fingerprint().expect("the root was planned");
-        let (holders, tried) = Default::default();
-        let weak = handle.downgrade();
-        let wanted = Wanted { handle: weak, want, fingerprint, submission, refused: false, holders, tried };
-        self.wanted.insert(key, wanted);
+        let fingerprint = Some(root.fingerprint().expect("the root was planned"));
+        self.wanted.insert(key, Wanted::new(&handle, fingerprint, submission));
         (handle, true)
+    }
+
+    /// A handle of a key that the scheduler knows: the one there is, or a new one, whose want is added to `wants`.
+    fn adopt(
+        &mut self,
+        name: TaskName,
+        submission: RequestId,
+        owner: &Arc<dyn Owner>,
+        (wants, spare): (&mut Vec<(Key, WantId)>, &mut Vec<Handle>),
+    ) -> Handle {
+        if let Some(handle) = self.live(name.key, spare) {
+            return handle;
+        }
+        let handle = Handle::new(name, self.next_want(), owner.clone());
+        self.wanted.insert(handle.key(), Wanted::new(&handle, None, submission));
+        wants.push((handle.key(), handle.want()));
+        handle
+    }
+
+    /// The handle of a key that is wanted, unless the want has ended. `spare` receives handles to be dropped after the lock.
+    fn live(&self, key: Key, spare: &mut Vec<Handle>) -> Option<Handle> {
+        let wanted = self.wanted.get(&key).filter(|wanted| !wanted.refused)?;
+        let handle = wanted.handle.upgrade()?;
+        if handle.status() == Status::Cancelled {
+            spare.push(handle);
+            return None;
+        }
+        Some(handle)
     }
 
     /// Tells the scheduler of functions it has not heard of.

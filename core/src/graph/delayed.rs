@@ -1,6 +1,6 @@
 //! [`Delayed`]: a call that has not been made.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{Item, Node, Slot, run};
 use crate::{
@@ -89,6 +89,31 @@ impl<T: Value> Delayed<T> {
     /// Runs the task again, up to `count` times, when it fails by an error of its own.
     pub fn retries(self, count: u32) -> Self {
         self.change(|node| node.options_mut().task.retries = count)
+    }
+
+    /// Waits for `delay` before the first of the [`retries`](Delayed::retries), and twice as long before each further one.
+    /// They start at once unless set.
+    pub fn retry_delay(self, delay: Duration) -> Self {
+        self.change(|node| node.options_mut().task.retry_delay = Some(delay))
+    }
+
+    /// Fails a run whose own code takes longer than `limit`; what it waited for its turn and for its inputs does not
+    /// count. The future fails at once, with [`ErrorKind::TimedOut`](crate::error::ErrorKind::TimedOut), or the next of
+    /// the [`retries`](Delayed::retries) begins. A function can't be stopped by force: it keeps its thread until it returns, and
+    /// what it returns is dropped.
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.change(|node| node.options_mut().task.timeout = Some(limit))
+    }
+
+    /// Starts the task once at most, for functions that must not run again, such as those that send a message: if its value
+    /// is lost, or the worker that runs it, the future fails and says so.
+    pub fn once(self) -> Self {
+        self.change(|node| node.options_mut().task.once = true)
+    }
+
+    /// Keeps `count` copies of the result, on as many workers, for as long as it is needed. One unless set.
+    pub fn replicas(self, count: u32) -> Self {
+        self.change(|node| node.options_mut().task.replicas = count)
     }
 
     /// Higher runs first, among the tasks of this client. 0 unless set.

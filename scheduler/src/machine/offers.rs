@@ -78,7 +78,8 @@ impl Scheduler {
             match &self.tasks[t].state {
                 _ if !self.may_adopt(t, worker) => self.free(worker, key),
                 State::Released => self.enter_memory(t, nbytes, worker),
-                State::Memory { nbytes: known, .. } if *known == nbytes => self.add_replica(t, worker),
+                // Of whatever length: one that came as bytes takes other memory than one that was made there.
+                State::Memory { .. } => self.add_replica(t, worker),
                 _ => {
                     self.counters.strange_replicas += 1;
                     self.free(worker, key);

@@ -153,7 +153,10 @@ impl Scheduler {
         let task = self.tasks.find(key);
         match task.map(|t| (t, &self.tasks[t])) {
             Some((_, task)) if task.is_held_by(w) => {}
-            Some((t, task)) if matches!(task.state, State::Memory { nbytes: known, .. } if known == nbytes) => {
+            // Lengths are of memory: a value that came as bytes takes another than the one that was made. Only under a chosen
+            // name may another length be another value.
+            Some((t, task)) if matches!(task.state, State::Memory { nbytes: known, .. } if known == nbytes || !task.is_named()) =>
+            {
                 self.add_replica(t, w);
             }
             Some((t, task)) if task.state.is_unfinished() && !task.is_named() => {

@@ -244,17 +244,13 @@ impl Shared {
         let worker = state.peers.get(&peer).copied().filter(|worker| worker.0 == incarnation);
         let Some(link) = worker.and_then(|worker| state.links.get_mut(&worker)) else { return Vec::new() };
         link.used = Instant::now();
-        let by_reference = link.sender.as_ref().is_some_and(|sender| sender.is_by_reference());
         let Some(open) = link.open.get_mut(&request) else { return Vec::new() };
         let asked = values.into_iter().filter_map(|(key, outcome)| Some((key, open.remove(&key)?, outcome)));
         let outcomes = asked.map(|(key, announced, outcome)| {
             let fetched = match outcome {
-                // To measure a value that came by pointer may mean to encode it. What was announced was measured.
-                FetchOutcome::Value(payload) if by_reference => Fetched::Value(payload.into_value(), announced),
-                FetchOutcome::Value(payload) => {
-                    let nbytes = payload.len();
-                    Fetched::Value(payload.into_value(), nbytes)
-                }
+                // What was announced was measured where the value was made. To measure one that came by pointer may mean to
+                // encode it, and the bytes of one that came over a wire are not the memory that the value takes.
+                FetchOutcome::Value(payload) => Fetched::Value(payload.into_value(), announced),
                 FetchOutcome::Missing => Fetched::Not(FetchResult::Missing),
                 FetchOutcome::Failed(failure) => Fetched::Not(FetchResult::Failed(failure)),
                 // Busy, or whatever else a newer peer may say for now.

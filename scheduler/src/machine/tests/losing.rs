@@ -198,7 +198,20 @@ fn a_copy_of_a_pure_value_ends_its_recomputation() {
     let actions = bench.report(third, WorkerToScheduler::Added(vec![(key(1), 8)]));
     assert!(actions.contains(&to_worker(b, SchedulerToWorker::Cancel { key: key(1), run: again.1 })), "{actions:?}");
     assert_eq!(news(&actions).len(), 1);
-    // A copy of another length is no copy of this value.
+    // What came as bytes takes other memory than what was made: it is a copy all the same.
+    bench.report(b, WorkerToScheduler::Added(vec![(key(1), 9)]));
+    let actions = bench.kill(third);
+    assert_eq!(news(&actions).len(), 0, "the copy is as good: {actions:?}");
+    assert_eq!(bench.machine.snapshot().count(TaskState::Memory), 1);
+}
+
+#[test]
+fn a_copy_of_another_length_under_a_chosen_name_is_no_copy() {
+    let mut bench = Bench::new();
+    let (a, b, c) = (bench.worker(1), bench.worker(1), bench.client());
+    let named = with(task(1, &[]), |options| options.name = Some("mine".into()));
+    let first = run(&bench.submit(c, vec![named], &[1])).1;
+    bench.finish(a, first, 8);
     let free = to_worker(b, SchedulerToWorker::Free(vec![key(1)]));
     assert_eq!(bench.report(b, WorkerToScheduler::Added(vec![(key(1), 9)])), [free]);
 }

@@ -144,15 +144,17 @@ fn an_offer_ends_a_run_and_is_a_further_copy_of_what_is_there() {
 }
 
 #[test]
-fn a_value_of_another_length_or_build_or_under_a_chosen_key_is_not_taken_over() {
+fn a_value_of_another_build_or_under_a_chosen_key_is_not_taken_over() {
     let mut bench = old();
     let (a, _) = survivor(&mut bench, &[(1, 8), (2, 8)]);
     let (b, _) = survivor(&mut bench, &[(1, 9)]);
     let (c, stranger) = (bench.client(), bench.client_of(EnvironmentId(6)));
     let actions = bench.submit(c, vec![task(1, &[])], &[1]);
     let [(_, 1, KeyNews::Memory { nbytes: 8, holders, .. })] = news(&actions)[..] else { panic!("{actions:?}") };
-    assert_eq!((&holders[..], freed(&actions)), (&[a][..], vec![(b, 1)]));
-    assert_eq!(bench.machine.counters().strange_replicas, 1);
+    // A copy may take other memory than what it is a copy of.
+    let mut holders = holders.to_vec();
+    holders.sort_unstable();
+    assert_eq!((holders, freed(&actions)), (vec![a, b], vec![]));
     let actions = bench.submit(stranger, vec![task(2, &[])], &[2]);
     assert_eq!((freed(&actions), news(&actions).len()), (vec![(a, 2)], 0));
     let chosen = with(task(4, &[]), |options| options.name = Some("mine".into()));

@@ -101,11 +101,6 @@ fn two_clients_that_scatter_one_value_share_it() {
     for w in [a, b] {
         assert!(actions.contains(&to_worker(w, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
     }
-    // Another length under one key is no copy of it.
-    scatter(&mut bench, c, 2, &[a]);
-    let longer = ScatteredValue { nbytes: 9, ..value(2, &[b], 1) };
-    let actions = bench.say(d, ClientToScheduler::Scattered(vec![longer]));
-    assert!(actions.contains(&to_worker(b, SchedulerToWorker::Free(vec![key(2)]))), "{actions:?}");
 }
 
 #[test]
