@@ -36,6 +36,7 @@ mod endings;
 mod outgoing;
 pub(crate) mod returns;
 mod schedulers;
+mod supervisors;
 mod wire;
 mod workers;
 
@@ -121,12 +122,15 @@ pub struct WorkerSpec {
     pub resource: u64,
     /// The program that it is of.
     pub build: Build,
+    /// Its process's name, if a supervisor has started it: no other that lives has it. Its name is its host's then.
+    pub process: Option<Arc<str>>,
 }
 
 impl WorkerSpec {
     /// A worker without limits.
     pub fn new(name: &str, threads: u32) -> Self {
-        WorkerSpec { name: name.into(), threads, config: worker::Config::new(threads, 0), resource: 0, build: 0 }
+        let config = worker::Config::new(threads, 0);
+        WorkerSpec { name: name.into(), threads, config, resource: 0, build: 0, process: None }
     }
 }
 
@@ -157,6 +161,8 @@ pub struct Cluster {
     outgoing: Vec<(LinkId, Node, Packet)>,
     /// Nodes whose clocks are ahead, and how far.
     clocks: BTreeMap<Node, Duration>,
+    /// Who watches the workers' processes, if anybody does.
+    supervisor: supervisors::Supervision,
     /// What clients have asked of workers, and was not answered.
     asked: BTreeSet<(ClientId, WorkerId, TaskIndex)>,
     requests: u64,
@@ -185,6 +191,9 @@ enum Happening {
     Flush,
     WorkerReturns(Box<returns::Returning>),
     ClientReturns(Box<Client>),
+    SupervisorReturns,
+    Exited(Box<brisk_core::message::Exit>),
+    Ended(WorkerId),
 }
 
 impl Cluster {
@@ -207,6 +216,7 @@ impl Cluster {
             data_links: BTreeMap::new(),
             outgoing: Vec::new(),
             clocks: BTreeMap::new(),
+            supervisor: supervisors::Supervision::Nobody,
             asked: BTreeSet::new(),
             requests: 0,
             paused: BTreeMap::new(),
@@ -295,6 +305,7 @@ impl Cluster {
     /// # Errors
     /// If a property does not hold.
     pub fn join_worker(&mut self, spec: &WorkerSpec) -> Result<WorkerId, Failure> {
+        let spec = &WorkerSpec { process: self.process_name(), ..spec.clone() };
         let id = WorkerId(self.next_incarnation());
         self.open_control(Node::Worker(id));
         self.workers.insert(id, WorkerNode::new(spec, id, self.epoch, &self.settings));
@@ -370,6 +381,15 @@ impl Cluster {
             }
             Happening::WorkerReturns(returning) => self.worker_returns(*returning),
             Happening::ClientReturns(client) => self.client_returns(*client),
+            Happening::SupervisorReturns => self.supervisor_joins(),
+            Happening::Exited(exit) => {
+                self.supervisor_reports(*exit);
+                Ok(())
+            }
+            Happening::Ended(worker) => {
+                self.kill(Node::Worker(worker), "its supervisor has ended it", true);
+                Ok(())
+            }
             Happening::Resumes(node) => {
                 for happening in self.paused.remove(&node).unwrap_or_default() {
                     self.happen(happening)?;
@@ -416,6 +436,14 @@ impl Cluster {
             (Node::Client(client), Packet::ToClient(message)) => self.client_hears(client, message),
             (Node::Client(client), Packet::Closed(_)) if from == Node::Scheduler => {
                 self.client_lost_scheduler(client);
+                Ok(())
+            }
+            (Node::Supervisor(_), Packet::ToSupervisor(message)) => {
+                self.supervisor_hears(&message);
+                Ok(())
+            }
+            (Node::Supervisor(supervisor), Packet::Closed(_)) => {
+                self.supervisor_lost_scheduler(supervisor);
                 Ok(())
             }
             (to, Packet::Data(message)) => self.data_arrives(link, from, to, message),
@@ -468,9 +496,13 @@ impl Happening {
             Happening::WorkerTick(worker)
             | Happening::RunEnds { worker, .. }
             | Happening::RunDetaches { worker, .. } => Some(Node::Worker(*worker)),
-            Happening::Resumes(_) | Happening::Flush | Happening::WorkerReturns(_) | Happening::ClientReturns(_) => {
-                None
-            }
+            Happening::Resumes(_)
+            | Happening::Flush
+            | Happening::WorkerReturns(_)
+            | Happening::ClientReturns(_)
+            | Happening::SupervisorReturns
+            | Happening::Exited(_)
+            | Happening::Ended(_) => None,
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Options {
     pub chunk: usize,
     /// How the cluster is.
     pub settings: Settings,
+    /// Whether a supervisor watches the workers' processes.
+    pub supervised: bool,
     /// How many moves are made.
     pub moves: u32,
     /// The longest time between two moves.
@@ -112,6 +114,8 @@ pub enum Move {
     RestartScheduler,
     /// A node's clock jumps ahead by up to some minutes.
     JumpClock,
+    /// The link between the supervisor and the scheduler is cut.
+    CutSupervisor,
 }
 
 /// Moves that every seed makes, and how likely each is.
@@ -149,6 +153,7 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::CutOneWay, 6),
     (Move::RestartScheduler, 4),
     (Move::JumpClock, 5),
+    (Move::CutSupervisor, 5),
 ];
 
 impl Options {
@@ -174,6 +179,7 @@ impl Options {
             oddities,
             chunk: if random.chance(500) { random.within(1..=8) as usize } else { 1_024 },
             settings: settings(random),
+            supervised: random.chance(350),
             moves: random.within(5..=80) as u32,
             pace: random.long_tailed(Duration::from_micros(100), Duration::from_millis(200)),
             weights: weights(random),
@@ -311,8 +317,8 @@ impl fmt::Display for Options {
         writeln!(f, "seed {}", self.seed)?;
         writeln!(
             f,
-            "  {} workers of up to {} threads and {} bytes, {} clients, chunks of {}",
-            self.workers, self.threads, self.memory_limit, self.clients, self.chunk
+            "  {} workers of up to {} threads and {} bytes, supervised: {}, {} clients, chunks of {}",
+            self.workers, self.threads, self.memory_limit, self.supervised, self.clients, self.chunk
         )?;
         writeln!(f, "  graphs {:?}", self.graphs)?;
         writeln!(f, "  {:?}", self.oddities)?;

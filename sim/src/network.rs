@@ -7,8 +7,11 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use brisk_core::{
-    id::{ClientId, WorkerId},
-    message::{ClientToScheduler, DataMessage, SchedulerToClient, SchedulerToWorker, WorkerToScheduler},
+    id::{ClientId, SupervisorId, WorkerId},
+    message::{
+        ClientToScheduler, DataMessage, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker,
+        SupervisorToScheduler, WorkerToScheduler,
+    },
     time::Moment,
 };
 
@@ -23,6 +26,8 @@ pub enum Node {
     Worker(WorkerId),
     /// A client, in one incarnation.
     Client(ClientId),
+    /// The supervisor of all workers, in one session.
+    Supervisor(SupervisorId),
 }
 
 /// A connection. Never reused.
@@ -40,6 +45,10 @@ pub enum Packet {
     FromWorker(WorkerToScheduler),
     /// From the scheduler to a worker.
     ToWorker(SchedulerToWorker),
+    /// From a supervisor to the scheduler.
+    FromSupervisor(SupervisorToScheduler),
+    /// From the scheduler to a supervisor.
+    ToSupervisor(SchedulerToSupervisor),
     /// On a data link, either way.
     Data(DataMessage),
     /// The end of the connection.

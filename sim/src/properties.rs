@@ -37,7 +37,7 @@ pub mod values;
 
 use brisk_core::{
     id::ClientId,
-    message::{SchedulerToClient, SchedulerToWorker, WorkerToScheduler},
+    message::{SchedulerToClient, SchedulerToWorker, SupervisorToScheduler, WorkerToScheduler},
     time::Moment,
 };
 use brisk_scheduler::machine::{Action, Config, Event};
@@ -60,6 +60,8 @@ pub struct Judge {
     introductions: introductions::Introductions,
     news: news::News,
     publications: publications::Publications,
+    /// Whether the end of a process that a supervisor reports just now was intended.
+    exit: Option<bool>,
 }
 
 impl Judge {
@@ -74,6 +76,7 @@ impl Judge {
             introductions: introductions::Introductions::default(),
             news: news::News::default(),
             publications: publications::Publications::default(),
+            exit: None,
         }
     }
 
@@ -95,6 +98,9 @@ impl Judge {
             Event::ClientLeft { client, .. } | Event::FromClient { client, .. } => {
                 self.introductions.has_client(*client)
             }
+            Event::SupervisorLeft { supervisor, .. } | Event::FromSupervisor { supervisor, .. } => {
+                self.introductions.has_supervisor(*supervisor)
+            }
             _ => true,
         }
     }
@@ -102,6 +108,7 @@ impl Judge {
     /// The scheduler is about to be given an event.
     pub fn event(&mut self, now: Moment, workload: &Workload, event: &Event) {
         self.history.event(now, workload, &self.runs, event);
+        self.exit = None;
         match event {
             Event::WorkerJoined { worker, environment, .. } => {
                 self.introductions.worker_joined(*worker);
@@ -113,6 +120,11 @@ impl Judge {
                 }
                 self.introductions.worker_left(*worker);
                 self.runs.worker_left(*worker);
+            }
+            Event::SupervisorJoined { supervisor, .. } => self.introductions.supervisor_joined(*supervisor),
+            Event::SupervisorLeft { supervisor, .. } => self.introductions.supervisor_left(*supervisor),
+            Event::FromSupervisor { message: SupervisorToScheduler::Exited(exit), .. } => {
+                self.exit = Some(exit.intended)
             }
             Event::ClientJoined { client, .. } => self.introductions.client_joined(*client),
             Event::ClientLeft { client, .. } => self.introductions.client_left(*client),
@@ -150,8 +162,8 @@ impl Judge {
                 Ok(())
             }
             Action::CloseWorker { worker, .. } => {
-                // One that the scheduler sends away is not heard of again.
-                self.history.left(&self.runs, *worker, true);
+                // One that the scheduler sends away is not heard of again. One whose supervisor says that it has died has died.
+                self.history.left(&self.runs, *worker, self.exit != Some(false));
                 self.runs.worker_left(*worker);
                 Ok(())
             }

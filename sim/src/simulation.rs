@@ -157,6 +157,9 @@ impl Simulation {
     }
 
     fn start(&mut self) -> Result<(), Failure> {
+        if self.options.supervised {
+            self.cluster.join_supervisor()?;
+        }
         for _ in 0..self.options.workers {
             self.join_worker()?;
         }
@@ -211,6 +214,10 @@ impl Simulation {
                 let node = self.some_worker().filter(|_| self.random.chance(700)).map_or(Node::Scheduler, Node::Worker);
                 let span = self.random.long_tailed(Duration::from_millis(100), Duration::from_secs(600));
                 self.cluster.jump_clock(node, span)
+            }
+            Move::CutSupervisor => {
+                self.cluster.cut_supervisor();
+                Ok(())
             }
             Move::RestartScheduler => {
                 self.cluster.restart_scheduler();

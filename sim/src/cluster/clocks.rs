@@ -41,8 +41,8 @@ impl Cluster {
                 }
                 self.tell_worker(id, worker::Event::Tick, &[])
             }
-            // Simulated clients wait for nothing by themselves.
-            Node::Client(_) => Ok(()),
+            // Simulated clients and supervisors wait for nothing by themselves.
+            Node::Client(_) | Node::Supervisor(_) => Ok(()),
         }
     }
 

@@ -85,7 +85,7 @@ impl Cluster {
         match to {
             Node::Worker(asker) => self.tell_worker(asker, Event::PeerLost { worker: holder }, &[]),
             Node::Client(client) => self.client_lost_holder(client, holder),
-            Node::Scheduler => Ok(()),
+            Node::Scheduler | Node::Supervisor(_) => Ok(()),
         }
     }
 

@@ -18,7 +18,17 @@ impl Cluster {
     /// A node is gone without a word. `intended`: whoever watches it says so.
     pub fn kill(&mut self, node: Node, reason: &str, intended: bool) {
         self.trace.note(self.calendar.now(), format_args!("kill {node:?}: {reason}"));
-        let close = Close { reason: reason.into(), intended };
+        let supervised = match node {
+            Node::Worker(id) => {
+                self.workers.get(&id).map(|node| node.spec.clone()).filter(|spec| spec.process.is_some())
+            }
+            _ => None,
+        };
+        // Where there is a supervisor nobody else knows what was meant.
+        let close = Close { reason: reason.into(), intended: intended && supervised.is_none() };
+        if let Some(spec) = supervised {
+            self.process_ended(&spec, reason, intended);
+        }
         self.discard_outgoing(node);
         for link in self.network.links_of(node) {
             let notice = self.network.die(self.calendar.now(), link, node, close.clone());
@@ -147,7 +157,7 @@ impl Cluster {
                 self.clients.remove(&client);
                 self.asked.retain(|(asker, _, _)| *asker != client);
             }
-            Node::Scheduler => {}
+            Node::Scheduler | Node::Supervisor(_) => {}
         }
         self.data_links.retain(|(from, _), _| *from != node);
         self.clocks.remove(&node);

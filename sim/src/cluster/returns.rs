@@ -6,6 +6,7 @@ use brisk_core::{
     hello::WorkerInfo,
     id::{ClientId, EnvironmentId, Epoch, RunId, WorkerId},
     key::Key,
+    message::ProgramSpec,
 };
 use brisk_scheduler::machine as scheduler;
 
@@ -109,7 +110,8 @@ impl Cluster {
             memory_limit: spec.config.memory_limit,
             resources: vec![(crate::workload::RESOURCE.into(), brisk_core::options::Quantity(spec.resource))],
         };
-        let (name, environment) = (spec.name.clone(), environment_of(spec.build));
+        let name = spec.process.clone().unwrap_or_else(|| spec.name.clone());
+        let environment = environment_of(spec.build);
         self.tell_scheduler(scheduler::Event::WorkerJoined { worker: id, name, environment, info })
     }
 
@@ -141,13 +143,14 @@ impl Cluster {
         let id = ClientId(self.next_incarnation());
         self.open_control(Node::Client(id));
         let (name, environment) = (format!("client-{}", id.0.0).into(), environment_of(build));
-        self.tell_scheduler(scheduler::Event::ClientJoined { client: id, name, environment, program: None })?;
+        let program = self.is_supervised().then(|| ProgramSpec { environment, path: "/simulated".into() });
+        self.tell_scheduler(scheduler::Event::ClientJoined { client: id, name, environment, program })?;
         Ok(id)
     }
 }
 
 /// How the scheduler tells builds apart.
-fn environment_of(build: Build) -> EnvironmentId {
+pub(super) fn environment_of(build: Build) -> EnvironmentId {
     EnvironmentId(u128::from(build) << 96)
 }
 

@@ -24,6 +24,12 @@ impl Cluster {
         let event = |epoch: Epoch| match (from, packet.clone()) {
             (Node::Client(client), Packet::FromClient(message)) => Some(Event::FromClient { client, epoch, message }),
             (Node::Worker(worker), Packet::FromWorker(message)) => Some(Event::FromWorker { worker, epoch, message }),
+            (Node::Supervisor(supervisor), Packet::FromSupervisor(message)) => {
+                Some(Event::FromSupervisor { supervisor, epoch, message })
+            }
+            (Node::Supervisor(supervisor), Packet::Closed(close)) => {
+                Some(Event::SupervisorLeft { supervisor, reason: close.reason })
+            }
             (Node::Client(client), Packet::Closed(close)) => Some(Event::ClientLeft { client, reason: close.reason }),
             (Node::Worker(worker), Packet::Closed(close)) => {
                 Some(Event::WorkerLeft { worker, cause: close.reason, intended: close.intended })
@@ -115,7 +121,11 @@ impl Cluster {
             Action::ToWorker { worker, message } => self.say(Node::Worker(worker), Packet::ToWorker(message)),
             Action::CloseClient { client, reason } => self.hang_up(Node::Client(client), reason),
             Action::CloseWorker { worker, reason } => self.hang_up(Node::Worker(worker), reason),
-            // There are no supervisors here, and records are for people.
+            Action::ToSupervisor { supervisor, message } => {
+                self.say(Node::Supervisor(supervisor), Packet::ToSupervisor(message));
+            }
+            Action::CloseSupervisor { supervisor, reason } => self.hang_up(Node::Supervisor(supervisor), reason),
+            // Records are for people.
             _ => {}
         }
     }

@@ -37,9 +37,8 @@ pub(super) fn through(packet: Packet) -> Result<Packet, Failure> {
         Messages::WorkerToScheduler(messages) => messages.into_iter().map(Packet::FromWorker).collect(),
         Messages::SchedulerToWorker(messages) => messages.into_iter().map(Packet::ToWorker).collect(),
         Messages::Data(messages) => messages.into_iter().map(Packet::Data).collect(),
-        Messages::SupervisorToScheduler(_) | Messages::SchedulerToSupervisor(_) => {
-            return Err(broken(&batch, "messages of another link came out"));
-        }
+        Messages::SupervisorToScheduler(messages) => messages.into_iter().map(Packet::FromSupervisor).collect(),
+        Messages::SchedulerToSupervisor(messages) => messages.into_iter().map(Packet::ToSupervisor).collect(),
     }))
 }
 
@@ -50,6 +49,8 @@ fn gathered(packets: &mut impl Iterator<Item = Packet>) -> Option<Messages> {
         Packet::ToClient(message) => Messages::SchedulerToClient(vec![message]),
         Packet::FromWorker(message) => Messages::WorkerToScheduler(vec![message]),
         Packet::ToWorker(message) => Messages::SchedulerToWorker(vec![message]),
+        Packet::FromSupervisor(message) => Messages::SupervisorToScheduler(vec![message]),
+        Packet::ToSupervisor(message) => Messages::SchedulerToSupervisor(vec![message]),
         Packet::Data(message) => Messages::Data(vec![message]),
         Packet::Closed(_) | Packet::Batch(_) => return None,
     };
@@ -59,6 +60,8 @@ fn gathered(packets: &mut impl Iterator<Item = Packet>) -> Option<Messages> {
             (Messages::SchedulerToClient(all), Packet::ToClient(message)) => all.push(message),
             (Messages::WorkerToScheduler(all), Packet::FromWorker(message)) => all.push(message),
             (Messages::SchedulerToWorker(all), Packet::ToWorker(message)) => all.push(message),
+            (Messages::SupervisorToScheduler(all), Packet::FromSupervisor(message)) => all.push(message),
+            (Messages::SchedulerToSupervisor(all), Packet::ToSupervisor(message)) => all.push(message),
             _ => return None,
         }
     }

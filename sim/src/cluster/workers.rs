@@ -217,7 +217,13 @@ impl Cluster {
             }
             Action::Fetch { request, from, keys, .. } => self.worker_fetches(id, request, from, &keys),
             Action::Disconnect { worker } => self.disconnect(Node::Worker(id), worker),
-            Action::Leave { reason } => self.leave(id, &format!("{reason:?}")),
+            Action::Leave { reason } => {
+                let reason = format!("{reason:?}");
+                if let Some(spec) = self.workers.get(&id).map(|node| node.spec.clone()) {
+                    self.process_ended(&spec, &reason, true);
+                }
+                self.leave(id, &reason);
+            }
         }
         Ok(())
     }

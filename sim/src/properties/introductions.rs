@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use brisk_core::{
-    id::{ClientId, WorkerId},
+    id::{ClientId, SupervisorId, WorkerId},
     message::{KeyNews, SchedulerToClient, SchedulerToWorker},
 };
 use brisk_scheduler::machine::Action;
@@ -15,6 +15,7 @@ use crate::failure::Failure;
 pub struct Introductions {
     workers: BTreeMap<WorkerId, BTreeSet<WorkerId>>,
     clients: BTreeMap<ClientId, BTreeSet<WorkerId>>,
+    supervisors: BTreeSet<SupervisorId>,
 }
 
 impl Introductions {
@@ -26,6 +27,21 @@ impl Introductions {
     /// Whether a client is there.
     pub fn has_client(&self, client: ClientId) -> bool {
         self.clients.contains_key(&client)
+    }
+
+    /// Whether a supervisor is there.
+    pub fn has_supervisor(&self, supervisor: SupervisorId) -> bool {
+        self.supervisors.contains(&supervisor)
+    }
+
+    /// A supervisor is there from now on.
+    pub fn supervisor_joined(&mut self, supervisor: SupervisorId) {
+        self.supervisors.insert(supervisor);
+    }
+
+    /// A supervisor is gone.
+    pub fn supervisor_left(&mut self, supervisor: SupervisorId) {
+        self.supervisors.remove(&supervisor);
     }
 
     /// A worker is there from now on.
@@ -84,6 +100,9 @@ impl Introductions {
                     }
                     _ => Ok(()),
                 }
+            }
+            Action::ToSupervisor { supervisor, message } if !self.has_supervisor(*supervisor) => {
+                Err(broken(format!("{supervisor} is gone, but is told {message:?}")))
             }
             Action::CloseWorker { worker, .. } => {
                 self.workers.remove(worker);
