@@ -2,7 +2,7 @@
 //!
 //! The table of handles is the truth of what this program wants. Everything for the scheduler goes through one outbox, in
 //! order; [`Session::pump`] sends what is there, on whichever thread put it there, and a full connection is waited for in
-//! the background. News comes on the connection's thread and settles handles. No lock is held while a handle is dropped,
+//! the background; [`cork`] says when. News comes on the connection's thread and settles handles. No lock is held while a handle is dropped,
 //! a waker is woken, or a batch is sent: any of these may come back here.
 
 use std::{
@@ -33,6 +33,7 @@ use tokio::runtime;
 
 use crate::connect::Ground;
 
+mod cork;
 mod fetch;
 mod lineage;
 mod news;
@@ -40,6 +41,7 @@ mod reconnect;
 mod request;
 mod submit;
 
+use cork::{Cork, FULL};
 use fetch::Fetcher;
 use lineage::Lineage;
 use request::Request;
@@ -63,6 +65,7 @@ pub(crate) struct Session {
     table: Mutex<Table>,
     /// Whether some thread is sending. Others leave their messages in the outbox.
     sending: AtomicBool,
+    cork: Cork,
     /// Held while what arrived is handled: until then a handle that the program has dropped may live on there.
     delivering: RwLock<()>,
     fetcher: Fetcher,
@@ -153,6 +156,7 @@ impl Session {
                 closed: None,
             }),
             sending: AtomicBool::new(false),
+            cork: Cork::new(),
             delivering: RwLock::new(()),
             reconnect,
             fetcher: Fetcher::new(connector),
@@ -209,6 +213,7 @@ impl Session {
     /// Sends what is in the outbox, unless another thread is doing that: it will look again.
     fn pump(&self) {
         loop {
+            self.cork.pull();
             if self.sending.swap(true, Ordering::Acquire) {
                 return;
             }
@@ -234,6 +239,7 @@ impl Session {
             if messages.is_empty() {
                 return false;
             }
+            self.cork.sent(messages.len());
             let batch = Batch {
                 epoch: link.welcome.epoch,
                 incarnation: link.welcome.incarnation,
@@ -312,6 +318,20 @@ impl Table {
         }
     }
 
+    /// Whether there is enough to be sent.
+    fn say_released(&mut self, key: Key, want: WantId) -> bool {
+        match self.outbox.back_mut() {
+            Some(ClientToScheduler::Release(keys)) if keys.len() < CHUNK_TASKS => {
+                keys.push((key, want));
+                keys.len() == CHUNK_TASKS
+            }
+            _ => {
+                self.outbox.push_back(ClientToScheduler::Release(vec![(key, want)]));
+                self.outbox.len() >= FULL
+            }
+        }
+    }
+
     fn next_request(&mut self) -> RequestId {
         self.next_request += 1;
         RequestId(self.next_request)
@@ -349,7 +369,7 @@ impl Table {
 
 impl Owner for Session {
     fn released(&self, key: Key, want: WantId) {
-        {
+        let full = {
             let mut table = self.table.lock();
             if table.wanted.get(&key).is_none_or(|wanted| wanted.want != want) {
                 return;
@@ -361,12 +381,13 @@ impl Owner for Session {
             if table.closed.is_some() || table.away {
                 return;
             }
-            match table.outbox.back_mut() {
-                Some(ClientToScheduler::Release(keys)) if keys.len() < CHUNK_TASKS => keys.push((key, want)),
-                _ => table.outbox.push_back(ClientToScheduler::Release(vec![(key, want)])),
-            }
-        }
-        self.pump();
+            table.say_released(key, want)
+        };
+        if full { self.pump() } else { self.hold() }
+    }
+
+    fn awaited(&self) {
+        self.let_go();
     }
 
     fn fetch(&self, handle: &Handle) {
@@ -403,6 +424,8 @@ impl Owner for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // Detached work is wanted by nobody here, and is to be done all the same.
+        self.let_go();
         if let Some(ground) = self.hang_up() {
             ground.close_in_background();
         }
@@ -417,13 +440,20 @@ impl Inbox for SessionInbox {
         let Some(session) = self.0.upgrade() else { return };
         // A delivery may lead to another on the same thread, so a waiting writer must not hold it up.
         let delivering = session.delivering.read_recursive();
+        let mut answers = 0;
         match batch.messages {
-            Messages::SchedulerToClient(messages) if peer == SCHEDULER => session.hear(messages),
+            Messages::SchedulerToClient(messages) if peer == SCHEDULER => {
+                answers = messages.len();
+                session.hear(messages);
+            }
             Messages::Data(messages) if peer != SCHEDULER => session.receive(peer, messages),
             other => tracing::warn!(link = other.link(), "a batch of another link was dropped"),
         }
         drop(delivering);
         drop(permit);
+        if session.cork.answered(answers) {
+            session.pump();
+        }
     }
 
     fn closed(&self, peer: PeerId, reason: CloseReason) {

@@ -61,6 +61,9 @@ pub trait Owner: Send + Sync {
 
     /// The program wants the task to run to its end whether or not there are handles.
     fn detach(&self, handle: &Handle);
+
+    /// Somebody waits for one of this client's handles: whatever the client still keeps back is to be done now.
+    fn awaited(&self) {}
 }
 
 /// One key, wanted by one client. Cheap to clone; see the [module](self).
@@ -253,6 +256,8 @@ impl Handle {
         match cell.state.status() {
             Status::Pending => {
                 cell.waiting.register(slot, context.waker());
+                drop(cell);
+                self.0.owner.awaited();
                 Poll::Pending
             }
             status => Poll::Ready(status),
@@ -274,6 +279,8 @@ impl Handle {
         if fetch {
             // It may settle the handle before it returns: the waker was registered first.
             self.0.owner.fetch(self);
+        } else {
+            self.0.owner.awaited();
         }
         Poll::Pending
     }

@@ -38,7 +38,7 @@ impl Session {
         let by_reference = self.is_by_reference();
         // Handles that turn out to be the last ones must be dropped after the lock.
         let mut spare = Vec::new();
-        let handles = {
+        let (handles, waiting) = {
             let mut table = self.table.lock();
             if let Some(error) = &table.closed {
                 return Err(error.clone());
@@ -58,10 +58,10 @@ impl Session {
             table.introduce(&planned);
             table.remember(&tasks, &wants);
             table.queue(submission, tasks, wants);
-            handles
+            (handles, table.outbox.len())
         };
         drop(spare);
-        self.pump();
+        self.pump_soon(waiting);
         Ok(handles)
     }
 

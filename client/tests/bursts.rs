@@ -1,0 +1,45 @@
+//! What is said in a burst waits for company, and never for long.
+
+mod support;
+
+use std::time::Duration;
+
+use brisk_client::{Status, task};
+use support::eventually;
+
+brisk_client::test_worker!();
+
+#[task(impure)]
+fn nothing() {}
+
+const SOON: Duration = Duration::from_secs(20);
+
+on_every_cluster! {
+    /// Nobody waits for these, so nothing but time makes the last of them go out.
+    async fn calls_that_nobody_awaits_run_all_the_same(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let futures: Vec<_> = (0..100).map(|_| client.submit(nothing())).collect();
+        eventually(SOON, "all of them have run", || futures.iter().all(|future| future.status() == Status::Finished)).await;
+    }
+
+    async fn what_was_dropped_is_forgotten_without_a_word_more(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.submit(nothing()).await.unwrap();
+        eventually(SOON, "nothing is left", || cluster.snapshot().total() == 0).await;
+    }
+
+    /// Nothing is sent after this client's last word but what was kept back.
+    async fn the_last_calls_of_a_client_are_not_lost_with_it(cluster: LocalCluster) {
+        let other = cluster.client().await.unwrap();
+        let client = cluster.client().await.unwrap();
+        let name = |i: usize| format!("left-behind-{i}");
+        let last: Vec<_> = (0..20).map(|i| client.submit(nothing().key(name(i)))).collect();
+        let kept: Vec<_> = (0..20).map(|i| other.submit(nothing().key(name(i)))).collect();
+        last.into_iter().for_each(|future| future.detach());
+        drop(client);
+        for future in kept {
+            future.await.unwrap();
+        }
+        eventually(SOON, "nothing is left", || cluster.snapshot().total() == 0).await;
+    }
+}
