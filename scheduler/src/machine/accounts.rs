@@ -151,10 +151,10 @@ impl Scheduler {
 
     /// A run has ended: what it took is learnt, and charged.
     pub(super) fn measure(&mut self, t: TaskIndex, took: Duration) {
-        self.functions.measure(self.tasks[t].function, took);
-        if let Some(run) = self.tasks[t].run() {
-            self.correct_charge(t, run.estimate_ns, Some(nanos(took)));
-        }
+        let (function, took_ns) = (self.tasks[t].function, nanos(took));
+        let Some(run) = self.tasks[t].run().copied() else { return };
+        self.functions.measure(function, self.workers[run.worker].speed.step().ordinary(took_ns));
+        self.correct_charge(t, run.estimate_ns, Some(took_ns));
     }
 
     /// A run has ended, and has taken another time than it was charged; or none, if it never began.

@@ -9,7 +9,8 @@
 //! over comes first in a later one.
 //!
 //! A run is moved if its thief could start it earlier: once that has done what it has and was promised, its inputs have
-//! come over the links as measured, and the question has made its round. The least urgent runs go first: they would start
+//! come over the links as measured, and the question has made its round; a slow thief must make up for how much longer the
+//! run takes there. The least urgent runs go first: they would start
 //! last. (Dask weighs occupancy against the cost of moving as well, but looks through all workers whenever one is idle,
 //! and forgets what it has asked for; HyperQueue takes the least urgent ones too.) What has not begun to move can't be
 //! taken too often: see [`stealing`](super::stealing) for the rules.
@@ -187,7 +188,7 @@ impl Scheduler {
             }
             *left -= cost;
             let kind = self.classes.slab[self.tasks[t].class].demand.kind;
-            if let Some(start_ns) = self.start_at_victim(&victim, kind, &run)
+            if let Some(start_ns) = self.start_at_victim(t, &victim, kind, &run)
                 && let Some((i, moving_ns)) = self.best_thief(t, kind, &victim, start_ns, thieves, &mut moves)
             {
                 victim.give(kind, &run);
@@ -201,18 +202,23 @@ impl Scheduler {
         taken
     }
 
-    /// When a run would presumably start where it is, in nanoseconds from now; `None` if it is to stay.
-    fn start_at_victim(&self, victim: &Victim, kind: Kind, run: &Run) -> Option<u64> {
+    /// When a run would presumably start where it is, in nanoseconds from now, and how much longer than on the fastest worker
+    /// it would run; `None` if it is to stay.
+    fn start_at_victim(&self, t: TaskIndex, victim: &Victim, kind: Kind, run: &Run) -> Option<u64> {
         match kind {
             // What the threads can take stays.
             Kind::Thread if victim.runnable <= victim.threads => None,
-            Kind::Thread => Some(victim.occupancy_ns.saturating_sub(run.estimate_ns) / victim.threads as u64),
+            Kind::Thread => {
+                let start_ns = victim.occupancy_ns.saturating_sub(run.estimate_ns) / victim.threads as u64;
+                Some(start_ns.saturating_add(self.lag_ns(t, victim.w)))
+            }
             // Nothing measures how long threads are taken; what has waited so long presumably waits as long again.
             Kind::Async => (run.id.0 <= self.looks.old).then(|| nanos(self.config.steal_after)),
         }
     }
 
-    /// The worker where a task could start first, if that is earlier than `start_ns`; and what moving its inputs takes.
+    /// The worker where a task could start first, counting how much longer it runs on a slow one, if that is earlier than
+    /// `start_ns`; and what moving its inputs takes.
     fn best_thief(
         &self,
         t: TaskIndex,
@@ -232,7 +238,9 @@ impl Scheduler {
         let starts = starts.map(|(i, thief)| {
             let host = self.workers[thief.w].host;
             let moving_ns = if moving { moves.cost(thief.w, host, &self.links.near, &self.links.far).0 } else { 0 };
-            (thief.start_ns(kind).saturating_add(moving_ns).saturating_add(round_trip_ns), i, moving_ns)
+            let lag_ns = if kind == Kind::Thread { self.lag_ns(t, thief.w) } else { 0 };
+            let wait_ns = thief.start_ns(kind).saturating_add(moving_ns).saturating_add(round_trip_ns);
+            (wait_ns.saturating_add(lag_ns), i, moving_ns)
         });
         let best = starts.min().filter(|&(start, _, _)| start < start_ns);
         moves.clear();

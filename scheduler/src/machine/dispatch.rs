@@ -23,6 +23,7 @@ impl Scheduler {
         let mut ready = std::mem::take(&mut self.work.ready);
         ready.sort_unstable();
         ready.dedup();
+        let several = ready.len() > 1;
         let waits = self.is_gathering();
         if waits {
             self.work.destined.clear();
@@ -37,7 +38,9 @@ impl Scheduler {
             self.widen(t);
             let class = self.tasks[t].class;
             // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
-            let place = if waits || !self.lane_of(class).is_empty() { Place::Nowhere } else { self.place_in_turn(t) };
+            let compare = several && self.is_uneven(class);
+            let queues = waits || compare || !self.lane_of(class).is_empty();
+            let place = if queues { Place::Nowhere } else { self.place_in_turn(t) };
             match place {
                 Place::On(w) => self.assign(t, w),
                 Place::Nowhere if self.classes.eligible(class).is_empty() => self.enter_no_worker(t),

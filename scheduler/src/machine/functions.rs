@@ -19,8 +19,27 @@ pub(super) struct Functions {
 #[derive(Debug)]
 struct Function {
     info: FunctionInfo,
-    /// Moving average of what calls took, in nanoseconds.
+    /// Moving average of what calls took, at the ordinary pace, in nanoseconds.
     average_ns: Option<u64>,
+    /// The same over many more calls, and how many there were, up to [`MANY`].
+    long_average_ns: u64,
+    calls: u32,
+    /// Moving average of how long values are, in bytes.
+    average_bytes: Option<u64>,
+    /// Whether calls were ever presumed to be long.
+    was_long: bool,
+}
+
+/// Beside calls that take longer a round trip or two is nothing, in nanoseconds.
+pub(super) const LONG_NS: u64 = 20_000_000;
+
+/// The latest of so many calls is so much of the long average.
+const MANY: u32 = 32;
+
+impl Function {
+    fn new(info: FunctionInfo) -> Self {
+        Function { info, average_ns: None, long_average_ns: 0, calls: 0, average_bytes: None, was_long: false }
+    }
 }
 
 /// Without the index, whose order means nothing.
@@ -60,7 +79,7 @@ impl Functions {
     pub(super) fn introduce(&mut self, info: FunctionInfo) {
         let next = FunctionIndex(self.list.len() as u32);
         self.by_id.entry(info.id).or_insert_with(|| {
-            self.list.push(Function { info, average_ns: None });
+            self.list.push(Function::new(info));
             next
         });
     }
@@ -76,22 +95,53 @@ impl Functions {
                 place: "".into(),
                 is_async: false,
             };
-            self.list.push(Function { info, average_ns: None });
+            self.list.push(Function::new(info));
             next
         })
     }
 
-    /// What a call is presumed to take, in nanoseconds.
+    /// What a call is presumed to take at the ordinary pace, in nanoseconds.
     pub(super) fn estimate_ns(&self, index: FunctionIndex, unknown: Duration) -> u64 {
         self.list[index.0 as usize].average_ns.unwrap_or_else(|| nanos(unknown))
     }
 
-    /// Learns what a call took. Half of the new average is the last call, as in Dask: a function that changes its pace,
-    /// its first call being slow for instance, is known again after a few calls.
-    pub(super) fn measure(&mut self, index: FunctionIndex, took: Duration) {
-        let took = nanos(took);
-        let average = &mut self.list[index.0 as usize].average_ns;
-        *average = Some(average.map_or(took, |before| before / 2 + took / 2).max(1));
+    /// What calls have taken for a good while at the ordinary pace, in nanoseconds, once there were a few: what one call is
+    /// compared with.
+    pub(super) fn long_average_ns(&self, index: FunctionIndex) -> Option<u64> {
+        let function = &self.list[index.0 as usize];
+        (function.calls >= 2).then_some(function.long_average_ns)
+    }
+
+    /// What a call took on average at the ordinary pace, in nanoseconds, once one was measured.
+    pub(super) fn measured_ns(&self, index: FunctionIndex) -> Option<u64> {
+        self.list[index.0 as usize].average_ns
+    }
+
+    /// How long values were on average, in bytes, once there was one.
+    pub(super) fn measured_bytes(&self, index: FunctionIndex) -> Option<u64> {
+        self.list[index.0 as usize].average_bytes
+    }
+
+    /// Whether calls took longer on average than [`LONG_NS`] at any time.
+    pub(super) fn was_long(&self, index: FunctionIndex) -> bool {
+        self.list[index.0 as usize].was_long
+    }
+
+    /// Learns how long a value is. Half of the new average is the last one.
+    pub(super) fn measure_value(&mut self, index: FunctionIndex, nbytes: u64) {
+        let average = &mut self.list[index.0 as usize].average_bytes;
+        *average = Some(average.map_or(nbytes, |before| before / 2 + nbytes / 2));
+    }
+
+    /// Learns what a call would have taken at the ordinary pace. Half of the new average is the last call, as in Dask: a
+    /// function that changes its pace, its first call being slow for instance, is known again after a few calls.
+    pub(super) fn measure(&mut self, index: FunctionIndex, took_ns: u64) {
+        let function = &mut self.list[index.0 as usize];
+        function.average_ns = Some(function.average_ns.map_or(took_ns, |before| before / 2 + took_ns / 2).max(1));
+        function.was_long |= function.average_ns > Some(LONG_NS);
+        function.calls = (function.calls + 1).min(MANY);
+        let (before, share) = (function.long_average_ns, u64::from(function.calls));
+        function.long_average_ns = before - before / share + took_ns / share;
     }
 }
 

@@ -82,6 +82,7 @@ impl Scheduler {
             i15_slots_and_resources_add_up
             i15_frontiers_are_used
             i16_occupancy_and_bytes_add_up
+            i16_paces_are_those_of_workers
             i17_suspects_run_apart
             i18_runs_grow
             i19_what_is_asked_back_is_there

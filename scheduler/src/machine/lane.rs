@@ -70,6 +70,11 @@ impl Queue {
         self.by_account.get(&account)?.first()
     }
 
+    /// The task of an account that holds up the least; see [`ReadyTasks::least_critical`].
+    pub(super) fn least_critical(&self, account: AccountId) -> Option<TaskIndex> {
+        self.by_account.get(&account)?.least_critical()
+    }
+
     /// Adds a task from which the way to the end is `way` tasks long; see [`ReadyTasks`] for `threads`.
     pub(super) fn insert(
         &mut self,

@@ -25,14 +25,19 @@ const WORTH_NS: u64 = 1_000_000;
 /// the makespans of `docs/scale.md`.
 const WORTH_OF_A_TRANSFER: u64 = 4;
 
+/// Whether a transfer takes so long, beside a task that needs it, that the task should rather run where its inputs are.
+pub(super) fn is_worth_staying(moving_ns: u64, run_ns: u64) -> bool {
+    moving_ns >= WORTH_NS.max(run_ns / 8)
+}
+
 impl Scheduler {
     /// The task that a worker gets when it is the turn of `t`: that one, or one behind it.
     pub(super) fn nearest(&mut self, t: TaskIndex, w: WorkerIndex, class: ClassIndex, account: AccountId) -> TaskIndex {
         let missing = self.missing_bytes(t, w);
         let moving_ns = self.links.far.moving_ns(missing);
         let run_ns = self.functions.estimate_ns(self.tasks[t].function, self.config.unknown_duration);
-        if moving_ns < WORTH_NS.max(run_ns / 8) {
-            return t;
+        if !is_worth_staying(moving_ns, run_ns) {
+            return self.least_critical(t, w, class, account);
         }
         let behind = self.classes.slab[class].queue.next(account).skip(1).take(LOOKED_AT);
         let (user, generation) = (self.tasks[t].priority.user, self.tasks[t].priority.generation);

@@ -37,8 +37,10 @@ mod work;
 
 mod backoff;
 mod balance;
+mod binding;
 mod clients;
 mod copies;
+mod critical;
 mod deadlines;
 mod departure;
 mod dispatch;
@@ -64,6 +66,7 @@ mod reports;
 mod retirement;
 mod scattered;
 mod sent_ahead;
+mod speed;
 mod stealing;
 mod submit;
 mod supervisors;

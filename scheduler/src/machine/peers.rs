@@ -20,6 +20,7 @@ use super::{
     lane::Urgency,
     links::Sending,
     slab::{ClassIndex, ClientIndex, EnvironmentIndex, HostIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex},
+    speed::{STEPS, Speed},
     stealing::{Promised, Question},
 };
 
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     pub(super) host: HostIndex,
     pub(super) sending: Sending,
+    pub(super) speed: Speed,
     /// All and only the tasks assigned to it, in no particular order.
     pub(super) processing: Vec<TaskIndex>,
     /// How many of those are `async`.
@@ -268,15 +270,17 @@ impl Worker {
         if is_free { 0 } else { self.occupancy_ns / self.threads() as u64 }
     }
 
-    /// What workers are ordered by: those with a free thread first, by the part of their threads that is taken; then by
-    /// backlog.
+    /// What workers are ordered by: those with a free thread first, the fastest of them first, and of equals by the part of
+    /// their threads that is taken; then by backlog.
     pub(super) fn load(&self, kind: Kind) -> u64 {
         const FULL: u64 = 1 << 20;
+        const ALL_FULL: u64 = STEPS as u64 * FULL;
         let runnable = self.runnable(kind);
-        if kind == Kind::Async || runnable < self.threads() {
-            runnable as u64 * FULL / self.threads() as u64
-        } else {
-            FULL.saturating_add(self.backlog_ns(kind))
+        let taken = runnable as u64 * FULL / self.threads() as u64;
+        match kind {
+            Kind::Async => taken,
+            Kind::Thread if runnable < self.threads() => self.speed.step().number() as u64 * FULL + taken,
+            Kind::Thread => ALL_FULL.saturating_add(self.backlog_ns(kind)),
         }
     }
 

@@ -89,8 +89,8 @@ pub(super) enum Place {
     Unfit,
 }
 
-/// What a candidate would mean, the better the lower: when the task could start, in nanoseconds from now; how much would
-/// have to be moved; how much the worker has to do.
+/// What a candidate would mean, the better the lower: when the task could start, in nanoseconds from now, and how much longer
+/// than on the fastest worker it would run; how much would have to be moved; how much the worker has to do.
 type Cost = (u64, u64, u64);
 
 impl Scheduler {
@@ -115,19 +115,20 @@ impl Scheduler {
             return Place::Unfit;
         }
         let kind = self.classes.slab[class].demand.kind;
-        let mut best = (self.cost(open, kind, moves), open);
+        let mut best = (self.cost(t, open, kind, moves), open);
         for w in moves.candidates() {
             if w != open && self.may_take(t, w) {
-                best = best.min((self.cost(w, kind, moves), w));
+                best = best.min((self.cost(t, w, kind, moves), w));
             }
         }
         Place::On(best.1)
     }
 
-    fn cost(&self, w: WorkerIndex, kind: Kind, moves: &Moves) -> Cost {
+    fn cost(&self, t: TaskIndex, w: WorkerIndex, kind: Kind, moves: &Moves) -> Cost {
         let worker = &self.workers[w];
         let (moving_ns, missing) = moves.cost(w, worker.host, &self.links.near, &self.links.far);
-        (worker.backlog_ns(kind).saturating_add(moving_ns), missing, worker.load(kind))
+        let lag_ns = if kind == Kind::Thread { self.lag_ns(t, w) } else { 0 };
+        (worker.backlog_ns(kind).saturating_add(moving_ns).saturating_add(lag_ns), missing, worker.load(kind))
     }
 
     /// The open worker with the least to do, of those that may run a task.

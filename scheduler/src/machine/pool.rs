@@ -7,6 +7,7 @@ use super::{
     peers::{Worker, Workers},
     placement::Budget,
     slab::WorkerIndex,
+    speed::{Paces, Step},
 };
 
 /// The workers of one build.
@@ -16,6 +17,8 @@ pub(super) struct Pool {
     pub(super) workers: Vec<WorkerIndex>,
     /// Their threads together.
     pub(super) threads: usize,
+    /// How fast they are.
+    pub(super) paces: Paces,
     /// The least memory limit of any.
     pub(super) least_limit: Option<u64>,
     /// If there are many: all and only those that are open, by load; for each kind of task.
@@ -30,6 +33,7 @@ impl Pool {
     pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
         self.workers.push(index);
         self.threads += workers[index].threads();
+        self.paces.enter(workers[index].speed.step());
         // The others are not asked again: thousands may join at once.
         let limit = least_limit(&[index], workers);
         self.least_limit = self.least_limit.into_iter().chain(limit).min();
@@ -44,6 +48,7 @@ impl Pool {
     pub(super) fn part(&mut self, index: WorkerIndex, workers: &mut Workers) {
         self.workers.retain(|&other| other != index);
         self.threads -= workers[index].threads();
+        self.paces.leave(workers[index].speed.step());
         self.least_limit = least_limit(&self.workers, workers);
         for (order, listed) in self.by_load.iter_mut().zip(&mut workers[index].listed) {
             if let Some(load) = listed.take() {
@@ -79,7 +84,13 @@ impl Pool {
         }
     }
 
-    /// The open worker with the least to do; of equals the first.
+    /// A worker of this pool has come to another pace.
+    pub(super) fn change_pace(&mut self, from: Step, to: Step) {
+        self.paces.leave(from);
+        self.paces.enter(to);
+    }
+
+    /// The open worker with the least to do, or the fastest of those with a free thread; of equals the first.
     pub(super) fn least_loaded(&self, workers: &Workers, budget: Budget, kind: Kind) -> Option<WorkerIndex> {
         if self.workers.len() > FEW {
             return self.by_load[kind as usize].first().map(|(_, worker)| *worker);

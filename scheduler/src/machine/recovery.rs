@@ -19,6 +19,7 @@ use super::{
     quarantine::{is_place, one_place},
     record::What,
     slab::{IndexSet, TaskIndex, WorkerIndex},
+    speed::Speed,
     stealing::Promised,
     task::State,
 };
@@ -90,6 +91,7 @@ impl Scheduler {
             info,
             host,
             sending: Sending::default(),
+            speed: Speed::default(),
             paused: false,
             retiring: false,
             stalled: false,

@@ -105,6 +105,8 @@ impl Scheduler {
             }
             return;
         };
+        self.learn_speed(t, w, took);
+        self.functions.measure_value(self.tasks[t].function, nbytes);
         self.measure(t, took);
         self.note_progress(w, t);
         self.enter_memory(t, nbytes, w);

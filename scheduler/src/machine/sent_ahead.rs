@@ -8,7 +8,8 @@
 //! Where else could it go? Inputs that are elsewhere are few bytes by rule, so nowhere could it start sooner, as long as
 //! it finds a thread. That is what the budget is for: what is sent ahead counts against the same time and number as
 //! every other task that waits for a thread. Beyond it each running task may have one *heir*, which takes over its thread,
-//! so that a chain of long calls has no gaps either; of a fan-out the rest goes where there is room when it is ready.
+//! so that a chain of long calls has no gaps either; of a fan-out the rest goes where there is room when it is ready. And
+//! what is so long that a round trip is nothing beside it is [bound](super::binding) only where its inputs will be long.
 //!
 //! Each worker has a *frontier*: the tasks it was assigned whose dependents may follow. A task's dependents are looked at
 //! in order, each once, while there is room. So a dependency is looked at once however many there are, and what is looked
@@ -208,6 +209,7 @@ impl Scheduler {
         // A chain of long calls is sent link by link; one that takes no thread may go at once.
         let heir = |run: &Run| !run.has_heir && (run.awaiting == 0 || kind == Kind::Async);
         self.budget.may_send_ahead(&self.workers[w], kind, self.tasks[parent].run().is_some_and(heir))
+            && (kind == Kind::Async || self.is_worth_binding(parent, child, w))
     }
 
     /// Whether a task may run on a worker, and all its inputs are there, on their way, or short.
@@ -246,7 +248,9 @@ impl Scheduler {
         let (_, parent) = *self.workers[w].frontier.first()?;
         let next = self.tasks[parent].run()?.next;
         let child = self.tasks[parent].dependents.get(next as usize)?.task;
-        (self.could_follow(child, w) && self.may_follow(parent, child, w)).then_some(child)
+        let could = self.could_follow(child, w) && self.may_follow(parent, child, w);
+        // A long call that may follow now perhaps could not when it was looked at.
+        (could && !self.functions.was_long(self.tasks[child].function)).then_some(child)
     }
 
     /// What a task's inputs mean to a worker; `None` if one is neither there nor in memory elsewhere, nor being made on

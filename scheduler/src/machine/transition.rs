@@ -94,6 +94,7 @@ impl Scheduler {
             Kind::Async => 0,
         };
         let worker = &mut self.workers[w];
+        let estimate_ns = worker.speed.step().scale(estimate_ns);
         let slot = worker.processing.len() as u32;
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;

@@ -65,6 +65,13 @@ impl ReadyTasks {
         self.ranked.values().copied().chain(even)
     }
 
+    /// Of those that come next by user priority and submission, the task of the window with the shortest way to the end;
+    /// of equals the last. `None` if all ways are of one length.
+    pub(super) fn least_critical(&self) -> Option<TaskIndex> {
+        let (&(user, generation, ..), _) = self.ranked.first_key_value()?;
+        self.ranked.range(..=(user, generation, Reverse(0), u64::MAX)).next_back().map(|(_, &t)| t)
+    }
+
     /// Adds a task from which the way to the end is `way` tasks long; `threads` is how wide the window is to be.
     pub(super) fn insert(&mut self, priority: Priority, way: u32, t: TaskIndex, threads: usize) {
         if self.is_empty() {

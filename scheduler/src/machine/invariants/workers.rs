@@ -7,6 +7,7 @@ use crate::machine::{
     Scheduler,
     class::{Class, Demand, KINDS, Kind},
     slab::{TaskIndex, WorkerIndex},
+    speed::Paces,
     task::State,
 };
 
@@ -179,6 +180,16 @@ impl Scheduler {
             ensure!(bytes == worker.bytes || bytes == u64::MAX, "{id}: {} bytes, not {bytes}", worker.bytes);
             let pool = &self.classes.environments[worker.environment].pool;
             ensure!(pool.lists_rightly(worker, self.budget), "{id} is listed under {:?}", worker.listed);
+        }
+        Ok(())
+    }
+
+    /// I16: a pool counts the paces of its workers, and of no others.
+    pub(super) fn i16_paces_are_those_of_workers(&self) -> Check {
+        for (index, environment) in self.classes.environments.iter() {
+            let mut paces = Paces::default();
+            environment.pool.workers.iter().for_each(|&w| paces.enter(self.workers[w].speed.step()));
+            ensure!(paces == environment.pool.paces, "{index:?}: paces are {:?}", environment.pool.paces);
         }
         Ok(())
     }

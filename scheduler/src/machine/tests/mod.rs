@@ -18,6 +18,7 @@ mod queueing;
 mod retiring;
 mod scattering;
 mod sent_ahead;
+mod speeds;
 mod starting_once;
 mod stealing;
 mod submitting;
