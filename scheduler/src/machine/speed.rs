@@ -116,7 +116,8 @@ impl Speed {
         if took_ns.min(ordinary_ns) < SHORTEST_NS {
             return false;
         }
-        let ratio = u128::from(took_ns) * u128::from(ONE) / u128::from(ordinary_ns);
+        // What a worker reports is cut at a month, so this saturates for nobody.
+        let ratio = took_ns.saturating_mul(u64::from(ONE)) / ordinary_ns;
         let ratio = u32::try_from(ratio).unwrap_or(u32::MAX);
         self.ratios += ratio.clamp(PACES[0], PACES[STEPS - 1]);
         self.calls += 1;
