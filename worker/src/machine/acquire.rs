@@ -22,7 +22,6 @@ impl Worker {
             return self.tell(WorkerToScheduler::Missing { key, holders: Default::default() });
         }
         let holders = self.some_of(key, holders);
-        let strangers = self.strangers(&holders);
         let entry = self.entries.entry(key).or_default();
         if let Some(value) = &mut entry.value {
             // One that was to go stays after all.
@@ -36,7 +35,7 @@ impl Worker {
                 if matches!(want.state, WantState::Asked(_) | WantState::Resting(_)) {
                     self.revise(key, |want| {
                         want.holders = holders;
-                        want.tried = strangers;
+                        want.tried.clear();
                     });
                 }
             }
@@ -48,7 +47,7 @@ impl Worker {
                     rank: Rank::COPY,
                     nbytes,
                     holders,
-                    tried: strangers,
+                    tried: Default::default(),
                     asked: 0,
                     seeking: false,
                     state: WantState::Loose,

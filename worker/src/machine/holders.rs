@@ -20,7 +20,7 @@ impl Worker {
         let Some(want) = self.entries.get(&key).and_then(|entry| entry.want.as_ref()) else { return };
         let rests = |worker: &WorkerId| self.peers.get(worker).is_none_or(|peer| peer.resting.is_some());
         let all_busy = want.state == WantState::Queued && want.holders.iter().all(rests);
-        if all_busy && want.waiting > 0 && !want.acquired && !want.seeking {
+        if all_busy && !want.acquired && !want.seeking {
             self.counters.asked += 1;
             self.tell(WorkerToScheduler::Missing { key, holders: SmallVec::new() });
             if let Some(want) = self.entries.get_mut(&key).and_then(|entry| entry.want.as_mut()) {

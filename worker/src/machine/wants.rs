@@ -29,7 +29,6 @@ impl Worker {
             return false;
         }
         let holders = self.some_of(key, holders);
-        let strangers = self.strangers(&holders);
         let entry = self.entries.entry(key).or_default();
         let Some(want) = &mut entry.want else {
             entry.want = Some(Box::new(Want {
@@ -39,7 +38,7 @@ impl Worker {
                 rank,
                 nbytes,
                 holders,
-                tried: strangers,
+                tried: SmallVec::new(),
                 asked: 0,
                 seeking: false,
                 state: WantState::Loose,
@@ -60,7 +59,7 @@ impl Worker {
                 want.rank = want.rank.min(rank);
                 if news {
                     want.holders = holders;
-                    want.tried = strangers;
+                    want.tried.clear();
                 }
             });
         }
@@ -125,7 +124,7 @@ impl Worker {
             return self.learn(key, holders);
         }
         self.settle(key, &mut want, WantState::Loose);
-        want.tried = self.strangers(&holders);
+        want.tried.clear();
         want.holders = holders;
         let next = if !self.has_candidate(&want) {
             match before {
@@ -227,15 +226,10 @@ impl Worker {
         self.settle(key, want, WantState::Asked(self.now + delay));
     }
 
-    /// Whether there is a holder that could be asked: one that was introduced and was not tried.
+    /// Whether there is a holder that could be asked: one that was not tried, and was introduced. An honest scheduler
+    /// introduces a worker before it names it.
     fn has_candidate(&self, want: &Want) -> bool {
         want.holders.iter().any(|holder| !want.tried.contains(holder) && self.peers.contains_key(holder))
-    }
-
-    /// Those holders that were not introduced. They can't be asked, and count as tried: an honest scheduler introduces a
-    /// worker before it names it.
-    pub(super) fn strangers(&self, holders: &[WorkerId]) -> SmallVec<[WorkerId; 1]> {
-        holders.iter().filter(|holder| !self.peers.contains_key(holder)).copied().collect()
     }
 
     /// At most [`MAX_HOLDERS`] holders. Different workers and keys choose different ones, so that the first in the list is

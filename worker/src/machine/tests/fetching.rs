@@ -179,8 +179,10 @@ fn the_scheduler_is_asked_once_for_more_holders_while_it_does_not_answer() {
     assert_eq!(bench.tick_at(1_000), [fetch(2, 1, &[10])]);
     assert_eq!(bench.answer(2, &[(10, FetchResult::Busy)]), []);
     bench.tick_at(2_000);
+    assert_eq!(bench.worker.counters().asked, 1);
     // One that was busy and then has it no more is told of like any other.
     assert_eq!(bench.answer(3, &[(10, FetchResult::Missing)]), [missing(10, &[1])]);
+    assert_eq!(bench.worker.counters().asked, 2);
 }
 
 #[test]
@@ -190,6 +192,44 @@ fn another_task_that_needs_it_brings_news_of_its_holders() {
     bench.run(2, &[(10, &[2])]);
     assert_eq!(bench.answer(1, &[(10, FetchResult::Missing)]), [fetch(2, 2, &[10])]);
     assert_eq!(bench.answer(2, &[(10, FetchResult::Missing)]), [missing(10, &[2, 1])], "both are told of");
+}
+
+#[test]
+fn a_task_that_names_holders_ends_the_waiting_for_the_schedulers_answer() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[(10, &[1])]);
+    assert_eq!(bench.answer(1, &[(10, FetchResult::Missing)]), [missing(10, &[1])]);
+    assert_eq!(bench.run(2, &[(10, &[])]), [missing(10, &[1])], "it names none: who was tried is remembered");
+    assert_eq!(bench.run(3, &[(10, &[2])]), [fetch(2, 2, &[10])]);
+}
+
+#[test]
+fn a_value_that_the_scheduler_knows_no_holder_of_is_asked_for_again_later() {
+    let mut bench = Bench::new(1, 0);
+    bench.run(1, &[(10, &[1])]);
+    assert_eq!(bench.answer(1, &[(10, FetchResult::Missing)]), [missing(10, &[1])]);
+    assert_eq!(bench.says(holders(10, &[])), []);
+    assert_eq!(bench.tick_at(1_999), []);
+    assert_eq!(bench.tick_at(2_000), [missing(10, &[])]);
+    // Nor does it help to name a worker that was not introduced.
+    assert_eq!(bench.says(holders(10, &[9])), []);
+    assert_eq!(bench.tick_at(5_999), []);
+    assert_eq!(bench.tick_at(6_000), [missing(10, &[9])]);
+}
+
+#[test]
+fn of_the_holders_that_are_told_of_bit_by_bit_the_newest_are_kept() {
+    let mut bench = Bench::new(1, 0);
+    for n in 4..=40 {
+        let address = format!("inproc://w{n}").parse().unwrap();
+        bench.says(SchedulerToWorker::Worker { worker: peer(n), address, host: "there".into() });
+    }
+    bench.run(1, &[(10, &[1])]);
+    for n in 2..=40 {
+        bench.says(holders(10, &[n]));
+    }
+    let known = &bench.worker.entries[&key(10)].want.as_ref().unwrap().holders;
+    assert_eq!(known[..], (25..=40).rev().map(peer).collect::<Vec<_>>()[..]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn a_worker_that_is_to_end_starts_nothing_finishes_what_runs_and_waits_to_be_dis
     assert_eq!(bench.says(SchedulerToWorker::Retired("its process ends".into())), [leave]);
     assert!(bench.worker.has_left());
     assert_eq!(bench.run(4, &[]), []);
+    assert_eq!(bench.worker.counters().stale_messages, 1);
 }
 
 #[test]

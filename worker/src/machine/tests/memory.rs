@@ -1,6 +1,7 @@
 //! Values: kept, pinned, freed; and too many of them.
 
 use brisk_core::{
+    id::RunId,
     message::{SchedulerToWorker, WorkerToScheduler},
     time::Moment,
 };
@@ -126,4 +127,30 @@ fn a_value_with_another_length_takes_the_place_of_the_first() {
     assert_eq!(bench.says(assignment(1, 5, 0, &[])), started_as(1, 5));
     bench.done(5, 3);
     assert_eq!((bench.worker.bytes(), bench.worker.values()), (3, 1));
+}
+
+#[test]
+fn a_value_that_is_made_again_is_of_the_last_run() {
+    let mut bench = Bench::new(1, 0);
+    bench.with_value(1, 8);
+    bench.says(assignment(1, 5, 0, &[]));
+    bench.done(5, 8);
+    let cancel = |run| SchedulerToWorker::Cancel { key: key(1), run: RunId(run) };
+    assert_eq!(bench.says(cancel(1)), [], "that run's value is not here any more");
+    assert_eq!(bench.says(cancel(5)), [drop_value(1)]);
+}
+
+#[test]
+fn what_is_over_is_forgotten_and_after_a_burst_its_memory_goes_back() {
+    let mut bench = Bench::new(1, 0);
+    // A task with so many inputs, which nobody is named for, comes and is cancelled.
+    let pass = |bench: &mut Bench, run: u64, inputs: u64| {
+        let needs: Vec<(u128, &[u64])> = (0..inputs).map(|n| (u128::from(run * 10_000 + n), &[][..])).collect();
+        assert_eq!(bench.run(run, &needs), []);
+        bench.cancel(run);
+        assert!(bench.worker.entries.is_empty());
+        bench.worker.entries.capacity()
+    };
+    assert_ne!(pass(&mut bench, 1, 10), 0, "there is more to come");
+    assert_eq!(pass(&mut bench, 2, 5_000), 0);
 }

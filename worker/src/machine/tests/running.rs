@@ -45,6 +45,7 @@ fn copies_of_assignments_do_nothing() {
     bench.done(1, 8);
     let again = bench.run(1, &[]);
     assert!(again.len() == 1 && again.iter().all(returned(1)), "{again:?}");
+    assert_eq!(bench.worker.counters().stale_assignments, 2);
 }
 
 #[test]
@@ -68,6 +69,48 @@ fn asynchronous_tasks_hold_no_thread() {
     assert_eq!(bench.event(Event::Detached { run: RunId(1) }), started(2));
     assert_eq!(bench.worker.running(), 2);
     assert_eq!(bench.done(1, 8), finished(1, 8));
+}
+
+#[test]
+fn asynchronous_tasks_are_bounded_by_themselves() {
+    let mut bench = Bench::new(4, 0);
+    bench.worker.config.async_limit = 2;
+    for n in 1..=2 {
+        assert_eq!(bench.run(n, &[]), started(n));
+        bench.event(Event::Detached { run: RunId(n) });
+    }
+    assert_eq!(bench.run(3, &[]), [], "one might go on asynchronously, too");
+    assert_eq!(bench.done(1, 8)[2..], started(3));
+}
+
+#[test]
+fn an_input_that_is_named_twice_is_needed_once() {
+    let mut bench = Bench::new(1, 0);
+    assert_eq!(bench.run(1, &[(10, &[1]), (11, &[2]), (10, &[1])]).len(), 2);
+    let needs: Vec<_> = bench.worker.tasks.iter().flat_map(|(_, task)| task.needs.clone()).collect();
+    assert_eq!(needs, [key(10), key(11)]);
+}
+
+#[test]
+fn a_worker_is_idle_when_it_has_neither_task_nor_run_nor_request() {
+    let mut bench = Bench::new(1, 0);
+    let idle = |bench: &Bench| bench.worker.is_idle();
+    assert!(idle(&bench));
+    bench.run(1, &[(10, &[])]);
+    assert!(!idle(&bench), "a task, of which nothing runs or is on its way");
+    bench.cancel(1);
+    assert!(idle(&bench));
+    bench.run(2, &[(10, &[1])]);
+    bench.cancel(2);
+    assert!(!idle(&bench), "a request that nobody waits for");
+    bench.answer(1, &[(10, stored(1))]);
+    assert!(idle(&bench));
+    bench.run(3, &[]);
+    bench.cancel(3);
+    assert!(!idle(&bench), "a run that nobody waits for");
+    bench.done(3, 8);
+    assert!(idle(&bench));
+    assert_eq!(bench.worker.id(), ME);
 }
 
 #[test]

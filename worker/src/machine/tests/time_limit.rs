@@ -61,6 +61,15 @@ fn a_late_end_that_comes_before_the_tick_is_late() {
 }
 
 #[test]
+fn a_run_may_take_as_long_as_its_limit() {
+    let mut bench = Bench::new(1, 0);
+    bench.run_within(1, LIMIT, &[]);
+    bench.now = 2_000 * MS;
+    let ended = bench.event(Event::Done { run: RunId(1), outcome: Ok(8), took: LIMIT });
+    assert_eq!((ended[0].clone(), told_failure(&ended, 1)), (Action::Keep { key: key(1) }, None));
+}
+
+#[test]
 fn an_error_of_the_tasks_own_says_more_than_that_it_was_late() {
     let mut bench = Bench::new(1, 0);
     bench.run_within(1, LIMIT, &[]);
