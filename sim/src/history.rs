@@ -22,8 +22,6 @@ pub struct History {
     tasks: BTreeMap<TaskIndex, Facts>,
     /// Whether any client has cancelled anything.
     pub cancelled: bool,
-    /// Whether any publication may have ended.
-    pub unpublished: bool,
     /// Whether any client has tried anything again.
     pub retried: bool,
     /// Workers that were lost or left.
@@ -48,8 +46,11 @@ pub struct History {
 /// What has happened to one task.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
-    /// Workers that died, unintended, while the task was assigned to them.
+    /// Workers that died, unintended, while the task was assigned to them. Whether a run of it had begun that was not yet
+    /// said to have nobody but the dead can know.
     pub deaths: u32,
+    /// Times that somebody cancelled just this task.
+    pub cancels: u32,
     /// Runs that failed by their own doing.
     pub failures: u32,
     /// Submissions that named it.
@@ -73,7 +74,6 @@ impl Default for History {
         History {
             tasks: BTreeMap::new(),
             cancelled: false,
-            unpublished: false,
             retried: false,
             departures: 0,
             releases: 0,
@@ -103,8 +103,6 @@ impl History {
     pub fn scheduler_restarted(&mut self, now: Moment) {
         self.now = now;
         self.restarts += 1;
-        // Publications end with their scheduler.
-        self.unpublished = true;
         for pool in &mut self.pools {
             self.departures += pool.workers;
             while pool.workers > 0 {
@@ -143,8 +141,12 @@ impl History {
                         self.note(workload, task.key, |facts| facts.submissions += 1);
                     }
                 }
-                ClientToScheduler::Cancel { .. } => self.cancelled = true,
-                ClientToScheduler::Unpublish { .. } | ClientToScheduler::Publish { .. } => self.unpublished = true,
+                ClientToScheduler::Cancel { keys, .. } => {
+                    self.cancelled = true;
+                    for (key, _) in keys {
+                        self.note(workload, *key, |facts| facts.cancels += 1);
+                    }
+                }
                 ClientToScheduler::Retry(_) => self.retried = true,
                 ClientToScheduler::Release(_) | ClientToScheduler::Goodbye => self.releases += 1,
                 _ => {}
@@ -162,7 +164,7 @@ impl History {
         if let Some(pool) = self.pools.get_mut(usize::from(runs.build_of(worker))) {
             pool.left(self.now);
         }
-        for task in runs.of_worker(worker).filter(|_| !intended) {
+        for (_, task) in runs.of_worker(worker).filter(|_| !intended) {
             self.tasks.entry(task).or_default().deaths += 1;
         }
     }

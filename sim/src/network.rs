@@ -189,7 +189,7 @@ impl Network {
             return None;
         }
         let cut = now + survives;
-        link.cut = [Some(cut); 2];
+        (0..2).for_each(|end| link.cut_at(end, cut));
         let delivery = Delivery { link: id, from: dead, to: link.ends[1 - end], packet: Packet::Closed(close) };
         self.end(id, dead);
         Some((cut + detection, delivery))
@@ -202,7 +202,7 @@ impl Network {
         let Some(link) = self.links.get_mut(&id) else { return Vec::new() };
         for end in 0..2 {
             if deaf.is_none_or(|deaf| link.ends[end] == deaf) {
-                link.cut[end] = Some(now);
+                link.cut_at(end, now);
             }
         }
         let ends = (0..2).filter(|end| !link.ended[*end]);
@@ -260,6 +260,11 @@ impl Network {
 }
 
 impl Link {
+    /// What would arrive at an end later than this is lost. What an earlier cut has taken stays lost, or a gap would follow.
+    fn cut_at(&mut self, end: usize, at: Moment) {
+        self.cut[end] = Some(self.cut[end].map_or(at, |earlier| earlier.min(at)));
+    }
+
     fn end_of(&self, node: Node) -> usize {
         usize::from(self.ends[0] != node)
     }
@@ -302,6 +307,15 @@ mod tests {
         }
         assert_eq!(network.arrive(Moment::ORIGIN, &arrivals[0].1), Arrival::Late);
         assert!(network.open_links(false).is_empty());
+    }
+
+    #[test]
+    fn what_a_cut_has_taken_does_not_come_when_a_node_dies_afterwards() {
+        let (mut network, link) = network();
+        let (at, sent) = network.send(Moment::ORIGIN, link, B, health(1)).unwrap();
+        network.cut(Moment::ORIGIN, link, None, &close());
+        network.die(at, link, B, close());
+        assert_eq!(network.arrive(at, &sent), Arrival::Lost);
     }
 
     #[test]

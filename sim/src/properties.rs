@@ -9,7 +9,8 @@
 //! | a worker stores exactly what its machine accounts for | I40 | [`storage`] |
 //! | a worker holds what it reports | I39 | [`reports`] |
 //! | every value is the serial interpreter's | I46 | [`values`] |
-//! | every error has a real cause | I12, I17, I46 | [`errors`] |
+//! | every error has a real cause | I12, I17, I46 | [`errors`], [`losses`] |
+//! | what is refused names what nobody keeps | I10, I25 | [`refusals`] |
 //! | only what was running is blamed | I17 | [`blame`] |
 //! | what is encoded comes out as it went in | I52 | `cluster/wire.rs` |
 //! | a want settles once | I23 | [`news`] |
@@ -27,9 +28,11 @@ pub mod executions;
 pub mod fences;
 pub mod introductions;
 pub mod invariants;
+pub mod losses;
 pub mod news;
 pub mod publications;
 pub mod quiescence;
+pub mod refusals;
 pub mod reports;
 pub mod runs;
 pub mod storage;
@@ -37,12 +40,18 @@ pub mod values;
 
 use brisk_core::{
     id::ClientId,
-    message::{SchedulerToClient, SchedulerToWorker, SupervisorToScheduler, WorkerToScheduler},
+    message::{KeyNews, SchedulerToClient, SchedulerToWorker, SupervisorToScheduler, WorkerToScheduler},
     time::Moment,
 };
 use brisk_scheduler::machine::{Action, Config, Event};
 
-use crate::{cluster::returns::build_of, failure::Failure, history::History, oracle::Oracle, workload::Workload};
+use crate::{
+    cluster::returns::build_of,
+    failure::Failure,
+    history::History,
+    oracle::Oracle,
+    workload::{TaskIndex, Workload},
+};
 
 /// Watches everything that the machines say and do.
 #[derive(Debug)]
@@ -59,6 +68,8 @@ pub struct Judge {
     pub blame: blame::Blame,
     introductions: introductions::Introductions,
     news: news::News,
+    losses: losses::Losses,
+    refusals: refusals::Refusals,
     publications: publications::Publications,
     /// Whether the end of a process that a supervisor reports just now was intended.
     exit: Option<bool>,
@@ -75,6 +86,8 @@ impl Judge {
             blame: blame::Blame::default(),
             introductions: introductions::Introductions::default(),
             news: news::News::default(),
+            losses: losses::Losses::default(),
+            refusals: refusals::Refusals::default(),
             publications: publications::Publications::default(),
             exit: None,
         }
@@ -83,6 +96,8 @@ impl Judge {
     /// There is another scheduler, which knows nobody.
     pub fn scheduler_restarted(&mut self, now: Moment) {
         self.history.scheduler_restarted(now);
+        self.losses.scheduler_restarted();
+        self.refusals.forget_all();
         self.runs = runs::Runs::default();
         self.blame = blame::Blame::default();
         self.introductions = introductions::Introductions::default();
@@ -108,6 +123,8 @@ impl Judge {
     /// The scheduler is about to be given an event.
     pub fn event(&mut self, now: Moment, workload: &Workload, event: &Event) {
         self.history.event(now, workload, &self.runs, event);
+        self.losses.event(workload, &self.runs, self.history.retirements > 0, event);
+        self.refusals.next_event();
         self.exit = None;
         match event {
             Event::WorkerJoined { worker, environment, .. } => {
@@ -119,6 +136,7 @@ impl Judge {
                     self.blame.ends_on_purpose(*worker);
                 }
                 self.introductions.worker_left(*worker);
+                self.losses.left(&self.runs, *worker);
                 self.runs.worker_left(*worker);
             }
             Event::SupervisorJoined { supervisor, .. } => self.introductions.supervisor_joined(*supervisor),
@@ -127,8 +145,14 @@ impl Judge {
                 self.exit = Some(exit.intended)
             }
             Event::ClientJoined { client, .. } => self.introductions.client_joined(*client),
-            Event::ClientLeft { client, .. } => self.introductions.client_left(*client),
-            Event::FromClient { client, message, .. } => self.publications.asked(*client, message),
+            Event::ClientLeft { client, .. } => {
+                self.introductions.client_left(*client);
+                self.refusals.client_left(*client);
+            }
+            Event::FromClient { client, message, .. } => {
+                self.publications.asked(*client, message);
+                self.refusals.heard(*client, message);
+            }
             Event::FromWorker { worker, message, .. } => match message {
                 WorkerToScheduler::Finished { run, .. }
                 | WorkerToScheduler::Failed { run, .. }
@@ -138,6 +162,7 @@ impl Judge {
                 }
                 WorkerToScheduler::Goodbye(_) => {
                     self.blame.ends_on_purpose(*worker);
+                    self.losses.left(&self.runs, *worker);
                     self.runs.worker_left(*worker);
                 }
                 _ => {}
@@ -157,17 +182,25 @@ impl Judge {
             Action::ToWorker { worker, message: SchedulerToWorker::Run(assignment) } => {
                 self.runs.assigned(workload, *worker, assignment)
             }
-            Action::ToWorker { worker, message: SchedulerToWorker::Cancel { run, .. } } => {
-                self.runs.ended(*worker, *run);
+            Action::ToWorker { worker, message } => {
+                self.losses.told(workload, &self.runs, *worker, message);
+                if let SchedulerToWorker::Cancel { run, .. } = message {
+                    self.runs.ended(*worker, *run);
+                }
                 Ok(())
             }
             Action::CloseWorker { worker, .. } => {
                 // One that the scheduler sends away is not heard of again. One whose supervisor says that it has died has died.
                 self.history.left(&self.runs, *worker, self.exit != Some(false));
+                self.losses.left(&self.runs, *worker);
                 self.runs.worker_left(*worker);
                 Ok(())
             }
             Action::ToClient { client, message } => self.told(workload, *client, message),
+            Action::CloseClient { client, .. } => {
+                self.refusals.client_left(*client);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -176,11 +209,23 @@ impl Judge {
         if let SchedulerToClient::Answered { request, answer } = message {
             return self.publications.answered(client, *request, answer);
         }
+        if let SchedulerToClient::Refused { submission, .. } = message {
+            return self.refusals.refused(client, *submission, &self.publications.keys());
+        }
         let SchedulerToClient::News { key, want, news } = message else { return Ok(()) };
+        if let KeyNews::Cancelled(_) = news {
+            self.refusals.cancelled(client, *key);
+        }
         let Some(task) = workload.find(*key) else {
             return Err(Failure::safety("news", format!("{client} is told of {key}, which nobody submitted")));
         };
         self.news.told(client, task, *want, news, &self.history)
+    }
+
+    /// Whether anybody has cancelled a task, or one that it needs.
+    pub fn was_cancelled(&self, workload: &Workload, task: TaskIndex) -> bool {
+        let needed = workload.needed_for(&[task], |_| false);
+        needed.into_iter().any(|task| self.history.of(task).cancels > 0)
     }
 
     /// Checks an error that a client was told for a task.
@@ -191,9 +236,10 @@ impl Judge {
         &self,
         workload: &Workload,
         config: &Config,
-        task: crate::workload::TaskIndex,
+        task: TaskIndex,
         error: &brisk_core::error::TaskError,
     ) -> Result<(), Failure> {
-        errors::check(workload, config, &self.history, task, error)
+        let known = errors::Known { history: &self.history, losses: &self.losses, refused: self.refusals.any() };
+        errors::check(workload, config, &known, task, error)
     }
 }

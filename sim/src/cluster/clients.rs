@@ -28,7 +28,7 @@ impl Cluster {
                 if client.hear(&self.workload, task, want, news) {
                     task_told = Some(task);
                 }
-                if cancelled && !self.judge.history.cancelled {
+                if cancelled && !self.judge.was_cancelled(&self.workload, task) {
                     let found = format!("{id} is told that task {task} was cancelled, but nobody did that");
                     return Err(Failure::safety("errors", found));
                 }

@@ -1,14 +1,29 @@
 //! Every error is of a task that was asked for, or of one that it needs, and something has happened that explains it
 //! (I12, I17, I46).
 
-use brisk_core::error::{ErrorKind, TaskError};
+use brisk_core::{
+    error::{ErrorKind, TaskError},
+    id::{Incarnation, WorkerId},
+};
 use brisk_scheduler::machine::Config;
 
+use super::losses::Losses;
 use crate::{
     failure::Failure,
     history::History,
     workload::{Behaviour, TaskIndex, Workload},
 };
+
+/// What is known of all that has happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What was counted.
+    pub history: &'a History,
+    /// What was lost, and with whom.
+    pub losses: &'a Losses,
+    /// Whether any submission was refused.
+    pub refused: bool,
+}
 
 /// Checks the error of a task.
 ///
@@ -17,18 +32,14 @@ use crate::{
 pub fn check(
     workload: &Workload,
     config: &Config,
-    history: &History,
+    known: &Known<'_>,
     task: TaskIndex,
     error: &TaskError,
 ) -> Result<(), Failure> {
     let broken = |found: String| Err(Failure::safety("errors", format!("task {task}: {found}: {error}")));
     if error.kind() == ErrorKind::Refused {
-        // A client that cancels, or hears of a publication that has ended, names a task that the scheduler has forgotten, before it hears of it.
-        return if history.cancelled || history.unpublished {
-            Ok(())
-        } else {
-            broken("refused, though nothing was cancelled or unpublished".to_owned())
-        };
+        // Whether it was right to refuse was looked at when the scheduler did.
+        return if known.refused { Ok(()) } else { broken("the scheduler has refused nothing".to_owned()) };
     }
     let Some(root) = error.key().and_then(|key| workload.find(key)) else {
         return broken("the error is of no task".to_owned());
@@ -37,19 +48,22 @@ pub fn check(
         return broken(format!("the error is of task {root}, which it does not need"));
     }
     check_path(workload, root, task, error)?;
+    let Known { history, losses, .. } = *known;
     let facts = history.of(root);
     let explained = match error.kind() {
         ErrorKind::Failed => fails(workload, root, error) && facts.failures > workload.task(root).allowed_retries(),
         ErrorKind::Encode => cannot_be_sent(workload, root),
-        // A value that is not to be made again is lost with its holder, or when nobody needs it for a while.
-        ErrorKind::WorkerDied if workload.task(root).once => {
-            history.departures + history.retirements > 0 || loses(workload, history, root)
+        // It had too many deaths, or is to be started once only and was lost with this worker.
+        ErrorKind::WorkerDied => {
+            let with = |worker| workload.task(root).once && losses.was_lost_with(root, worker);
+            facts.deaths > config.allowed_failures || worker_of(error).is_some_and(with)
         }
-        ErrorKind::WorkerDied => facts.deaths > config.allowed_failures,
-        ErrorKind::DataLost => workload.task(root).once || facts.losses > config.allowed_losses,
-        // Losing the last copy needs somebody who has dropped it or gone.
-        ErrorKind::LineageCut => workload.depth(root) >= config.max_lineage && loses_copies(history, root),
-        ErrorKind::Cancelled => history.cancelled,
+        // It was lost too often, or is not to be made again and was lost once.
+        ErrorKind::DataLost => {
+            facts.losses > config.allowed_losses || (workload.task(root).once && losses.was_lost(root))
+        }
+        ErrorKind::LineageCut => workload.depth(root) >= config.max_lineage && losses.was_lost(root),
+        ErrorKind::Cancelled => facts.cancels > 0,
         ErrorKind::TimedOut => {
             let task = workload.task(root);
             // A task may take a quarter more than it should.
@@ -80,14 +94,10 @@ fn fails(workload: &Workload, root: TaskIndex, error: &TaskError) -> bool {
     }
 }
 
-/// Whether a run of a task was handed back, or an input may have been lost under one.
-fn loses(workload: &Workload, history: &History, root: TaskIndex) -> bool {
-    workload.task(root).dependencies.iter().chain(&[root]).any(|task| history.of(*task).losses > 0)
-}
-
-/// Whether copies of a value may have got lost, or been dropped while nobody needed it.
-fn loses_copies(history: &History, root: TaskIndex) -> bool {
-    history.departures + history.retirements + history.releases + history.of(root).losses > 0
+/// The worker that an error names, by its address.
+fn worker_of(error: &TaskError) -> Option<WorkerId> {
+    let number = error.report().worker.as_ref()?.rsplit('-').next()?.parse().ok()?;
+    Some(WorkerId(Incarnation(number)))
 }
 
 /// Whether a task's own value, or one that it needs, can't leave its worker.

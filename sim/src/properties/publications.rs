@@ -1,7 +1,10 @@
 //! What is published stays what it is under its name, whoever comes and goes, until somebody ends or replaces it, or the
 //! scheduler dies.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use brisk_core::{
     id::{ClientId, RequestId},
@@ -27,6 +30,11 @@ enum Asked {
 }
 
 impl Publications {
+    /// All keys that are published.
+    pub fn keys(&self) -> BTreeSet<Key> {
+        self.published.values().flatten().copied().collect()
+    }
+
     /// The scheduler is about to be told something.
     pub fn asked(&mut self, client: ClientId, message: &ClientToScheduler) {
         let (request, asked) = match message {

@@ -45,9 +45,14 @@ impl Runs {
         self.workers.contains_key(&worker)
     }
 
-    /// The tasks that a worker was given and that have not ended.
-    pub fn of_worker(&self, worker: WorkerId) -> impl Iterator<Item = TaskIndex> {
-        self.workers.get(&worker).into_iter().flat_map(|runs| runs.values().copied())
+    /// The runs that a worker was given and that have not ended, with their tasks.
+    pub fn of_worker(&self, worker: WorkerId) -> impl Iterator<Item = (RunId, TaskIndex)> {
+        self.workers.get(&worker).into_iter().flat_map(|runs| runs.iter().map(|(run, task)| (*run, *task)))
+    }
+
+    /// The task of a run that a worker was given and that has not ended.
+    pub fn task_of(&self, worker: WorkerId, run: RunId) -> Option<TaskIndex> {
+        self.workers.get(&worker)?.get(&run).copied()
     }
 
     /// Whether a worker was given this run, and it has not ended.
