@@ -16,6 +16,7 @@ pub mod wfformat;
 pub mod bound;
 pub mod flows;
 pub mod outcome;
+pub mod windows;
 
 pub mod heft;
 pub mod listed;

@@ -1,11 +1,12 @@
 //! What no schedule can beat.
 
-use super::{graph::Graph, hosts::Hosts};
+use super::{graph::Graph, hosts::Hosts, windows::windows_ns};
 
-/// The longer of two times, in nanoseconds: the longest path through the graph on the fastest threads, and all work
-/// spread over all threads. Transfers count for nothing, so the bound is far off where data are dear.
+/// The longest of three times, in nanoseconds: the longest path through the graph on the fastest threads, all work
+/// spread over all threads, and what follows [from both together](super::windows). Transfers count for nothing, so the
+/// bound is far off where data are dear.
 pub fn bound_ns(graph: &Graph, hosts: &Hosts) -> u64 {
-    longest_path_ns(graph, hosts).max(even_share_ns(graph, hosts))
+    longest_path_ns(graph, hosts).max(even_share_ns(graph, hosts)).max(windows_ns(graph, hosts))
 }
 
 /// The longest path on the fastest threads.

@@ -9,6 +9,7 @@ use super::{
     machines::Stuck,
     makespan::{Row, compare},
     outcome::Outcome,
+    windows::windows_ns,
 };
 
 /// Runs a workflow by every scheduler, and says in words and numbers what came of it.
@@ -37,10 +38,11 @@ pub fn report(graph: &Graph, hosts: &Hosts) -> Result<String, Stuck> {
     );
     let _ = writeln!(
         text,
-        "bound {:.3} s: longest path {:.3} s, all work on all threads {:.3} s\n",
+        "bound {:.3} s: longest path {:.3} s, all work on all threads {:.3} s, both together {:.3} s\n",
         seconds(row.bound_ns),
         seconds(longest_path_ns(graph, hosts)),
         seconds(even_share_ns(graph, hosts)),
+        seconds(windows_ns(graph, hosts)),
     );
     table(&mut text, hosts, &row);
     Ok(text)
