@@ -30,10 +30,13 @@ use anyhow::{Context, Result, ensure};
 use crate::process;
 use list::Mutant;
 use report::{Report, Verdict};
-use run::Suite;
+use run::{Outcome, Suite};
 
 /// Whose tests come second.
 const SIMULATOR: &str = "brisk-sim";
+
+/// The program of the simulator that runs seeds.
+const SEEDS: &str = "sim";
 
 /// What to change.
 #[derive(clap::Args)]
@@ -80,10 +83,10 @@ pub(crate) fn run(options: Options) -> Result<()> {
         } else if built.left.contains(number) {
             report.add(mutant, Verdict::Left)?;
         } else {
-            waiting.push((*number, &mutants[*number as usize - 1].0, *mutant));
+            waiting.push(Numbered { number: *number, package: &mutants[*number as usize - 1].0, mutant });
         }
     }
-    let report = try_all(&waiting, &suites, report, options.jobs)?;
+    try_all(&waiting, &suites, &mut report, options.jobs)?;
     println!("{}", report.summary());
     println!("each mutant's fate: {}", report_path.display());
     Ok(())
@@ -108,6 +111,8 @@ fn chosen(options: &Options, report: &Path) -> Result<Vec<(String, Mutant)>> {
 /// The tests of the mutated packages, then the simulator's, then its seeds.
 fn suites(built: &build::Build, notes: &Path) -> Result<Vec<Suite>> {
     let mut binaries = built.binaries.clone();
+    // Of programs, only the one that runs seeds says whether all is well.
+    binaries.retain(|binary| binary.is_test || binary.name == SEEDS);
     binaries.sort_by_key(|binary| {
         let comes_late = (binary.package == SIMULATOR, !binary.is_test, binary.name == "properties");
         (comes_late, binary.package.clone(), binary.name.clone())
@@ -121,31 +126,66 @@ fn suites(built: &build::Build, notes: &Path) -> Result<Vec<Suite>> {
     Ok(suites)
 }
 
-/// Tries the mutants, several at a time.
-fn try_all(mutants: &[(u32, &String, &Mutant)], suites: &[Suite], report: Report, jobs: usize) -> Result<Report> {
-    let next = AtomicUsize::new(0);
-    let report = Mutex::new(report);
-    let work = || -> Result<()> {
-        while let Some((number, package, mutant)) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let theirs = |suite: &&Suite| [package.as_str(), SIMULATOR].contains(&suite.binary.package.as_str());
-            let outcome = run::try_mutant(suites.iter().filter(theirs), *number)?;
-            let mut report = report.lock().expect("nobody panics with it");
-            report.add(mutant, Verdict::Tried(outcome))?;
-            if report.tried().is_multiple_of(100) {
-                eprintln!("  {} of {}", report.tried(), mutants.len());
-            }
+/// Tries all the mutants with the tests of their own packages, and then those that pass with the simulator's, which take
+/// longer.
+fn try_all(mutants: &[Numbered<'_>], suites: &[Suite], report: &mut Report, jobs: usize) -> Result<()> {
+    let own = |suite: &Suite, package: &str| suite.binary.package == package;
+    let simulated = |suite: &Suite, _: &str| suite.binary.package == SIMULATOR;
+    eprintln!("the tests of their own packages:");
+    let mut passed = Vec::new();
+    for (mutant, outcome) in mutants.iter().zip(try_each(mutants, suites, own, jobs)?) {
+        match outcome {
+            Outcome::Missed | Outcome::Unreached => passed.push((*mutant, outcome)),
+            caught => report.add(mutant.mutant, Verdict::Tried(caught))?,
         }
-        Ok(())
+    }
+    eprintln!("the simulator, for {} that pass them:", passed.len());
+    let left: Vec<_> = passed.iter().map(|(mutant, _)| *mutant).collect();
+    for ((mutant, first), second) in passed.into_iter().zip(try_each(&left, suites, simulated, jobs)?) {
+        let outcome = if second == Outcome::Unreached { first } else { second };
+        report.add(mutant.mutant, Verdict::Tried(outcome))?;
+    }
+    // Something is wrong with the switch if nothing that is switched on makes a difference.
+    let works = mutants.len() < 100 || report.caught() > 0;
+    ensure!(works, "not one mutant was caught: are they switched on at all?");
+    Ok(())
+}
+
+/// What the suites that `counts` of make of each mutant; several are tried at a time.
+fn try_each(
+    mutants: &[Numbered<'_>],
+    suites: &[Suite],
+    counts: impl Fn(&Suite, &str) -> bool + Sync,
+    jobs: usize,
+) -> Result<Vec<Outcome>> {
+    let next = AtomicUsize::new(0);
+    let outcomes: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; mutants.len()]);
+    let work = || -> Result<()> {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(Numbered { number, package, mutant }) = mutants.get(at) else { return Ok(()) };
+            let theirs = suites.iter().filter(|suite| counts(suite, package));
+            let outcome = run::try_mutant(theirs, *number)?;
+            if matches!(outcome, Outcome::Missed | Outcome::Unreached) {
+                eprintln!("  {} of {}: passed: {}", at + 1, mutants.len(), mutant.name);
+            }
+            outcomes.lock().expect("nobody panics with it")[at] = Some(outcome);
+        }
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
     })?;
-    let report = report.into_inner().expect("nobody panicked with it");
-    // Something is wrong with the switch if nothing that is switched on makes a difference.
-    let works = mutants.len() < 100 || report.caught() > 0;
-    ensure!(works, "not one mutant was caught: are they switched on at all?");
-    Ok(report)
+    let outcomes = outcomes.into_inner().expect("nobody panicked with it");
+    Ok(outcomes.into_iter().map(|outcome| outcome.expect("each was tried")).collect())
+}
+
+/// A mutant to be tried.
+#[derive(Clone, Copy)]
+struct Numbered<'a> {
+    number: u32,
+    package: &'a str,
+    mutant: &'a Mutant,
 }
 
 /// Packages are called after their folders.

@@ -67,10 +67,6 @@ impl Report {
         Ok(())
     }
 
-    pub(super) fn tried(&self) -> usize {
-        self.tried
-    }
-
     pub(super) fn caught(&self) -> usize {
         self.count(CAUGHT) + self.count(ENDLESS)
     }
