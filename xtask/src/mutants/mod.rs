@@ -119,29 +119,32 @@ fn suites(built: &build::Build, notes: &Path) -> Result<Vec<Suite>> {
     });
     let mut suites = Vec::new();
     for binary in binaries {
-        let suite = Suite::new(binary, notes)?;
-        eprintln!("  {} comes by {} mutants", suite.name(), suite.reach());
-        suites.push(suite);
+        for suite in Suite::of(&binary, notes)?.into_iter().filter(|suite| suite.reach() > 0) {
+            eprintln!("  {} comes by {} mutants", suite.name(), suite.reach());
+            suites.push(suite);
+        }
     }
     Ok(suites)
 }
 
-/// Tries all the mutants with the tests of their own packages, and then those that pass with the simulator's, which take
-/// longer.
+/// Tries all the mutants with the quick tests of their own packages, and then those that pass with the others and the
+/// simulator's.
 fn try_all(mutants: &[Numbered<'_>], suites: &[Suite], report: &mut Report, jobs: usize) -> Result<()> {
     let own = |suite: &Suite, package: &str| suite.binary.package == package;
-    let simulated = |suite: &Suite, _: &str| suite.binary.package == SIMULATOR;
-    eprintln!("the tests of their own packages:");
+    let quick = |suite: &Suite, package: &str| own(suite, package) && !suite.is_slow;
+    let others =
+        |suite: &Suite, package: &str| suite.binary.package == SIMULATOR || (own(suite, package) && suite.is_slow);
+    eprintln!("the quick tests of their own packages:");
     let mut passed = Vec::new();
-    for (mutant, outcome) in mutants.iter().zip(try_each(mutants, suites, own, jobs)?) {
+    for (mutant, outcome) in mutants.iter().zip(try_each(mutants, suites, quick, jobs)?) {
         match outcome {
             Outcome::Missed | Outcome::Unreached => passed.push((*mutant, outcome)),
             caught => report.add(mutant.mutant, Verdict::Tried(caught))?,
         }
     }
-    eprintln!("the simulator, for {} that pass them:", passed.len());
+    eprintln!("the others and the simulator, for {} that pass them:", passed.len());
     let left: Vec<_> = passed.iter().map(|(mutant, _)| *mutant).collect();
-    for ((mutant, first), second) in passed.into_iter().zip(try_each(&left, suites, simulated, jobs)?) {
+    for ((mutant, first), second) in passed.into_iter().zip(try_each(&left, suites, others, jobs)?) {
         let outcome = if second == Outcome::Unreached { first } else { second };
         report.add(mutant.mutant, Verdict::Tried(outcome))?;
     }
@@ -167,7 +170,7 @@ fn try_each(
             let theirs = suites.iter().filter(|suite| counts(suite, package));
             let outcome = run::try_mutant(theirs, *number)?;
             if matches!(outcome, Outcome::Missed | Outcome::Unreached) {
-                eprintln!("  {} of {}: passed: {}", at + 1, mutants.len(), mutant.name);
+                eprintln!("  {} of {} passes: {}", at + 1, mutants.len(), mutant.name);
             }
             outcomes.lock().expect("nobody panics with it")[at] = Some(outcome);
         }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use super::build::Binary;
 use crate::process::output;
@@ -17,10 +17,11 @@ use crate::process::output;
 /// A mutant that runs so many times as long as the code does is one that does not end. Measured in time of the processor,
 /// so that it is the same on a busy machine.
 const TIMES: u32 = 10;
-const LEAST: Duration = Duration::from_secs(3);
+const LEAST: Duration = Duration::from_secs(2);
 
-/// So many tests are run before the others: those that come by the fewest mutants, and so are most likely about this one.
-const FIRST: usize = 6;
+/// A test that takes longer, in seconds of the processor, is tried when all that take less have passed: a few tests of large
+/// graphs take longer than all the others together.
+const SLOW: f64 = 0.03;
 
 /// Where nothing is computed, and still nothing comes to an end.
 const ASLEEP: Duration = Duration::from_secs(120);
@@ -35,7 +36,9 @@ const FROM: u64 = 1_000;
 /// Tests that are run together, and what they come by.
 pub(super) struct Suite {
     pub(super) binary: Binary,
-    /// For each mutant, the tests that come by it, those first that come by few. A program that has no tests has no names.
+    /// Whether these are the tests that take their time.
+    pub(super) is_slow: bool,
+    /// For each mutant, the tests that come by it. A program that has no tests has no names.
     reached: BTreeMap<u32, Vec<String>>,
     limit: Duration,
 }
@@ -54,42 +57,40 @@ pub(super) enum Outcome {
 }
 
 impl Suite {
-    /// Runs all tests without a mutant, to see what they come by and how long they take.
+    /// The tests of a program: those that are quick, and those that are not.
+    ///
+    /// Each is run without a mutant, to see what it comes by and how long it takes.
     ///
     /// # Errors
     /// If one fails: then nothing can be learned from one that fails with a mutant.
-    pub(super) fn new(binary: Binary, notes: &Path) -> Result<Self> {
+    pub(super) fn of(binary: &Binary, notes: &Path) -> Result<Vec<Self>> {
         if notes.exists() {
             fs::remove_file(notes)?;
         }
-        let mut suite = Suite { binary, reached: BTreeMap::new(), limit: Duration::from_secs(600) };
+        let long = Duration::from_secs(600);
+        let fails = || format!("`{}` of {} fails without any mutant", binary.name, binary.package);
         // Each test has a thread of its own, unless there is only one for all.
-        let noted = suite.run(&[], 2, ("MUTANTS_REACHED", notes.display().to_string()), suite.limit)?;
-        let plain = output(&mut suite.command(&[], 1, ("MUTANT", "0".into()), suite.limit, TIMED));
-        let (true, Ok(plain)) = (noted.success(), plain) else {
-            bail!("`{}` of {} fails without any mutant", suite.binary.name, suite.binary.package);
+        let noted = ("MUTANTS_REACHED", notes.display().to_string());
+        ensure!(run(binary, &[], 2, noted, long)?.success(), fails());
+        let notes = Notes::read(&fs::read_to_string(notes).unwrap_or_default())?;
+        let (mut quick, mut slow) = (BTreeSet::new(), BTreeSet::new());
+        let (mut all_quick, mut all_slow) = (0.0, 0.0);
+        for test in &notes.threads {
+            let names = if binary.is_test { std::slice::from_ref(test) } else { &[] };
+            let told =
+                output(&mut command(binary, names, 1, ("MUTANT", "0".into()), long, TIMED)).with_context(fails)?;
+            let took = seconds(&told).context("the shell did not say how long a test took")?;
+            let (tests, all) = if took > SLOW { (&mut slow, &mut all_slow) } else { (&mut quick, &mut all_quick) };
+            tests.insert(test.as_str());
+            *all += took;
+        }
+        let suite = |is_slow, tests: &BTreeSet<&str>, all: f64| Suite {
+            binary: binary.clone(),
+            is_slow,
+            reached: notes.of(tests, binary.is_test),
+            limit: LEAST.max(Duration::from_secs_f64(all) * TIMES),
         };
-        let took = seconds(&plain).context("the shell did not say how long the tests took")?;
-        suite.limit = LEAST.max(Duration::from_secs_f64(took) * TIMES);
-        suite.note(&fs::read_to_string(notes).unwrap_or_default())?;
-        Ok(suite)
-    }
-
-    /// Takes down who comes by what, from lines of a thread's name and a mutant's number.
-    fn note(&mut self, notes: &str) -> Result<()> {
-        let mut reach: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut reached: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
-        for line in notes.lines() {
-            let (thread, number) = line.split_once('\t').with_context(|| format!("`{line}` is no note"))?;
-            *reach.entry(thread).or_default() += 1;
-            reached.entry(number.parse()?).or_default().insert(thread);
-        }
-        for (number, threads) in reached {
-            let mut tests: Vec<&str> = threads.into_iter().filter(|_| self.binary.is_test).collect();
-            tests.sort_by_key(|test| reach[test]);
-            self.reached.insert(number, tests.into_iter().map(str::to_owned).collect());
-        }
-        Ok(())
+        Ok(vec![suite(false, &quick, all_quick), suite(true, &slow, all_slow)])
     }
 
     /// How many mutants it comes by.
@@ -100,55 +101,92 @@ impl Suite {
     /// What the tests that come by it make of a mutant; nothing if none does.
     fn try_mutant(&self, number: u32) -> Result<Option<Outcome>> {
         let Some(tests) = self.reached.get(&number) else { return Ok(None) };
-        let (first, rest) = tests.split_at(if tests.len() > FIRST { FIRST } else { 0 });
-        let parts = [(first, LEAST), (rest, self.limit)];
-        // A few tests may not take as long as all of them.
-        for (tests, limit) in parts.into_iter().skip(usize::from(first.is_empty())) {
-            let status = self.run(tests, 1, ("MUTANT", number.to_string()), limit)?;
-            if !status.success() {
-                let by = self.name();
-                return Ok(Some(if was_ended(status) { Outcome::Endless(by) } else { Outcome::Caught(by) }));
-            }
-        }
-        Ok(Some(Outcome::Missed))
+        let status = run(&self.binary, tests, 1, ("MUTANT", number.to_string()), self.limit)?;
+        Ok(Some(if status.success() {
+            Outcome::Missed
+        } else if was_ended(status) {
+            Outcome::Endless(self.name())
+        } else {
+            Outcome::Caught(self.name())
+        }))
     }
 
     pub(super) fn name(&self) -> String {
-        let what = if self.binary.is_test { "" } else { " (seeds)" };
+        let what = match (self.binary.is_test, self.is_slow) {
+            (false, _) => " (seeds)",
+            (true, true) => " (slow)",
+            (true, false) => "",
+        };
         format!("{}/{}{what}", self.binary.package, self.binary.name)
     }
+}
 
-    fn run(&self, tests: &[String], threads: usize, variable: (&str, String), limit: Duration) -> Result<ExitStatus> {
-        let mut command = self.command(tests, threads, variable, limit, QUIET);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        wait(&mut command, ASLEEP.max(limit * 4)).with_context(|| self.binary.path.display().to_string())
-    }
+/// Which threads came by which mutants.
+struct Notes {
+    threads: BTreeSet<String>,
+    reached: BTreeMap<u32, BTreeSet<String>>,
+}
 
-    fn command(
-        &self,
-        tests: &[String],
-        threads: usize,
-        variable: (&str, String),
-        limit: Duration,
-        script: &str,
-    ) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script, "sh", &limit.as_secs().to_string(), &MEMORY.to_string()]).arg(&self.binary.path);
-        if self.binary.is_test {
-            command.args(["--test-threads", &threads.to_string()]);
-            if !tests.is_empty() {
-                command.arg("--exact").args(tests);
-            }
-        } else {
-            command.args(["--from", &FROM.to_string(), "--seeds", &SEEDS.to_string()]);
+impl Notes {
+    /// Of lines with a thread's name and a mutant's number.
+    fn read(text: &str) -> Result<Self> {
+        let mut notes = Notes { threads: BTreeSet::new(), reached: BTreeMap::new() };
+        for line in text.lines() {
+            let (thread, number) = line.split_once('\t').with_context(|| format!("`{line}` is no note"))?;
+            notes.threads.insert(thread.to_owned());
+            notes.reached.entry(number.parse()?).or_default().insert(thread.to_owned());
         }
-        command.env_remove("MUTANT").env_remove("MUTANTS_REACHED").env(variable.0, variable.1);
-        command.envs([("RUST_BACKTRACE", "0"), ("PROPTEST_CASES", "24"), ("PROPTEST_RNG_SEED", "7")]);
-        // What fails need not be made small, nor be kept for those who come after.
-        command.envs([("PROPTEST_MAX_SHRINK_ITERS", "0"), ("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")]);
-        command.current_dir(&self.binary.folder).stdin(Stdio::null());
-        command
+        Ok(notes)
     }
+
+    /// Those of these threads that came by each mutant; without names if they are not tests.
+    fn of(&self, threads: &BTreeSet<&str>, have_names: bool) -> BTreeMap<u32, Vec<String>> {
+        let some = self.reached.iter().filter_map(|(number, all)| {
+            let mut theirs = all.iter().filter(|thread| threads.contains(thread.as_str())).peekable();
+            theirs.peek()?;
+            Some((*number, theirs.filter(|_| have_names).cloned().collect()))
+        });
+        some.collect()
+    }
+}
+
+/// Runs these tests of a program, or all if none is named.
+fn run(
+    binary: &Binary,
+    tests: &[String],
+    threads: usize,
+    variable: (&str, String),
+    limit: Duration,
+) -> Result<ExitStatus> {
+    let mut command = command(binary, tests, threads, variable, limit, QUIET);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    wait(&mut command, ASLEEP.max(limit * 4)).with_context(|| binary.path.display().to_string())
+}
+
+fn command(
+    binary: &Binary,
+    tests: &[String],
+    threads: usize,
+    variable: (&str, String),
+    limit: Duration,
+    script: &str,
+) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", &limit.as_secs().to_string(), &MEMORY.to_string()]).arg(&binary.path);
+    if binary.is_test {
+        command.args(["--test-threads", &threads.to_string()]);
+        if !tests.is_empty() {
+            command.arg("--exact").args(tests);
+        }
+    } else {
+        command.args(["--from", &FROM.to_string(), "--seeds", &SEEDS.to_string()]);
+    }
+    command.env_remove("MUTANT").env_remove("MUTANTS_REACHED").env(variable.0, variable.1);
+    command.envs([("RUST_BACKTRACE", "0"), ("PROPTEST_CASES", "24"), ("PROPTEST_RNG_SEED", "7")]);
+    // What fails need not be made small, nor be kept for those who come after.
+    command.envs([("PROPTEST_MAX_SHRINK_ITERS", "0"), ("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")]);
+    command.current_dir(&binary.folder).stdin(Stdio::null());
+    command
 }
 
 /// Runs a program with limits: seconds of the processor, and kilobytes.
@@ -231,22 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn tests_that_come_by_little_are_run_first() {
-        let binary = |is_test| Binary {
-            package: "p".into(),
-            name: "n".into(),
-            path: "/bin/true".into(),
-            folder: ".".into(),
-            is_test,
-        };
-        let suite = |is_test, notes: &str| {
-            let mut suite = Suite { binary: binary(is_test), reached: BTreeMap::new(), limit: LEAST };
-            suite.note(notes).unwrap();
-            suite.reached
-        };
-        let notes = "a\t1\na\t2\nb\t2\na\t3\n";
-        assert_eq!(suite(true, notes)[&2], ["b", "a"]);
-        assert_eq!(suite(false, notes)[&2], [""; 0], "a program has no tests");
+    fn notes_tell_who_came_by_what() {
+        let notes = Notes::read("a\t1\na\t2\nb\t2\nc\t3\n").unwrap();
+        let some = BTreeSet::from(["a", "b"]);
+        let named = [(1, vec!["a".to_owned()]), (2, vec!["a".to_owned(), "b".to_owned()])];
+        assert_eq!(notes.of(&some, true), BTreeMap::from(named));
+        assert_eq!(notes.of(&some, false), BTreeMap::from([(1, vec![]), (2, vec![])]));
+        assert!(Notes::read("nothing").is_err());
     }
 
     #[test]
