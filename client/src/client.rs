@@ -16,11 +16,13 @@ use crate::{connect, error::ClientError, local::LocalBuilder, session::Session, 
 mod calls;
 mod copies;
 mod datasets;
+mod scatter;
 mod workers;
 
 pub use calls::Calls;
 pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
+pub use scatter::Scatter;
 
 /// A connection with a scheduler, or a scheduler of one's own. A cheap handle: clones share it, threads may too.
 ///

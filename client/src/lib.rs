@@ -30,7 +30,7 @@
 //! - A task function, called, describes the call: it returns a [`Delayed`]. [`Client::submit`] starts it and returns a
 //!   [`TaskFuture`], which can be awaited, and passed to other tasks.
 //! - Many at once: [`Client::map`], [`Client::gather`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
-//! - Data that stays on the cluster: [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
+//! - Data that stays on the cluster: [`Client::scatter`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
@@ -69,7 +69,7 @@ mod sync;
 mod wait;
 
 pub use as_completed::AsCompleted;
-pub use client::{Calls, Client, Dataset, Publish, Rebalance, Replicate};
+pub use client::{Calls, Client, Dataset, Publish, Rebalance, Replicate, Scatter};
 pub use entry::init;
 pub use error::ClientError;
 pub use local::{LocalBuilder, LocalCluster};

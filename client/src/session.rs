@@ -39,6 +39,7 @@ mod lineage;
 mod news;
 mod reconnect;
 mod request;
+mod scatter;
 mod submit;
 
 use cork::{Cork, FULL};
@@ -47,6 +48,7 @@ use lineage::Lineage;
 use request::Request;
 
 pub(crate) use reconnect::Reconnect;
+pub(crate) use scatter::How;
 
 /// The scheduler's connection, as its inbox knows it. Data links have the numbers above.
 const SCHEDULER: PeerId = PeerId(0);

@@ -16,6 +16,8 @@ use brisk_core::{
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use crate::session::How;
+
 pub(crate) struct SyncSession {
     this: Weak<SyncSession>,
     table: Mutex<Table>,
@@ -73,6 +75,30 @@ impl SyncSession {
             outcomes.insert(task.key, outcome);
         }
         roots.iter().map(|root| self.want(root, &outcomes)).collect()
+    }
+
+    /// Handles of values that are here.
+    pub(crate) fn scatter(&self, values: Vec<Datum>, how: &How) -> Result<Vec<Handle>, TaskError> {
+        values.into_iter().map(|value| self.scatter_one(value, how)).collect()
+    }
+
+    fn scatter_one(&self, value: Datum, how: &How) -> Result<Handle, TaskError> {
+        let environment = self.table.lock().keys.environment;
+        let hashed = how.hash.then(|| Key::of_value(environment, &value)).transpose().map_err(Failure::from)?;
+        if let Some(handle) = hashed.and_then(|key| self.handle(key)) {
+            return Ok(handle);
+        }
+        let handle = {
+            let mut table = self.table.lock();
+            let key = hashed.unwrap_or_else(|| table.keys.unique());
+            table.next_want += 1;
+            let want = WantId(table.next_want);
+            let handle = Handle::new(TaskName::of_call(how.name.clone(), key), want, self.owner());
+            table.wanted.insert(key, Wanted { handle: handle.downgrade(), want, fingerprint: key, failed: None });
+            handle
+        };
+        handle.set_value(value);
+        Ok(handle)
     }
 
     /// Runs one call. Its dependencies have run before.

@@ -29,7 +29,8 @@ mod run;
 pub use arg::{Arg, Call};
 pub use call::{CallError, Invocation};
 pub use delayed::Delayed;
-pub(crate) use delayed::short_type_name;
+#[doc(hidden)]
+pub use delayed::short_type_name;
 pub use elem::{Elem, PutTheExpressionIntoATaskFn};
 pub use plan::{KeySource, Known, PlanError, PlannedTask, plan};
 pub use run::block_on;

@@ -32,6 +32,17 @@ impl Key {
         Key(truncate(&hasher))
     }
 
+    /// The key of a value that no task has made: of its content and type, so that equal values are one.
+    ///
+    /// # Errors
+    /// If its `Serialize` refuses.
+    pub fn of_value(environment: EnvironmentId, value: &Datum) -> Result<Self, EncodeError> {
+        let mut hasher = KeyHasher::new(environment, FunctionId::from_u128(0));
+        hasher.inline(&Datum::new(value.type_name().unwrap_or_default().to_owned()))?;
+        hasher.inline(value)?;
+        Ok(hasher.finish())
+    }
+
     /// A key that no other call has, for impure calls: `session` must be unique to the process's session and `count`
     /// within it.
     pub fn unique(session: u128, count: u64) -> Self {

@@ -32,6 +32,7 @@ enum Op {
     Retry { client: u8, pick: u8 },
     Detach { client: u8, pick: u8 },
     Scatter { client: u8, number: u8, worker: u8, replicas: u8 },
+    Receive { worker: u8, number: u8 },
     UseScattered { client: u8, number: u8 },
     ClientMissing { client: u8, pick: u8, holder: u8 },
     Start { worker: u8, pick: u8 },
@@ -85,6 +86,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => (any::<u8>(), any::<u8>()).prop_map(|(client, pick)| Op::Detach { client, pick }),
         2 => (any::<u8>(), 0..6u8, any::<u8>(), 0..3u8)
             .prop_map(|(client, number, worker, replicas)| Op::Scatter { client, number, worker, replicas }),
+        1 => (any::<u8>(), 0..6u8).prop_map(|(worker, number)| Op::Receive { worker, number }),
         2 => (any::<u8>(), 0..6u8).prop_map(|(client, number)| Op::UseScattered { client, number }),
         2 => (any::<u8>(), any::<u8>(), any::<u8>())
             .prop_map(|(client, pick, holder)| Op::ClientMissing { client, pick, holder }),
@@ -254,6 +256,10 @@ impl World {
                 if self.clients[&client].environment == self.workers[&worker].environment {
                     self.scatter(client, (*number).into(), worker, (*replicas).into());
                 }
+            }
+            Op::Receive { worker, number } => {
+                let worker = self.worker(*worker)?;
+                self.receive(worker, u64::from(*number));
             }
             Op::UseScattered { client, number } => {
                 let client = self.client(*client)?;

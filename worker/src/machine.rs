@@ -52,6 +52,7 @@ mod memory;
 mod peers;
 #[cfg(feature = "planted")]
 mod planted;
+mod put;
 mod runs;
 mod slab;
 mod state;
@@ -214,6 +215,7 @@ impl Worker {
             Event::Detached { run } => self.on_detached(run),
             Event::FetchDone { request, outcomes } => self.on_fetch_done(request, outcomes),
             Event::PeerLost { worker } => self.on_peer_lost(worker),
+            Event::Put { values } => self.on_put(values),
             Event::Tick => self.on_tick(),
             Event::Retire { reason } => self.on_retire(reason),
             Event::Shutdown { reason } => self.leave(LeaveReason::Shutdown(reason)),

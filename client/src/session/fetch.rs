@@ -1,4 +1,4 @@
-//! Brings values here, straight from the workers that hold them.
+//! Links with workers: brings values here, straight from the workers that hold them, and puts values there.
 //!
 //! One data link a worker, opened when first needed. Keys wait in the link's queue and go out together; a holder that
 //! does not have a value, or does not answer, is crossed off and the next one asked; when none is left the scheduler is
@@ -18,9 +18,11 @@ use brisk_core::{
     id::{EnvironmentId, RequestId, WorkerId},
     key::Key,
     message::{Batch, ClientToScheduler, DataMessage, FetchOutcome, Messages},
+    payload::Payload,
 };
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use tokio::sync::oneshot;
 
 use super::Session;
 
@@ -55,6 +57,18 @@ struct DataLink {
     queue: VecDeque<Key>,
     /// Keys asked for and not answered, by request.
     asked: FxHashMap<RequestId, BTreeSet<Key>>,
+    /// Values to put there.
+    to_put: VecDeque<Put>,
+    /// Who waits to hear which of the values that were sent are held there. Dropped with the link.
+    putting: FxHashMap<RequestId, oneshot::Sender<Vec<Key>>>,
+}
+
+/// Values to be put into a worker's store, in one message.
+pub(super) struct Put {
+    /// With the memory that each takes.
+    pub(super) values: Vec<(Key, u64, Payload)>,
+    /// Hears which of them are held there; dropped if that can't be known.
+    pub(super) reply: oneshot::Sender<Vec<Key>>,
 }
 
 /// While it lives, fetches are gathered; when it is dropped they go out together.
@@ -68,7 +82,8 @@ impl Drop for Cork<'_> {
             if state.corks > 0 {
                 return;
             }
-            state.links.iter().filter(|(_, link)| !link.queue.is_empty()).map(|(worker, _)| *worker).collect::<Vec<_>>()
+            let waits = |link: &DataLink| !link.queue.is_empty() || !link.to_put.is_empty();
+            state.links.iter().filter(|(_, link)| waits(link)).map(|(worker, _)| *worker).collect::<Vec<_>>()
         };
         uncorked.into_iter().for_each(|worker| self.0.pump_link(worker));
     }
@@ -134,6 +149,16 @@ impl Session {
     }
 
     fn ask_for(&self, worker: WorkerId, key: Key) {
+        self.with_link(worker, |link| link.queue.push_back(key));
+    }
+
+    /// Sends values to a worker, to be kept there.
+    pub(super) fn put(&self, worker: WorkerId, put: Put) {
+        self.with_link(worker, |link| link.to_put.push_back(put));
+    }
+
+    /// Adds to what goes over a link, which is opened if there is none, and sends what can be sent.
+    fn with_link(&self, worker: WorkerId, add: impl FnOnce(&mut DataLink)) {
         let connect = {
             let mut state = self.fetcher.state.lock();
             if state.closed {
@@ -141,13 +166,14 @@ impl Session {
             }
             match state.links.get_mut(&worker) {
                 Some(link) => {
-                    link.queue.push_back(key);
+                    add(link);
                     None
                 }
                 None => {
                     state.last_peer += 1;
                     let peer = PeerId(state.last_peer);
-                    let link = DataLink { peer, open: None, queue: VecDeque::from([key]), asked: FxHashMap::default() };
+                    let mut link = DataLink::new(peer);
+                    add(&mut link);
                     state.links.insert(worker, link);
                     state.peers.insert(peer, worker);
                     Some((peer, state.addresses.get(&worker).cloned()))
@@ -198,7 +224,7 @@ impl Session {
         }
     }
 
-    /// Sends what waits in a link's queue.
+    /// Sends what waits for a link: questions first, they are short.
     fn pump_link(&self, worker: WorkerId) {
         loop {
             let (comm, batch, request) = {
@@ -209,20 +235,15 @@ impl Session {
                 let request = RequestId(state.last_request + 1);
                 let Some(link) = state.links.get_mut(&worker) else { return };
                 let Some((comm, welcome)) = &link.open else { return };
-                if link.queue.is_empty() {
-                    return;
-                }
-                let keys: Vec<Key> = link.queue.drain(..link.queue.len().min(KEYS_A_REQUEST)).collect();
                 let (comm, epoch, incarnation) = (comm.clone(), welcome.epoch, welcome.incarnation);
-                link.asked.insert(request, keys.iter().copied().collect());
+                let Some(message) = link.next_message(request) else { return };
                 state.last_request = request.0;
-                let messages = Messages::Data(vec![DataMessage::Fetch { request, keys }]);
-                (comm, Batch { epoch, incarnation, messages }, request)
+                (comm, Batch { epoch, incarnation, messages: Messages::Data(vec![message]) }, request)
             };
             match comm.try_send(batch) {
                 Ok(()) => {}
-                Err(TrySendError::Full(_)) => {
-                    self.take_back(worker, request);
+                Err(TrySendError::Full(batch)) => {
+                    self.take_back(worker, request, batch);
                     let this = self.this.clone();
                     self.runtime.spawn(async move {
                         comm.ready().await;
@@ -233,29 +254,45 @@ impl Session {
                 // The inbox hears of the end, and asks others.
                 Err(TrySendError::Closed(_)) => return,
                 Err(TrySendError::Unsendable { reason, .. }) => {
-                    tracing::error!(reason, "a request for values can't be sent");
+                    tracing::error!(reason, "a request to a worker can't be sent");
+                    let mut state = self.fetcher.state.lock();
+                    // Whoever waits for the answer to a put hears that there will be none.
+                    drop(state.links.get_mut(&worker).and_then(|link| link.putting.remove(&request)));
                     return;
                 }
             }
         }
     }
 
-    /// A request was not sent: its keys wait again.
-    fn take_back(&self, worker: WorkerId, request: RequestId) {
+    /// A request was not sent: it waits again.
+    fn take_back(&self, worker: WorkerId, request: RequestId, batch: Batch) {
         let mut state = self.fetcher.state.lock();
-        if let Some(link) = state.links.get_mut(&worker)
-            && let Some(keys) = link.asked.remove(&request)
-        {
+        let Some(link) = state.links.get_mut(&worker) else { return };
+        if let Some(keys) = link.asked.remove(&request) {
             keys.into_iter().rev().for_each(|key| link.queue.push_front(key));
+        } else if let Some(reply) = link.putting.remove(&request)
+            && let Messages::Data(messages) = batch.messages
+            && let Some(DataMessage::Put { values, .. }) = messages.into_iter().next()
+        {
+            link.to_put.push_front(Put { values, reply });
         }
     }
 
     /// A worker has answered.
     pub(super) fn receive(&self, peer: PeerId, messages: Vec<DataMessage>) {
         for message in messages {
-            let DataMessage::Values { request, values } = message else {
-                tracing::warn!("a worker asked this client for values");
-                continue;
+            let (request, values) = match message {
+                DataMessage::Values { request, values } => (request, values),
+                DataMessage::Stored { request, keys } => {
+                    let reply = self.fetcher.state.lock().stored(peer, request);
+                    // Whoever waited may have stopped.
+                    let _ = reply.map(|reply| reply.send(keys));
+                    continue;
+                }
+                _ => {
+                    tracing::warn!("a worker asked this client for values");
+                    continue;
+                }
             };
             for (key, outcome) in values {
                 let Some(worker) = self.fetcher.state.lock().answered(peer, request, key) else { continue };
@@ -330,7 +367,32 @@ impl Session {
     }
 }
 
+impl DataLink {
+    fn new(peer: PeerId) -> Self {
+        let (queue, to_put, asked, putting) = Default::default();
+        DataLink { peer, open: None, queue, asked, to_put, putting }
+    }
+
+    /// What is to be sent next, as request number `request`.
+    fn next_message(&mut self, request: RequestId) -> Option<DataMessage> {
+        if !self.queue.is_empty() {
+            let keys: Vec<Key> = self.queue.drain(..self.queue.len().min(KEYS_A_REQUEST)).collect();
+            self.asked.insert(request, keys.iter().copied().collect());
+            return Some(DataMessage::Fetch { request, keys });
+        }
+        let Put { values, reply } = self.to_put.pop_front()?;
+        self.putting.insert(request, reply);
+        Some(DataMessage::Put { request, values })
+    }
+}
+
 impl State {
+    /// Who waits for the answer to a put.
+    fn stored(&mut self, peer: PeerId, request: RequestId) -> Option<oneshot::Sender<Vec<Key>>> {
+        let worker = *self.peers.get(&peer)?;
+        self.links.get_mut(&worker)?.putting.remove(&request)
+    }
+
     /// Notes the answer for a key. The worker that gave it, or `None` if nobody asked.
     fn answered(&mut self, peer: PeerId, request: RequestId, key: Key) -> Option<WorkerId> {
         let worker = *self.peers.get(&peer)?;

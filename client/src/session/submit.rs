@@ -187,7 +187,7 @@ impl Table {
     }
 
     /// The handle of a key that is wanted, unless the want has ended. `spare` receives handles to be dropped after the lock.
-    fn live(&self, key: Key, spare: &mut Vec<Handle>) -> Option<Handle> {
+    pub(super) fn live(&self, key: Key, spare: &mut Vec<Handle>) -> Option<Handle> {
         let wanted = self.wanted.get(&key).filter(|wanted| !wanted.refused)?;
         let handle = wanted.handle.upgrade()?;
         if handle.status() == Status::Cancelled {

@@ -151,7 +151,7 @@ impl<T: Value> Delayed<T> {
 }
 
 /// A type without the paths of its names: `i64`, `Vec<String>`.
-pub(crate) fn short_type_name<T>() -> String {
+pub fn short_type_name<T>() -> String {
     let full = std::any::type_name::<T>();
     let mut short = String::with_capacity(full.len());
     for piece in full.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {

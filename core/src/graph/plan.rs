@@ -28,7 +28,8 @@ impl KeySource {
         KeySource { environment, session, count: 0 }
     }
 
-    pub(super) fn unique(&mut self) -> Key {
+    /// A key that nothing else has.
+    pub fn unique(&mut self) -> Key {
         self.count += 1;
         Key::unique(self.session, self.count)
     }

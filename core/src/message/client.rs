@@ -62,6 +62,16 @@ pub enum ClientToScheduler {
         /// The holders that did not have it, or did not answer.
         holders: SmallVec<[WorkerId; 1]>,
     },
+    /// Where may values of these lengths be put? Answered with [`Answer::Places`], a worker for each, or with
+    /// [`Answer::Refused`] if there is none that could take one of them.
+    Places {
+        /// The request.
+        request: RequestId,
+        /// The memory that each takes.
+        nbytes: Vec<u64>,
+        /// Addresses, names or hosts of the workers to choose from; empty for all.
+        workers: Vec<Arc<str>>,
+    },
     /// Values that the client has put into workers' stores itself. Nothing can compute them again.
     Scattered(Vec<ScatteredValue>),
     /// Keep so many copies of these values, for as long as they are wanted. Answered with [`Answer::Done`] once they exist.
@@ -236,6 +246,8 @@ pub enum Answer {
     },
     /// These names.
     Names(Vec<Arc<str>>),
+    /// These workers, one for each value; each was introduced before.
+    Places(Vec<WorkerId>),
 }
 
 /// What happened to a key.

@@ -22,6 +22,21 @@ pub enum DataMessage {
         /// The answers.
         values: Vec<(Key, FetchOutcome)>,
     },
+    /// Puts a client's values into the store of the worker. What nobody then claims at the scheduler is dropped again.
+    Put {
+        /// The request.
+        request: RequestId,
+        /// The values, each with the memory that it takes.
+        values: Vec<(Key, u64, Payload)>,
+    },
+    /// Answers a [`Put`](DataMessage::Put): which of its values are held now. For the others the worker has no room, or it
+    /// is about to leave.
+    Stored {
+        /// The request.
+        request: RequestId,
+        /// The keys held.
+        keys: Vec<Key>,
+    },
 }
 
 /// What a holder answers for one key.
@@ -40,24 +55,28 @@ pub enum FetchOutcome {
 
 impl DataMessage {
     pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
-        let values = match self {
-            Self::Values { values, .. } => values.as_slice(),
-            Self::Fetch { .. } => &[],
+        let (answers, put) = match self {
+            Self::Values { values, .. } => (values.as_slice(), [].as_slice()),
+            Self::Put { values, .. } => ([].as_slice(), values.as_slice()),
+            Self::Fetch { .. } | Self::Stored { .. } => ([].as_slice(), [].as_slice()),
         };
-        values.iter().filter_map(|(_, outcome)| match outcome {
+        let answers = answers.iter().filter_map(|(_, outcome)| match outcome {
             FetchOutcome::Value(payload) => Some(payload),
             _ => None,
-        })
+        });
+        answers.chain(put.iter().map(|(_, _, payload)| payload))
     }
 
     pub(super) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Payload> {
-        let values = match self {
-            Self::Values { values, .. } => values.as_mut_slice(),
-            Self::Fetch { .. } => &mut [],
+        let (answers, put) = match self {
+            Self::Values { values, .. } => (values.as_mut_slice(), [].as_mut_slice()),
+            Self::Put { values, .. } => ([].as_mut_slice(), values.as_mut_slice()),
+            Self::Fetch { .. } | Self::Stored { .. } => ([].as_mut_slice(), [].as_mut_slice()),
         };
-        values.iter_mut().filter_map(|(_, outcome)| match outcome {
+        let answers = answers.iter_mut().filter_map(|(_, outcome)| match outcome {
             FetchOutcome::Value(payload) => Some(payload),
             _ => None,
-        })
+        });
+        answers.chain(put.iter_mut().map(|(_, _, payload)| payload))
     }
 }

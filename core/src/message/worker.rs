@@ -164,6 +164,9 @@ pub enum WorkerToScheduler {
     /// Values that were made for an earlier life of the scheduler and are still held here, with their lengths: the first
     /// thing said after joining. Each is taken over if somebody asks for its key before long, and freed otherwise.
     Offered(Vec<(Key, u64)>),
+    /// Values that clients have put here, with their lengths. Each is taken over if a client
+    /// [says so](super::ClientToScheduler::Scattered) before long, and freed otherwise.
+    Received(Vec<(Key, u64)>),
     /// These values are no longer held here.
     Dropped(Vec<Key>),
     /// A value needed by a run can't be had from these holders, or no holder is known. With no holder named: all that are

@@ -98,8 +98,13 @@ fn data() -> impl Strategy<Value = DataMessage> {
         Just(FetchOutcome::Missing),
         failure().prop_map(FetchOutcome::Failed),
     ];
-    prop::collection::vec((key(), outcome), 0..5)
-        .prop_map(|values| DataMessage::Values { request: RequestId(1), values })
+    prop_oneof![
+        prop::collection::vec((key(), outcome), 0..5)
+            .prop_map(|values| DataMessage::Values { request: RequestId(1), values }),
+        prop::collection::vec((key(), any::<u64>(), payload()), 0..5)
+            .prop_map(|values| DataMessage::Put { request: RequestId(2), values }),
+        prop::collection::vec(key(), 0..5).prop_map(|keys| DataMessage::Stored { request: RequestId(3), keys }),
+    ]
 }
 
 fn batch() -> impl Strategy<Value = Batch> {

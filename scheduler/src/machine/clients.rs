@@ -75,6 +75,7 @@ impl Scheduler {
             }
             ClientToScheduler::Rebalance { request, keys } => self.rebalance(c, request, keys),
             ClientToScheduler::RetireWorkers { request, workers } => self.retire_workers(c, request, &workers),
+            ClientToScheduler::Places { request, nbytes, workers } => self.places(c, request, &nbytes, &workers),
             ClientToScheduler::WaitForWorkers { request, count } => self.wait_for_workers(c, request, count),
             ClientToScheduler::Sync(request) => self.tell_client(c, SchedulerToClient::Synced(request)),
             ClientToScheduler::Goodbye => self.expel_client(c, ""),

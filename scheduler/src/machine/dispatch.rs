@@ -2,7 +2,7 @@
 
 use brisk_core::{
     id::WorkerId,
-    message::{Assignment, DependencyInfo, SchedulerToClient, SchedulerToWorker},
+    message::{Assignment, DependencyInfo, SchedulerToWorker},
 };
 use smallvec::SmallVec;
 
@@ -119,13 +119,7 @@ impl Scheduler {
     /// Some of the workers that hold a value, as a client is told of them.
     pub(super) fn holders_for_client(&mut self, t: TaskIndex, c: ClientIndex, turn: u64) -> SmallVec<[WorkerId; 1]> {
         let holders = self.some_holders(t, None, turn);
-        for &holder in &holders {
-            if self.clients[c].knows.insert(holder) {
-                let (worker, address) = (self.workers[holder].id, self.workers[holder].info.address.clone());
-                self.tell_client(c, SchedulerToClient::Worker { worker, address });
-            }
-        }
-        holders.into_iter().map(|holder| self.workers[holder].id).collect()
+        holders.into_iter().map(|holder| self.known_to_client(c, holder)).collect()
     }
 
     /// Some of the holders of a value: first the one that asks, then others in turn, so that not all who ask go to the

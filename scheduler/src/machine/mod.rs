@@ -55,6 +55,7 @@ mod once;
 mod oversize;
 mod paused;
 mod placement;
+mod places;
 mod publish;
 mod quarantine;
 mod queue;

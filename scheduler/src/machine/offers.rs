@@ -1,4 +1,5 @@
-//! Values that workers have made for an earlier life of the scheduler, or in an earlier session with this one.
+//! Values that workers have made for an earlier life of the scheduler, or in an earlier session with this one; and those
+//! that clients have put there and did not tell of yet.
 //!
 //! A worker that joins says first what it still holds. The key of a pure call says which value it is, whoever made it, so
 //! a task of that key need not run: it is in memory at once. What nobody asks for in time is freed. Work in hand is never
@@ -35,6 +36,12 @@ impl Scheduler {
     /// A worker says what it still holds.
     pub(super) fn offered(&mut self, w: WorkerIndex, values: Vec<(Key, u64)>) {
         self.begin_to_gather();
+        self.received(w, values);
+    }
+
+    /// A worker holds values that nobody may have asked for: it says so after a restart, or a client has put them there
+    /// and will say so itself, sooner or later than the worker.
+    pub(super) fn received(&mut self, w: WorkerIndex, values: Vec<(Key, u64)>) {
         for (key, nbytes) in values {
             self.offer(w, key, nbytes);
         }

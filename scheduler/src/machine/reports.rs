@@ -33,6 +33,7 @@ impl Scheduler {
             WorkerToScheduler::Returned { key, run, reason } => self.returned(w, key, run, &reason),
             WorkerToScheduler::Added(values) => values.into_iter().for_each(|(key, nbytes)| self.added(w, key, nbytes)),
             WorkerToScheduler::Offered(values) => self.offered(w, values),
+            WorkerToScheduler::Received(values) => self.received(w, values),
             WorkerToScheduler::Dropped(keys) => {
                 for t in keys.into_iter().filter_map(|key| self.tasks.find(key)).collect::<Vec<_>>() {
                     self.drop_replica(t, w, "it has dropped it");

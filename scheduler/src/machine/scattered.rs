@@ -38,6 +38,11 @@ impl Scheduler {
             there.into_iter().for_each(|w| self.free(w, key));
             return self.refuse_scattered(c, key, want);
         };
+        // The workers may have told of it before the client does.
+        if matches!(self.tasks[t].state, State::Released) && self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered)
+        {
+            self.adopt(t);
+        }
         for w in there {
             self.scattered_to(t, w, nbytes);
         }

@@ -142,6 +142,9 @@ impl Story {
             WorkerToScheduler::Offered(values) if values.iter().any(|(key, _)| is_it(key)) => {
                 "offers its value, made in an earlier life of the scheduler".to_owned()
             }
+            WorkerToScheduler::Received(values) if values.iter().any(|(key, _)| is_it(key)) => {
+                "was given its value by a client".to_owned()
+            }
             WorkerToScheduler::Dropped(keys) if keys.iter().any(is_it) => "has dropped its value".to_owned(),
             WorkerToScheduler::Missing { key, holders } if is_it(key) => {
                 format!("could not get its value from {}", self.workers(holders))

@@ -263,10 +263,24 @@ impl World {
         let state = self.clients.get_mut(&client).unwrap();
         let (key, want) = state.want(key(state.environment, SCATTERED + number));
         let nbytes = number % 3;
-        self.workers.get_mut(&worker).unwrap().held.entry(key).or_insert(nbytes);
+        let before = want.0 % 2 == 0;
+        if before {
+            self.receive(worker, number);
+        }
         let holders = [worker].into_iter().collect();
         let value = ScatteredValue { key, want, nbytes, holders, replicas };
         self.say(client, ClientToScheduler::Scattered(vec![value]));
+        if !before {
+            self.receive(worker, number);
+        }
+    }
+
+    /// A worker is given a value by some client, and says so.
+    pub(crate) fn receive(&mut self, worker: WorkerId, number: u64) {
+        let Some(state) = self.workers.get_mut(&worker) else { return };
+        let key = key(state.environment, SCATTERED + number);
+        let nbytes = *state.held.entry(key).or_insert(number % 3);
+        self.report(worker, WorkerToScheduler::Received(vec![(key, nbytes)]));
     }
 
     pub(crate) fn finish(&mut self, worker: WorkerId, index: usize, nbytes: u64) {

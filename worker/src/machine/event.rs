@@ -47,6 +47,11 @@ pub enum Event {
         /// The peer.
         worker: WorkerId,
     },
+    /// A client has sent values to be kept, with the memory they take. The values come along, in this order.
+    Put {
+        /// The keys, with the lengths in bytes.
+        values: Vec<(Key, u64)>,
+    },
     /// A deadline may have passed.
     Tick,
     /// The worker is to leave soon, by its own process's will, once what it holds is safe elsewhere.

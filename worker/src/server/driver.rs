@@ -102,10 +102,20 @@ pub(super) enum News {
         permit: Permit,
     },
     PeerLost(WorkerId),
+    Put(Put),
     Tick,
     Shutdown,
     /// The worker is to leave once what it holds is safe elsewhere.
     Retire,
+}
+
+/// Values that a client wants kept here, and how it is told which are.
+pub(super) struct Put {
+    pub(super) from: Arc<Sender>,
+    pub(super) request: RequestId,
+    /// With the memory that each takes.
+    pub(super) values: Vec<(Key, Datum, u64)>,
+    pub(super) permit: Arc<Permit>,
 }
 
 /// A task's result.
@@ -241,7 +251,8 @@ impl Shared {
         if let Some(session) = self.session.get() {
             session.scheduler.flush();
         }
-        let After { fetches, disconnects, aborts, never_ran, garbage, leave } = after;
+        let After { fetches, disconnects, aborts, never_ran, answers, garbage, leave } = after;
+        answers.into_iter().for_each(|client| client.flush());
         disconnects.into_iter().for_each(|worker| self.links.disconnect(worker));
         fetches.into_iter().for_each(|fetch| self.fetch(fetch));
         aborts.into_iter().for_each(|future| future.abort());

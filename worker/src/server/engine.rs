@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brisk_core::{
     id::{RunId, WorkerId},
     key::Key,
-    message::{Batch, Messages, WorkerToScheduler},
+    message::{Batch, DataMessage, Messages, WorkerToScheduler},
     payload::Payload,
     time::Moment,
     value::Datum,
@@ -14,9 +14,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     detached::Abort,
-    driver::{Done, Fetched, News, Shared},
+    driver::{Done, Fetched, News, Put, Shared},
     executor::Job,
     fetch::ToFetch,
+    links::Sender,
 };
 use crate::machine::{Action, Event, FetchResult, LeaveReason, Worker};
 
@@ -53,6 +54,8 @@ pub(super) struct After {
     pub(super) aborts: Vec<Arc<Abort>>,
     /// Runs that no thread has taken and nobody waits for.
     pub(super) never_ran: Vec<Job>,
+    /// Clients to whom something waits to be sent.
+    pub(super) answers: Vec<Arc<Sender>>,
     /// Values to drop: that may run user code.
     pub(super) garbage: Vec<Datum>,
     pub(super) leave: Option<LeaveReason>,
@@ -147,6 +150,7 @@ impl Engine {
                 }
                 self.handle(shared, now, Event::Detached { run }, Brought::default());
             }
+            News::Put(put) => self.put(shared, now, put),
             News::PeerLost(worker) => self.handle(shared, now, Event::PeerLost { worker }, Brought::default()),
             News::Tick => self.handle(shared, now, Event::Tick, Brought::default()),
             News::Retire => {
@@ -158,6 +162,19 @@ impl Engine {
                 self.handle(shared, now, Event::Shutdown { reason }, Brought::default());
             }
         }
+    }
+
+    /// Keeps what a client has put here, as far as the machine allows, and says what is held then.
+    fn put(&mut self, shared: &Shared, now: Moment, put: Put) {
+        let Put { from, request, values, permit } = put;
+        let lengths: Vec<_> = values.iter().map(|(key, _, nbytes)| (*key, *nbytes)).collect();
+        let mut keys: Vec<Key> = lengths.iter().map(|(key, _)| *key).collect();
+        let many: Vec<_> = values.into_iter().map(|(key, value, nbytes)| (key, (value, nbytes))).collect();
+        let brought = Brought { many: many.into_iter(), ..Brought::default() };
+        self.handle(shared, now, Event::Put { values: lengths }, brought);
+        keys.retain(|key| shared.store.has(*key));
+        shared.push_data(&from, DataMessage::Stored { request, keys }, Some(Box::new(permit)));
+        self.after.answers.push(from);
     }
 
     /// One event, then all its actions.
@@ -235,10 +252,10 @@ impl Engine {
 
 /// Whether a report may be long by itself. It is sent alone: many of them would be more than a batch may hold.
 fn is_long(message: &WorkerToScheduler) -> bool {
-    use WorkerToScheduler::{Added, Failed, Missing, Offered, Stolen, Transfers};
+    use WorkerToScheduler::{Added, Failed, Missing, Offered, Received, Stolen, Transfers};
     match message {
         Failed { .. } => true,
-        Added(keys) | Offered(keys) => keys.len() > 16,
+        Added(keys) | Offered(keys) | Received(keys) => keys.len() > 16,
         Missing { holders, .. } => holders.len() > 16,
         Stolen { runs, .. } => runs.len() > 16,
         Transfers(transfers) => transfers.len() > 16,

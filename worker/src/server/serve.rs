@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use super::{
-    driver::Shared,
+    driver::{News, Put, Shared},
     links::{Guard, Sender},
     outgoing::{Outgoing, Reserved},
     panics,
@@ -162,10 +162,11 @@ impl Shared {
         // The permit is held until the transport has the last answer: who asks faster than it listens is stopped.
         let permit = Arc::new(permit);
         for message in messages {
-            let DataMessage::Fetch { request, keys } = message else {
-                return self.send_away(peer, sender, "an answer where only questions come");
-            };
-            self.answer(sender, request, keys, permit.clone());
+            match message {
+                DataMessage::Fetch { request, keys } => self.answer(sender, request, keys, permit.clone()),
+                DataMessage::Put { request, values } => self.put(sender, request, values, permit.clone()),
+                _ => return self.send_away(peer, sender, "an answer where only questions come"),
+            }
         }
     }
 
@@ -259,9 +260,25 @@ impl Shared {
         FetchOutcome::Failed(Box::new(failed))
     }
 
+    /// A client puts values here. What it is told goes out once the machine has dealt with them.
+    fn put(
+        self: &Arc<Self>,
+        sender: &Arc<Sender>,
+        request: RequestId,
+        values: Vec<(Key, u64, Payload)>,
+        permit: Arc<Permit>,
+    ) {
+        let values = values.into_iter().map(|(key, nbytes, payload)| (key, payload.into_value(), nbytes)).collect();
+        self.tell(News::Put(Put { from: sender.clone(), request, values, permit }));
+    }
+
     fn push_answer(&self, sender: &Sender, request: RequestId, values: Vec<(Key, FetchOutcome)>, guard: Option<Guard>) {
+        self.push_data(sender, DataMessage::Values { request, values }, guard);
+    }
+
+    pub(super) fn push_data(&self, sender: &Sender, message: DataMessage, guard: Option<Guard>) {
         let session = self.session();
-        let messages = Messages::Data(vec![DataMessage::Values { request, values }]);
+        let messages = Messages::Data(vec![message]);
         sender.push(Batch { epoch: session.epoch, incarnation: session.id.0, messages }, guard);
     }
 }

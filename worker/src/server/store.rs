@@ -16,6 +16,10 @@ impl Store {
         self.0.lock().insert(key, (value, nbytes)).map(|(value, _)| value)
     }
 
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.0.lock().contains_key(&key)
+    }
+
     pub(super) fn remove(&self, key: Key) -> Option<Datum> {
         self.0.lock().remove(&key).map(|(value, _)| value)
     }

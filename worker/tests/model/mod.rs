@@ -60,6 +60,8 @@ pub(crate) enum Op {
     /// A peer answers what nobody asked, or was answered.
     AnswerAgain(u8, u8),
     PeerLost(u8),
+    /// A client puts values here, with their lengths.
+    Put(Vec<(u8, u8)>),
     /// Time passes, in milliseconds.
     Wait(u16),
     Retire,
@@ -104,6 +106,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         8 => (index(), answers).prop_map(|(request, answers)| Op::Answer(request, answers)),
         1 => (any::<u8>(), 0..KEYS).prop_map(|(request, key)| Op::AnswerAgain(request, key)),
         1 => (0..PEERS).prop_map(Op::PeerLost),
+        2 => proptest::collection::vec((0..KEYS, any::<u8>()), 1..4).prop_map(Op::Put),
         2 => (0..40_000u16).prop_map(Op::Wait),
         1 => prop_oneof![9 => Just(Op::Wait(1)), 1 => Just(Op::Retire), 1 => Just(Op::Dismiss)],
     ]
@@ -256,6 +259,11 @@ impl Model {
             Op::PeerLost(n) => {
                 self.requests.retain(|_, (worker, _)| *worker != peer(n));
                 self.event(Event::PeerLost { worker: peer(n) }, &[]);
+            }
+            Op::Put(put) => {
+                let values: Vec<_> = put.iter().map(|(n, nbytes)| (key(*n), u64::from(*nbytes))).collect();
+                let brought: Vec<_> = values.iter().map(|(key, nbytes)| (Some(*key), *nbytes)).collect();
+                self.event(Event::Put { values }, &brought);
             }
             Op::Wait(ms) => {
                 self.now = self.now + Duration::from_millis(u64::from(ms));
@@ -537,7 +545,7 @@ impl Model {
             WorkerToScheduler::Failed { run, .. } | WorkerToScheduler::Returned { run, .. } => {
                 self.assigned.remove(&run);
             }
-            WorkerToScheduler::Added(keys) => {
+            WorkerToScheduler::Added(keys) | WorkerToScheduler::Received(keys) => {
                 // A copy from now on, which the end of the run that may have made it does not concern.
                 self.believed.extend(keys.into_iter().map(|(key, _)| (key, None)));
             }

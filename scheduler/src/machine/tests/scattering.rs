@@ -2,8 +2,10 @@
 
 use brisk_core::{
     error::ErrorKind,
-    id::{ClientId, Incarnation, WantId, WorkerId},
-    message::{ClientToScheduler, KeyNews, ScatteredValue, SchedulerToWorker, WorkerToScheduler},
+    id::{ClientId, Incarnation, RequestId, WantId, WorkerId},
+    message::{
+        Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SchedulerToWorker, WorkerToScheduler,
+    },
 };
 
 use super::bench::*;
@@ -158,4 +160,81 @@ fn a_full_scheduler_refuses_it_and_frees_what_was_stored() {
     let actions = scatter(&mut bench, c, 1, &[a]);
     assert_eq!(error(&actions, 1).kind(), ErrorKind::Refused);
     assert!(actions.contains(&to_worker(a, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
+}
+
+fn receive(bench: &mut Bench, w: WorkerId, number: u128) -> Vec<Action> {
+    bench.report(w, WorkerToScheduler::Received(vec![(key(number), 8)]))
+}
+
+#[test]
+fn whether_the_worker_or_the_client_says_it_first_it_is_there_once() {
+    let mut bench = Bench::new();
+    let (a, b, c) = (bench.worker(1), bench.worker(1), bench.client());
+    assert_eq!(receive(&mut bench, a, 1), []);
+    assert!(is_there(&scatter(&mut bench, c, 1, &[a]), 1));
+    assert!(is_there(&scatter(&mut bench, c, 2, &[b]), 2));
+    assert_eq!(receive(&mut bench, b, 2), []);
+    assert_eq!(bench.wait(Config::default().offer_grace), [], "nothing is freed that was claimed");
+    for (w, number) in [(a, 1), (b, 2)] {
+        assert_eq!(bench.release(c, number), [to_worker(w, SchedulerToWorker::Free(vec![key(number)]))]);
+    }
+    assert_eq!(bench.machine.task_count(), 0);
+}
+
+#[test]
+fn what_nobody_claims_is_freed_after_a_while() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    receive(&mut bench, w, 1);
+    // It holds nobody up, as values from before a restart do.
+    assert_eq!(run(&bench.submit(c, vec![task(9, &[])], &[9])).0, w);
+    let actions = bench.wait(Config::default().offer_grace);
+    assert!(actions.contains(&to_worker(w, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
+}
+
+fn places(bench: &mut Bench, c: ClientId, nbytes: &[u64], workers: &[&str]) -> Answer {
+    let (request, workers) = (RequestId(1), workers.iter().map(|&name| name.into()).collect());
+    let actions = bench.say(c, ClientToScheduler::Places { request, nbytes: nbytes.to_vec(), workers });
+    match actions.last() {
+        Some(Action::ToClient { message: SchedulerToClient::Answered { answer, .. }, .. }) => answer.clone(),
+        _ => panic!("{actions:?}"),
+    }
+}
+
+#[test]
+fn values_go_to_the_emptiest_workers_in_turn() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let a = bench.worker_on("here", 1, 0);
+    let b = bench.worker_on("there", 1, 0);
+    scatter(&mut bench, c, 1, &[a]);
+    assert_eq!(places(&mut bench, c, &[0, 0, 8, 4, 4, 4], &[]), Answer::Places(vec![b, b, b, a, b, a]));
+    assert_eq!(places(&mut bench, c, &[8, 8], &["here"]), Answer::Places(vec![a, a]));
+}
+
+#[test]
+fn a_worker_is_introduced_before_it_is_named_and_once() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let ask = || ClientToScheduler::Places { request: RequestId(1), nbytes: vec![1], workers: vec![] };
+    let introduced = |action: &Action| matches!(action, Action::ToClient { message: SchedulerToClient::Worker { worker, .. }, .. } if *worker == w);
+    assert!(introduced(&bench.say(c, ask())[0]));
+    assert!(!bench.say(c, ask()).iter().any(introduced));
+}
+
+#[test]
+fn where_no_worker_has_room_that_is_said_with_the_length() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let small = bench.worker_on("small", 1, 100);
+    let large = bench.worker_on("large", 1, 1_000);
+    assert_eq!(places(&mut bench, c, &[200, 200], &[]), Answer::Places(vec![large, large]));
+    let Answer::Refused(error) = places(&mut bench, c, &[2_000], &[]) else { panic!() };
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let text = error.to_string();
+    assert!(text.starts_with("no worker has room for a value of 2000 bytes now"), "{text}");
+    for w in [small, large] {
+        bench.report(w, WorkerToScheduler::Paused(true));
+    }
+    assert!(matches!(places(&mut bench, c, &[1], &[]), Answer::Refused(_)), "paused workers get nothing new");
 }

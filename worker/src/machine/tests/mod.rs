@@ -21,6 +21,7 @@ mod fetching;
 mod leaving;
 mod measured;
 mod memory;
+mod putting;
 mod returning;
 mod running;
 mod sent_ahead;
