@@ -183,3 +183,14 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_no_thread_is_charged_a_small_part_and_nothing_is_for_nothing() {
+        assert_eq!((charge_ns(Kind::Thread, 5_000_000), charge_ns(Kind::Thread, 7)), (5_000_000, LEAST_NS));
+        assert_eq!((charge_ns(Kind::Async, 5_120_000), charge_ns(Kind::Async, 1_025)), (5_000, LEAST_NS));
+    }
+}

@@ -86,6 +86,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
             waiting.push(Numbered { number: *number, package: &mutants[*number as usize - 1].0, mutant });
         }
     }
+    // Evenly over all files, so that a run that is ended early has seen something of each.
+    waiting.sort_by_key(|waiting| (waiting.number % 8, waiting.number));
     try_all(&waiting, &suites, &mut report, options.jobs)?;
     println!("{}", report.summary());
     println!("each mutant's fate: {}", report_path.display());
@@ -170,7 +172,10 @@ fn try_each(
             let theirs = suites.iter().filter(|suite| counts(suite, package));
             let outcome = run::try_mutant(theirs, *number)?;
             if matches!(outcome, Outcome::Missed | Outcome::Unreached) {
-                eprintln!("  {} of {} passes: {}", at + 1, mutants.len(), mutant.name);
+                eprintln!("  passes: {}", mutant.name);
+            }
+            if (at + 1).is_multiple_of(100) {
+                eprintln!("  {} of {}", at + 1, mutants.len());
             }
             outcomes.lock().expect("nobody panics with it")[at] = Some(outcome);
         }

@@ -74,23 +74,25 @@ impl Suite {
         ensure!(run(binary, &[], 2, noted, long)?.success(), fails());
         let notes = Notes::read(&fs::read_to_string(notes).unwrap_or_default())?;
         let (mut quick, mut slow) = (BTreeSet::new(), BTreeSet::new());
-        let (mut all_quick, mut all_slow) = (0.0, 0.0);
+        let time = |tests: &[String]| -> Result<f64> {
+            let told =
+                output(&mut command(binary, tests, 1, ("MUTANT", "0".into()), long, TIMED)).with_context(fails)?;
+            seconds(&told).context("the shell did not say how long a test took")
+        };
         for test in &notes.threads {
             let names = if binary.is_test { std::slice::from_ref(test) } else { &[] };
-            let told =
-                output(&mut command(binary, names, 1, ("MUTANT", "0".into()), long, TIMED)).with_context(fails)?;
-            let took = seconds(&told).context("the shell did not say how long a test took")?;
-            let (tests, all) = if took > SLOW { (&mut slow, &mut all_slow) } else { (&mut quick, &mut all_quick) };
+            let tests = if time(names)? > SLOW { &mut slow } else { &mut quick };
             tests.insert(test.as_str());
-            *all += took;
         }
-        let suite = |is_slow, tests: &BTreeSet<&str>, all: f64| Suite {
-            binary: binary.clone(),
-            is_slow,
-            reached: notes.of(tests, binary.is_test),
-            limit: LEAST.max(Duration::from_secs_f64(all) * TIMES),
-        };
-        Ok(vec![suite(false, &quick, all_quick), suite(true, &slow, all_slow)])
+        let mut suites = Vec::new();
+        for (is_slow, tests) in [(false, quick), (true, slow)] {
+            let reached = notes.of(&tests, binary.is_test);
+            let names: Vec<String> = tests.into_iter().filter(|_| binary.is_test).map(str::to_owned).collect();
+            // All together: to start a program takes longer than many a test.
+            let limit = LEAST.max(Duration::from_secs_f64(time(&names)?) * TIMES);
+            suites.push(Suite { binary: binary.clone(), is_slow, reached, limit });
+        }
+        Ok(suites)
     }
 
     /// How many mutants it comes by.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod copies;
+mod counting;
 mod departing;
 mod dispatching;
 mod failing;

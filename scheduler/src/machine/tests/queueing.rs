@@ -117,6 +117,19 @@ fn clients_share_by_time_whatever_the_number_and_length_of_their_tasks() {
 }
 
 #[test]
+fn clients_share_by_what_their_tasks_took_and_not_by_what_they_were_estimated_at() {
+    let mut bench = Bench::new();
+    let (w, a) = (bench.worker(1), bench.client());
+    let b = bench.client();
+    // All are calls of one function, and so are estimated alike.
+    let first = run(&bench.submit(a, roots(0..200), &(0..200).collect::<Vec<_>>())).1;
+    bench.submit(b, roots(1_000..1_200), &(1_000..1_200).collect::<Vec<_>>());
+    let order = run_on(&mut bench, (w, first), 100, |number| if number < 1_000 { 3 * SECOND } else { SECOND });
+    let of_a = order.iter().filter(|&&number| number < 1_000).count();
+    assert!((24..=27).contains(&of_a), "{of_a} of 100: half of the time");
+}
+
+#[test]
 fn what_one_client_calls_urgent_is_nothing_to_another() {
     let mut bench = Bench::new();
     let (w, a) = (bench.worker(1), bench.client());

@@ -1,0 +1,62 @@
+//! What is dropped, and what is told of a machine: counted, each kind by itself.
+
+use brisk_core::{
+    id::{ClientId, Epoch, Incarnation, RequestId, SupervisorId, WorkerId},
+    message::{ClientToScheduler, SupervisorToScheduler, WorkerToScheduler},
+    state::TaskState,
+};
+
+use super::bench::*;
+use crate::machine::{Event, What};
+
+const OTHER: Epoch = Epoch(9);
+
+#[test]
+fn what_is_meant_for_another_life_of_the_scheduler_does_nothing_and_is_counted() {
+    let mut bench = Bench::new();
+    let (w, c, s) = (bench.worker(1), bench.client(), bench.supervisor().0);
+    let sent = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    let before = bench.machine.describe();
+    let message = ClientToScheduler::Release(vec![want(1)]);
+    assert_eq!(bench.event(Event::FromClient { client: c, epoch: OTHER, message }), []);
+    let message = WorkerToScheduler::Started { key: key(1), run: sent.1 };
+    assert_eq!(bench.event(Event::FromWorker { worker: w, epoch: OTHER, message }), []);
+    let message = SupervisorToScheduler::Goodbye;
+    assert_eq!(bench.event(Event::FromSupervisor { supervisor: s, epoch: OTHER, message }), []);
+    assert_eq!(bench.machine.describe(), before);
+    assert_eq!((bench.machine.counters().stale_epochs, bench.machine.counters().unknown_peers), (3, 0));
+    assert_eq!(bench.release(c, 1).len(), 1);
+    assert_ne!(bench.machine.describe(), before, "what does happen is seen");
+}
+
+#[test]
+fn what_comes_from_nobody_does_nothing_and_is_counted() {
+    let mut bench = Bench::new();
+    bench.worker(1);
+    let nobody = Incarnation(99);
+    let before = bench.machine.describe();
+    assert_eq!(bench.say(ClientId(nobody), ClientToScheduler::Sync(RequestId(1))), []);
+    assert_eq!(bench.machine.counters().unknown_peers, 1);
+    assert_eq!(bench.report(WorkerId(nobody), WorkerToScheduler::Paused(true)), []);
+    assert_eq!(bench.machine.counters().unknown_peers, 2);
+    bench.advise(SupervisorId(nobody), SupervisorToScheduler::Goodbye);
+    assert_eq!(bench.machine.describe(), before);
+}
+
+#[test]
+fn a_machine_tells_how_many_tasks_it_has_and_of_what() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let sent = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1]), task(3, &[2])], &[3])).1;
+    bench.finish(w, sent, 8);
+    let snapshot = bench.machine.snapshot();
+    assert_eq!((snapshot.total(), bench.machine.task_count()), (3, 3));
+    let count = |state| snapshot.count(state);
+    let counts = (count(TaskState::Memory), count(TaskState::Processing), count(TaskState::Waiting));
+    assert_eq!(counts, (1, 1, 1));
+    let function = bench.whats().into_iter().find_map(|what| match what {
+        What::Transition { function, .. } => Some(function),
+        _ => None,
+    });
+    assert_eq!(function.and_then(|index| bench.machine.function(index)).map(|f| &*f.name), Some("inc"));
+}
