@@ -455,6 +455,10 @@ impl World {
     /// sessions this holds too; of time it does not need to.
     fn repeat(&mut self) -> Option<()> {
         let event = self.history.last()?.clone();
+        // What is due comes first, or the second time would be the time that it comes.
+        if self.machine.next_deadline().is_some_and(|at| at <= self.now) {
+            self.handle(Event::Tick);
+        }
         let before = self.machine.describe();
         self.handle(event.clone());
         let after = self.machine.describe();

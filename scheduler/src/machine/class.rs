@@ -33,6 +33,8 @@ pub(super) struct Classes {
     by_demand: BTreeMap<(EnvironmentIndex, Demand), ClassIndex>,
     /// All and only the lanes with queued tasks.
     pub(super) busy: BTreeSet<(EnvironmentIndex, Kind)>,
+    /// All and only the builds with tasks that were set aside.
+    pub(super) withheld: BTreeSet<EnvironmentIndex>,
 }
 
 /// One build of one program.
@@ -167,6 +169,7 @@ impl Classes {
             slab: Slab::new(),
             by_demand: BTreeMap::new(),
             busy: BTreeSet::new(),
+            withheld: BTreeSet::new(),
         }
     }
 

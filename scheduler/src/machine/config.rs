@@ -50,6 +50,11 @@ pub struct Config {
     pub steal_after: Duration,
     /// After so long a worker that has not answered is asked again.
     pub steal_again_after: Duration,
+    /// When values and results to come take more than this part of what workers may hold, in hundredths, tasks that would
+    /// add to it wait for others that free some. Below the 80 % at which a worker pauses; Dask begins to spill here.
+    pub live_percent: u32,
+    /// They wait no longer if none of those has ended for so long, or for twice as long as the longest takes.
+    pub withhold_time: Duration,
     /// How many calls of `async` functions a worker may have at once. They hold no thread, so neither threads nor time
     /// bound them.
     pub async_tasks: u32,
@@ -109,6 +114,8 @@ impl Default for Config {
             prefetch_tasks: 256,
             steal_after: Duration::from_millis(20),
             steal_again_after: Duration::from_secs(1),
+            live_percent: 60,
+            withhold_time: Duration::from_secs(1),
             async_tasks: 1_024,
             copy_timeout: Duration::from_secs(120),
             surplus_after: Duration::from_secs(2),

@@ -39,7 +39,7 @@ impl Scheduler {
             let class = self.tasks[t].class;
             // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
             let compare = several && self.is_uneven(class);
-            let queues = waits || compare || !self.lane_of(class).is_empty();
+            let queues = waits || compare || !self.lane_of(class).is_empty() || self.takes_too_much(t);
             let place = if queues { Place::Nowhere } else { self.place_in_turn(t) };
             match place {
                 Place::On(w) => self.assign(t, w),
@@ -59,7 +59,10 @@ impl Scheduler {
         }
         self.work.ready = ready;
         let room = std::mem::take(&mut self.work.room);
-        if (room || queued) && !waits {
+        if waits {
+            let withheld = self.forget_withheld();
+            self.arm_withheld(withheld.into_iter());
+        } else if room || queued {
             self.drain_queues();
         }
         self.work.roomy.clear();

@@ -1,4 +1,7 @@
 //! Functions: their words, and how long their calls take.
+//!
+//! Of the time a mean is kept, and how far calls are from it, by the estimator that TCP has for round trips (Jacobson,
+//! "Congestion Avoidance and Control", 1988): two moving averages, no list of samples.
 
 use std::{fmt, time::Duration};
 
@@ -24,6 +27,8 @@ struct Function {
     /// The same over many more calls, and how many there were, up to [`MANY`].
     long_average_ns: u64,
     calls: u32,
+    /// Moving average of how far calls were from the average before.
+    deviation_ns: u64,
     /// Moving average of how long values are, in bytes.
     average_bytes: Option<u64>,
     /// Whether calls were ever presumed to be long.
@@ -38,9 +43,29 @@ const MANY: u32 = 32;
 
 impl Function {
     fn new(info: FunctionInfo) -> Self {
-        Function { info, average_ns: None, long_average_ns: 0, calls: 0, average_bytes: None, was_long: false }
+        Function {
+            info,
+            average_ns: None,
+            long_average_ns: 0,
+            calls: 0,
+            deviation_ns: 0,
+            average_bytes: None,
+            was_long: false,
+        }
     }
 }
+
+/// What a call is presumed to take, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Presumed {
+    /// On average.
+    pub(super) mean_ns: u64,
+    /// What it counts for when a worker is fed ahead; see [`Functions::presume`].
+    pub(super) fed_ns: u64,
+}
+
+/// A function of which so many calls were measured is taken by its measure alone.
+const TRUSTED: u32 = 16;
 
 /// Without the index, whose order means nothing.
 impl fmt::Debug for Functions {
@@ -105,6 +130,25 @@ impl Functions {
         self.list[index.0 as usize].average_ns.unwrap_or_else(|| nanos(unknown))
     }
 
+    /// What a call is presumed to take, and for how much of a budget of `budget_ns` a thread it counts.
+    ///
+    /// A worker that is fed ahead must neither run dry in the middle of short calls nor hold some hostage behind long ones.
+    /// So a call counts with its mean and deviation, being pessimistic: what is ahead should not wait much longer than the
+    /// budget. But with twice the mean at most: however much calls differ, half of the budget's work is ahead on average,
+    /// and that is several round trips. And with the whole budget at most: a long call takes one thread's part of it, and
+    /// the other threads are fed as if it were not there.
+    ///
+    /// Of a function that was never measured one call fills a thread's budget; with each that ends twice as many do (the
+    /// slow start of the same paper). So the first ones tell what there is to wait for before many wait, and a function of
+    /// short calls is fed in full after a handful.
+    pub(super) fn presume(&self, index: FunctionIndex, unknown: Duration, budget_ns: u64) -> Presumed {
+        let function = &self.list[index.0 as usize];
+        let Some(mean_ns) = function.average_ns else { return Presumed { mean_ns: nanos(unknown), fed_ns: budget_ns } };
+        let pessimistic_ns = mean_ns + function.deviation_ns.min(mean_ns);
+        let untrusted_ns = if function.calls < TRUSTED { budget_ns >> function.calls } else { 0 };
+        Presumed { mean_ns, fed_ns: pessimistic_ns.max(untrusted_ns).min(budget_ns) }
+    }
+
     /// What calls have taken for a good while at the ordinary pace, in nanoseconds, once there were a few: what one call is
     /// compared with.
     pub(super) fn long_average_ns(&self, index: FunctionIndex) -> Option<u64> {
@@ -134,9 +178,12 @@ impl Functions {
     }
 
     /// Learns what a call would have taken at the ordinary pace. Half of the new average is the last call, as in Dask: a
-    /// function that changes its pace, its first call being slow for instance, is known again after a few calls.
+    /// function that changes its pace, its first call being slow for instance, is known again after a few calls. The
+    /// deviation follows half as fast.
     pub(super) fn measure(&mut self, index: FunctionIndex, took_ns: u64) {
         let function = &mut self.list[index.0 as usize];
+        let off_ns = function.average_ns.map_or(took_ns / 2, |before| took_ns.abs_diff(before) / 4);
+        function.deviation_ns = function.deviation_ns / 4 * 3 + off_ns;
         function.average_ns = Some(function.average_ns.map_or(took_ns, |before| before / 2 + took_ns / 2).max(1));
         function.was_long |= function.average_ns > Some(LONG_NS);
         function.calls = (function.calls + 1).min(MANY);
@@ -150,4 +197,53 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(super) fn nanos(span: Duration) -> u64 {
     span.min(LONGEST).as_nanos() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: Duration = Duration::from_millis(5);
+    const UNKNOWN: Duration = Duration::from_millis(100);
+
+    /// What calls count for, in microseconds, after some took so many.
+    fn fed_us(took: &[u64]) -> u64 {
+        let mut functions = Functions::new();
+        let index = functions.scattered();
+        took.iter().for_each(|&us| functions.measure(index, nanos(Duration::from_micros(us))));
+        functions.presume(index, UNKNOWN, nanos(BUDGET)).fed_ns / 1_000
+    }
+
+    #[test]
+    fn a_function_that_was_hardly_measured_counts_for_half_as_much_with_each_call() {
+        let counts: Vec<_> = (0..6).map(|calls| fed_us(&vec![1; calls])).collect();
+        assert_eq!(counts, [5_000, 2_500, 1_250, 625, 312, 156]);
+        assert_eq!(fed_us(&[1; 16]), 1);
+    }
+
+    #[test]
+    fn what_differs_widely_counts_for_more_and_never_for_more_than_twice() {
+        assert_eq!(fed_us(&[1_000; 40]), 1_000);
+        let varied: Vec<_> = (0..40).map(|i| if i % 2 == 0 { 500 } else { 1_500 }).collect();
+        let counts = fed_us(&varied);
+        assert!((1_500..2_400).contains(&counts), "{counts}");
+        // One in ten takes a hundred times as long; at the end of nine short ones the mean is low, and the deviation is not.
+        let rare: Vec<_> = (1..40).map(|i| if i % 10 == 0 { 10_000 } else { 100 }).collect();
+        let mut functions = Functions::new();
+        let index = functions.scattered();
+        rare.iter().for_each(|&us| functions.measure(index, nanos(Duration::from_micros(us))));
+        let presumed = functions.presume(index, UNKNOWN, nanos(BUDGET));
+        assert_eq!(presumed.fed_ns, 2 * presumed.mean_ns);
+    }
+
+    #[test]
+    fn a_long_call_counts_for_one_threads_budget() {
+        assert_eq!(fed_us(&[10_000_000; 20]), 5_000);
+    }
+
+    #[test]
+    fn no_span_overflows() {
+        assert_eq!(fed_us(&[u64::MAX / 1_000; 40]), 5_000);
+        assert_eq!(fed_us(&[0; 40]), 0);
+    }
 }

@@ -9,6 +9,7 @@ use super::{Scheduler, slab::TaskIndex, task::Task};
 mod copies;
 mod failures;
 mod graph;
+mod memory;
 mod offers;
 mod peers;
 mod queues;
@@ -83,6 +84,7 @@ impl Scheduler {
             i15_frontiers_are_used
             i16_occupancy_and_bytes_add_up
             i16_paces_are_those_of_workers
+            i16_live_bytes_add_up
             i17_suspects_run_apart
             i18_runs_grow
             i19_what_is_asked_back_is_there
@@ -104,6 +106,7 @@ impl Scheduler {
             i57_sole_copies_of_retiring_workers_are_known
             i58_shortage_of_memory_is_watched
             i59_lineage_is_bounded
+            i60_what_waits_for_memory_has_an_end
         }
         Ok(())
     }

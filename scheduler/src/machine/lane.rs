@@ -11,7 +11,7 @@ use super::{
     accounts::AccountId,
     class::Demand,
     slab::{ClassIndex, TaskIndex},
-    window::ReadyTasks,
+    window::{Ready, ReadyTasks},
 };
 
 /// The queued tasks of one class.
@@ -75,15 +75,9 @@ impl Queue {
         self.by_account.get(&account)?.least_critical()
     }
 
-    /// Adds a task from which the way to the end is `way` tasks long; see [`ReadyTasks`] for `threads`.
-    pub(super) fn insert(
-        &mut self,
-        account: AccountId,
-        (priority, way): (Priority, u32),
-        t: TaskIndex,
-        threads: usize,
-    ) {
-        self.by_account.entry(account).or_default().insert(priority, way, t, threads);
+    /// Adds a task; see [`ReadyTasks`] for `threads`.
+    pub(super) fn insert(&mut self, account: AccountId, priority: Priority, task: Ready, threads: usize) {
+        self.by_account.entry(account).or_default().insert(priority, task, threads);
     }
 
     pub(super) fn remove(&mut self, account: AccountId, priority: Priority, threads: usize) {
@@ -100,13 +94,18 @@ impl Queue {
         self.by_account.get(&account).into_iter().flat_map(ReadyTasks::next)
     }
 
+    /// The tasks of an account that have inputs: those of the window first, each part by priority.
+    pub(super) fn with_inputs(&self, account: AccountId) -> impl Iterator<Item = TaskIndex> {
+        self.by_account.get(&account).into_iter().flat_map(ReadyTasks::with_inputs)
+    }
+
     pub(super) fn heads(&self) -> impl Iterator<Item = (AccountId, Priority)> {
         self.by_account.iter().filter_map(|(&account, tasks)| Some((account, tasks.first()?.0)))
     }
 
-    /// Whether all tasks are in the right order, given how long ways are.
-    pub(super) fn is_in_order(&self, way_of: impl Fn(TaskIndex) -> u32) -> bool {
-        self.by_account.values().all(|tasks| !tasks.is_empty() && tasks.is_in_order(&way_of))
+    /// Whether all tasks are in the right order and place, given what they are.
+    pub(super) fn is_in_order(&self, is: impl Fn(TaskIndex) -> Ready) -> bool {
+        self.by_account.values().all(|tasks| !tasks.is_empty() && tasks.is_in_order(&is))
     }
 }
 
@@ -122,6 +121,12 @@ impl Lane {
             Some((_, account)) => Some(*account),
             None => self.heads.first_key_value().map(|(account, _)| *account),
         }
+    }
+
+    /// The accounts that have heads, the one that is served next first.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        let ordered = self.order.iter().map(|(_, account)| *account);
+        ordered.chain(self.heads.keys().copied().filter(|_| self.order.is_empty()))
     }
 
     /// An account was given more, or less after all.

@@ -28,6 +28,7 @@ mod class;
 mod functions;
 mod lane;
 mod links;
+mod live_bytes;
 mod peers;
 mod pool;
 mod slab;
@@ -248,6 +249,7 @@ impl Scheduler {
                 // They are looked at below.
                 Timer::Copies => self.replicas.rest_at = None,
                 Timer::Surplus => self.drop_surplus(),
+                Timer::Withheld(environment) => self.reconsider_withheld(environment),
                 Timer::Retire(w) => self.patience_has_ended(w),
                 Timer::Relief => (self.relief_at, relieves_all) = (None, true),
             }
@@ -265,6 +267,7 @@ impl Scheduler {
             self.dispatch();
         }
         self.relieve(relieves_all);
+        self.disarm_withheld();
         self.feed();
         self.balance();
     }

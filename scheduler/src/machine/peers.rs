@@ -19,6 +19,7 @@ use super::{
     class::Kind,
     lane::Urgency,
     links::Sending,
+    live_bytes::Live,
     slab::{ClassIndex, ClientIndex, EnvironmentIndex, HostIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex},
     speed::{STEPS, Speed},
     stealing::{Promised, Question},
@@ -59,10 +60,14 @@ pub(super) struct Worker {
     pub(super) started: u32,
     /// The sum of the estimates of those that take a thread, in nanoseconds.
     pub(super) occupancy_ns: u64,
+    /// The sum of what they take of the prefetch budget, in nanoseconds.
+    pub(super) fed_ns: u64,
     /// All and only the values it is known to hold, in no particular order.
     pub(super) replicas: Vec<TaskIndex>,
     /// Their length together.
     pub(super) bytes: u64,
+    /// That, and what its runs will add to it.
+    pub(super) live: Live,
     /// What it says all values take, in bytes; it counts what the scheduler has not heard of yet.
     pub(super) reported_bytes: u64,
     /// What is left of its declared resources.
@@ -268,6 +273,11 @@ impl Worker {
     pub(super) fn backlog_ns(&self, kind: Kind) -> u64 {
         let is_free = kind == Kind::Async || self.runnable(kind) < self.threads();
         if is_free { 0 } else { self.occupancy_ns / self.threads() as u64 }
+    }
+
+    /// For how long it is fed, by thread, in nanoseconds.
+    pub(super) fn fed_a_thread_ns(&self) -> u64 {
+        self.fed_ns / self.threads() as u64
     }
 
     /// What workers are ordered by: those with a free thread first, the fastest of them first, and of equals by the part of

@@ -9,10 +9,12 @@ use super::{
     Scheduler,
     class::Kind,
     config::Config,
+    functions::nanos,
     moves::Moves,
     peers::Worker,
     pool::FEW,
     slab::{TaskIndex, WorkerIndex},
+    task::LONGEST_FED,
 };
 
 /// How far ahead of its threads a worker is fed.
@@ -27,11 +29,16 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(config: &Config) -> Self {
         Budget {
-            time_ns: config.prefetch_time.as_nanos() as u64,
+            time_ns: nanos(config.prefetch_time).min(LONGEST_FED),
             one_ns: config.prefetch_one_time.as_nanos() as u64,
             tasks: config.prefetch_tasks as usize,
             async_tasks: config.async_tasks as usize,
         }
+    }
+
+    /// How far ahead a thread is fed, in nanoseconds.
+    pub(super) fn time_ns(&self) -> u64 {
+        self.time_ns
     }
 
     /// Whether a worker should be given more of this kind: it has a thread to spare, or less work ahead than the budget
@@ -49,7 +56,8 @@ impl Budget {
         }
         let ahead = worker.ahead();
         let wait_ns = worker.occupancy_ns / threads as u64;
-        (ahead == 0 && self.tasks > 0 && wait_ns < self.one_ns) || (ahead < self.tasks && wait_ns < self.time_ns)
+        let fed_ns = worker.fed_a_thread_ns();
+        (ahead == 0 && self.tasks > 0 && wait_ns < self.one_ns) || (ahead < self.tasks && fed_ns < self.time_ns)
     }
 
     /// Whether a worker may be given more, if there is a reason.
@@ -58,12 +66,13 @@ impl Budget {
         takes && worker.assigned(kind) < self.cap(worker, kind)
     }
 
-    /// Whether a task may be sent ahead to a worker. `heir`: it is the first to follow the task whose thread it will take.
-    pub(super) fn may_send_ahead(&self, worker: &Worker, kind: Kind, heir: bool) -> bool {
-        let wait_ns = worker.occupancy_ns / worker.threads() as u64;
+    /// Whether a task may be sent ahead to a worker. `heir`: it is the first to follow the task whose thread it will take;
+    /// `parent_ns`: what that task presumably takes. What waits for a long one is better given out when that has ended.
+    pub(super) fn may_send_ahead(&self, worker: &Worker, kind: Kind, heir: bool, parent_ns: u64) -> bool {
+        let soon = parent_ns < self.time_ns && worker.fed_a_thread_ns() < self.time_ns;
         self.has_room(worker, kind)
             && match kind {
-                Kind::Thread => worker.ahead() < self.tasks && (heir || wait_ns < self.time_ns),
+                Kind::Thread => worker.ahead() < self.tasks && (heir || soon),
                 // Nothing measures how long they keep others waiting: they don't.
                 Kind::Async => heir,
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     class::{KINDS, Kind},
+    live_bytes::{Live, Withheld},
     peers::{Worker, Workers},
     placement::Budget,
     slab::WorkerIndex,
@@ -21,6 +22,9 @@ pub(super) struct Pool {
     pub(super) paces: Paces,
     /// The least memory limit of any.
     pub(super) least_limit: Option<u64>,
+    /// What is live on them together.
+    pub(super) live: Live,
+    pub(super) withheld: Withheld,
     /// If there are many: all and only those that are open, by load; for each kind of task.
     by_load: [BTreeSet<(u64, WorkerIndex)>; 2],
 }
@@ -34,6 +38,7 @@ impl Pool {
         self.workers.push(index);
         self.threads += workers[index].threads();
         self.paces.enter(workers[index].speed.step());
+        self.live.add(&workers[index].live);
         // The others are not asked again: thousands may join at once.
         let limit = least_limit(&[index], workers);
         self.least_limit = self.least_limit.into_iter().chain(limit).min();
@@ -49,6 +54,7 @@ impl Pool {
         self.workers.retain(|&other| other != index);
         self.threads -= workers[index].threads();
         self.paces.leave(workers[index].speed.step());
+        self.live.remove(&workers[index].live);
         self.least_limit = least_limit(&self.workers, workers);
         for (order, listed) in self.by_load.iter_mut().zip(&mut workers[index].listed) {
             if let Some(load) = listed.take() {

@@ -17,9 +17,11 @@ use super::{
     accounts::AccountId,
     class::Kind,
     lane::{Lane, Standing, Urgency},
+    live_bytes::Instead,
     placement::Place,
     slab::{ClassIndex, EnvironmentIndex, TaskIndex, WorkerIndex},
     task::State,
+    window::Ready,
 };
 
 /// Up to here a parked class is listed with each of its workers.
@@ -30,10 +32,10 @@ impl Scheduler {
     pub(super) fn enqueue(&mut self, t: TaskIndex) {
         let (class, account, priority) = self.place_in_queue(t);
         let threads = self.classes.threads(class);
-        let way = self.tasks[t].way;
+        let ready = self.as_ready(t);
         let queue = &mut self.classes.slab[class].queue;
         let before = queue.first(account);
-        queue.insert(account, (priority, way), t, threads);
+        queue.insert(account, priority, ready, threads);
         let after = queue.first(account);
         if matches!(self.tasks[t].state, State::Queued) {
             self.count_queued(class, 1);
@@ -86,6 +88,12 @@ impl Scheduler {
     fn place_in_queue(&self, t: TaskIndex) -> (ClassIndex, AccountId, Priority) {
         let task = &self.tasks[t];
         (task.class, task.account, task.priority)
+    }
+
+    /// What its queue must know of a task.
+    pub(super) fn as_ready(&self, t: TaskIndex) -> Ready {
+        let task = &self.tasks[t];
+        Ready { t, way: task.way, is_root: task.dependencies.is_empty() }
     }
 
     /// The lane of a class.
@@ -197,9 +205,12 @@ impl Scheduler {
 
     /// Assigns queued tasks, in every lane where there are some, until no class can go on.
     pub(super) fn drain_queues(&mut self) {
-        for (environment, kind) in self.classes.busy.iter().copied().collect::<Vec<_>>() {
+        let lanes: Vec<_> = self.classes.busy.iter().copied().collect();
+        let withheld = self.forget_withheld();
+        for &(environment, kind) in &lanes {
             self.drain_lane(environment, kind);
         }
+        self.arm_withheld(withheld.into_iter().chain(lanes.into_iter().map(|(environment, _)| environment)));
     }
 
     fn drain_lane(&mut self, environment: EnvironmentIndex, kind: Kind) {
@@ -209,6 +220,13 @@ impl Scheduler {
             let woken = self.wake(environment, kind, &stuck);
             while let Some((account, class)) = self.classes.environments[environment].lanes[kind as usize].first() {
                 let Some((priority, t)) = self.classes.slab[class].queue.first(account) else { break };
+                if self.takes_too_much(t) {
+                    match self.assign_instead(t, environment, kind) {
+                        Instead::Another => continue,
+                        Instead::Wait => break,
+                        Instead::Nothing => {}
+                    }
+                }
                 match self.place_in_turn(t) {
                     Place::On(w) => {
                         let t = self.nearest(t, w, class, account);

@@ -208,7 +208,8 @@ impl Scheduler {
         let kind = self.classes.slab[self.tasks[child].class].demand.kind;
         // A chain of long calls is sent link by link; one that takes no thread may go at once.
         let heir = |run: &Run| !run.has_heir && (run.awaiting == 0 || kind == Kind::Async);
-        self.budget.may_send_ahead(&self.workers[w], kind, self.tasks[parent].run().is_some_and(heir))
+        let Some(run) = self.tasks[parent].run() else { return false };
+        self.budget.may_send_ahead(&self.workers[w], kind, heir(run), run.estimate_ns)
             && (kind == Kind::Async || self.is_worth_binding(parent, child, w))
     }
 

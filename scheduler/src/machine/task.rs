@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use super::{
     accounts::AccountId,
+    live_bytes::Effect,
     record::FunctionIndex,
     slab::{ClassIndex, ClientIndex, Slab, TaskIndex, WorkerIndex},
     unrepeatable::Unrepeatable,
@@ -158,15 +159,22 @@ pub(super) struct Run {
     pub(super) slot: u32,
     /// What the worker's occupancy was charged, in nanoseconds.
     pub(super) estimate_ns: u64,
+    /// How much of its worker's prefetch budget it takes, in nanoseconds: no longer than [`LONGEST_FED`].
+    pub(super) fed_ns: u32,
     /// Which of its dependents is looked at next, to be sent after it. Those before were sent, or could not be.
     pub(super) next: u32,
     /// How many of its inputs are still being made, all on this same worker; 0 once it has started. It was *sent ahead* if
     /// there are any.
     pub(super) awaiting: u8,
     pub(super) started: bool,
+    /// What it presumably does to memory.
+    pub(super) effect: Effect,
     /// Whether one of its dependents was sent ahead already, to take over its thread.
     pub(super) has_heir: bool,
 }
+
+/// The longest prefetch time that runs can count with, in nanoseconds. Longer ones are cut.
+pub(super) const LONGEST_FED: u64 = u32::MAX as u64;
 
 const _: () = assert!(size_of::<Task>() <= 256);
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use brisk_core::{id::EnvironmentId, time::Moment};
 
-use super::slab::{ClassIndex, ClientIndex, TaskIndex, WorkerIndex};
+use super::slab::{ClassIndex, ClientIndex, EnvironmentIndex, TaskIndex, WorkerIndex};
 
 /// One kind of deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,8 @@ pub(super) enum Timer {
     Surplus,
     /// Queued work that only paused workers may run should be looked at.
     Relief,
+    /// Tasks of this build that were set aside until there is more memory should be looked at.
+    Withheld(EnvironmentIndex),
     /// A worker that retires has waited long enough for its runs.
     Retire(WorkerIndex),
     /// This build has had no client for so long that its workers should end.

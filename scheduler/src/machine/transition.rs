@@ -17,6 +17,7 @@ use smallvec::smallvec;
 use super::{
     Scheduler,
     class::Kind,
+    functions::Presumed,
     record::What,
     slab::{TaskIndex, WorkerIndex},
     task::{Holder, Run, State},
@@ -87,17 +88,21 @@ impl Scheduler {
             State::Waiting { missing } => u8::try_from(missing).expect("tasks with many inputs are not sent ahead"),
             _ => 0,
         };
+        let effect = self.effect_of(t, w);
         let demand = &self.classes.slab[task.class].demand;
         // A call that takes no thread keeps no other waiting.
-        let estimate_ns = match demand.kind {
-            Kind::Thread => self.functions.estimate_ns(task.function, self.config.unknown_duration),
-            Kind::Async => 0,
+        let budget_ns = self.budget.time_ns();
+        let Presumed { mean_ns, fed_ns } = match demand.kind {
+            Kind::Thread => self.functions.presume(task.function, self.config.unknown_duration, budget_ns),
+            Kind::Async => Presumed { mean_ns: 0, fed_ns: 0 },
         };
         let worker = &mut self.workers[w];
-        let estimate_ns = worker.speed.step().scale(estimate_ns);
+        let step = worker.speed.step();
+        let (estimate_ns, fed_ns) = (step.scale(mean_ns), step.scale(fed_ns).min(budget_ns));
         let slot = worker.processing.len() as u32;
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;
+        worker.fed_ns += fed_ns;
         worker.async_tasks += u32::from(demand.kind == Kind::Async);
         worker.awaiting += u32::from(awaiting > 0 && demand.kind == Kind::Thread);
         if !worker.has_work_ahead() {
@@ -105,6 +110,7 @@ impl Scheduler {
         }
         worker.take(&demand.resources);
         let kind = demand.kind;
+        self.begin_effect(w, effect, estimate_ns);
         self.replace(
             t,
             State::Processing(Run {
@@ -112,9 +118,11 @@ impl Scheduler {
                 worker: w,
                 slot,
                 estimate_ns,
+                fed_ns: u32::try_from(fed_ns).expect("nothing counts for more than the budget, which is shorter"),
                 next: 0,
                 awaiting,
                 started: false,
+                effect,
                 has_heir: false,
             }),
         );
@@ -136,7 +144,7 @@ impl Scheduler {
         let slot = self.workers[w].replicas.len() as u32;
         self.replace(t, State::Memory { nbytes, holders: smallvec![Holder { worker: w, slot }] });
         self.workers[w].replicas.push(t);
-        self.workers[w].bytes = self.workers[w].bytes.saturating_add(nbytes);
+        self.set_bytes(w, self.workers[w].bytes.saturating_add(nbytes));
         self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });
         self.tasks[t].detached = false;
         self.note_once(t);
@@ -266,6 +274,7 @@ impl Scheduler {
     }
 
     fn leave_worker(&mut self, t: TaskIndex, run: Run) {
+        self.end_effect(run.worker, run.effect);
         let worker = &mut self.workers[run.worker];
         worker.processing.swap_remove(run.slot as usize);
         worker.started -= u32::from(run.started);
@@ -273,6 +282,7 @@ impl Scheduler {
         if !planted!(self, LeakedOccupancy) {
             worker.occupancy_ns -= run.estimate_ns;
         }
+        worker.fed_ns -= u64::from(run.fed_ns);
         let demand = &self.classes.slab[self.tasks[t].class].demand;
         worker.async_tasks -= u32::from(demand.kind == Kind::Async);
         worker.awaiting -= u32::from(run.awaiting > 0 && demand.kind == Kind::Thread);
@@ -298,8 +308,8 @@ impl Scheduler {
         let Some(position) = holders.iter().position(|holder| holder.worker == w) else { return };
         let slot = holders.swap_remove(position).slot;
         let (nbytes, left) = (*nbytes, holders.len() as u32);
+        self.set_bytes(w, self.workers[w].bytes.saturating_sub(nbytes));
         let worker = &mut self.workers[w];
-        worker.bytes = worker.bytes.saturating_sub(nbytes);
         worker.replicas.swap_remove(slot as usize);
         if let Some(&moved) = worker.replicas.get(slot as usize)
             && let State::Memory { holders, .. } = &mut self.tasks[moved].state
@@ -317,8 +327,8 @@ impl Scheduler {
         let worker = &mut self.workers[w];
         holders.push(Holder { worker: w, slot: worker.replicas.len() as u32 });
         worker.replicas.push(t);
-        worker.bytes = worker.bytes.saturating_add(*nbytes);
-        let holders = holders.len() as u32;
+        let (bytes, holders) = (worker.bytes.saturating_add(*nbytes), holders.len() as u32);
+        self.set_bytes(w, bytes);
         self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders });
         self.copies_changed(t, Some(w));
     }

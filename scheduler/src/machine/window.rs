@@ -7,10 +7,7 @@
 //! wide as there are threads has the first at a bounded price: at most so many values more are alive. A user's priority and
 //! the order of submissions come before either.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, btree_map},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use brisk_core::message::Priority;
 
@@ -22,12 +19,22 @@ use super::slab::TaskIndex;
 pub(super) struct ReadyTasks {
     /// The length of all ways, while it is the same.
     even: Option<u32>,
-    /// The tasks of the window by priority, with the lengths of their ways. None comes after one of `behind`.
-    window: BTreeMap<Priority, (u32, TaskIndex)>,
+    /// The tasks of the window by priority. None comes after one that is behind it.
+    window: BTreeMap<Priority, Ready>,
     /// All and only the tasks of the window, the next first.
     ranked: BTreeMap<Rank, TaskIndex>,
-    /// All others, by priority.
-    behind: BTreeMap<Priority, (u32, TaskIndex)>,
+    /// All others, by priority: those with inputs, and roots.
+    behind: [BTreeMap<Priority, (u32, TaskIndex)>; 2],
+}
+
+/// A ready task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) t: TaskIndex,
+    /// How many tasks long the way to the end is.
+    pub(super) way: u32,
+    /// Whether it has no inputs.
+    pub(super) is_root: bool,
 }
 
 /// User priority and submission as in a priority; then the longest way; then depth first.
@@ -38,30 +45,31 @@ const WIDEST: usize = 1_024;
 
 impl ReadyTasks {
     pub(super) fn is_empty(&self) -> bool {
-        self.window.is_empty() && self.behind.is_empty()
+        self.window.is_empty() && self.behind.iter().all(BTreeMap::is_empty)
     }
 
-    /// All tasks, by priority.
+    /// All tasks, by priority; of those behind the window the ones with inputs first.
     pub(super) fn iter(&self) -> impl Iterator<Item = TaskIndex> {
-        self.window.values().chain(self.behind.values()).map(|&(_, t)| t)
+        self.window.values().map(|ready| ready.t).chain(self.behind.iter().flat_map(BTreeMap::values).map(|&(_, t)| t))
     }
 
     pub(super) fn contains(&self, priority: Priority, t: TaskIndex) -> bool {
-        let found = self.window.get(&priority).or_else(|| self.behind.get(&priority));
-        found.is_some_and(|&(_, other)| other == t)
+        let behind = || self.behind.iter().find_map(|tasks| tasks.get(&priority)).map(|&(_, t)| t);
+        self.window.get(&priority).map(|ready| ready.t).or_else(behind) == Some(t)
     }
 
     /// The next task.
     pub(super) fn first(&self) -> Option<(Priority, TaskIndex)> {
         match self.ranked.first_key_value() {
             Some((&(user, generation, _, order), &t)) => Some((Priority { user, generation, order }, t)),
-            None => self.behind.first_key_value().map(|(&priority, &(_, t))| (priority, t)),
+            None => self.first_behind().map(|(priority, ready)| (priority, ready.t)),
         }
     }
 
-    /// All tasks as far as is known in which order they come: the window's, or if none is kept all.
+    /// All tasks as far as is known in which order they come: the window's, or if none is kept all, those with inputs
+    /// first.
     pub(super) fn next(&self) -> impl Iterator<Item = TaskIndex> {
-        let even = self.behind.values().filter(|_| self.ranked.is_empty()).map(|&(_, t)| t);
+        let even = self.behind.iter().flat_map(BTreeMap::values).filter(|_| self.ranked.is_empty()).map(|&(_, t)| t);
         self.ranked.values().copied().chain(even)
     }
 
@@ -72,32 +80,37 @@ impl ReadyTasks {
         self.ranked.range(..=(user, generation, Reverse(0), u64::MAX)).next_back().map(|(_, &t)| t)
     }
 
-    /// Adds a task from which the way to the end is `way` tasks long; `threads` is how wide the window is to be.
-    pub(super) fn insert(&mut self, priority: Priority, way: u32, t: TaskIndex, threads: usize) {
+    /// The tasks that have inputs: those of the window first, each part by priority.
+    pub(super) fn with_inputs(&self) -> impl Iterator<Item = TaskIndex> {
+        let inside = self.window.values().filter(|ready| !ready.is_root).map(|ready| ready.t);
+        inside.chain(self.behind[0].values().map(|&(_, t)| t))
+    }
+
+    /// Adds a task; `threads` is how wide the window is to be.
+    pub(super) fn insert(&mut self, priority: Priority, task: Ready, threads: usize) {
         if self.is_empty() {
-            self.even = Some(way);
+            self.even = Some(task.way);
         }
-        if self.even == Some(way) {
-            self.behind.insert(priority, (way, t));
-            return;
+        if self.even == Some(task.way) {
+            return self.put_behind(priority, task);
         }
         self.even = None;
-        if self.behind.first_key_value().is_some_and(|(first, _)| *first < priority) {
-            self.behind.insert(priority, (way, t));
+        if self.first_behind().is_some_and(|(first, _)| first < priority) {
+            self.put_behind(priority, task);
         } else {
-            self.enter(priority, way, t);
+            self.enter(priority, task);
         }
         self.fit(threads);
     }
 
     pub(super) fn remove(&mut self, priority: Priority, threads: usize) {
-        match self.window.entry(priority) {
-            btree_map::Entry::Occupied(entry) => {
-                let (way, _) = entry.remove();
+        match self.window.remove(&priority) {
+            Some(Ready { way, .. }) => {
                 self.ranked.remove(&rank(priority, way));
             }
-            btree_map::Entry::Vacant(_) => {
-                self.behind.remove(&priority);
+            None => {
+                let [with_inputs, roots] = &mut self.behind;
+                with_inputs.remove(&priority).or_else(|| roots.remove(&priority));
             }
         }
         if self.even.is_none() {
@@ -105,37 +118,55 @@ impl ReadyTasks {
         }
     }
 
-    /// Whether window and order are as they should be, given how long ways are.
-    pub(super) fn is_in_order(&self, way_of: impl Fn(TaskIndex) -> u32) -> bool {
+    /// Whether window and order are as they should be, given what tasks are.
+    pub(super) fn is_in_order(&self, is: impl Fn(TaskIndex) -> Ready) -> bool {
         let ranked: BTreeMap<_, _> =
-            self.window.iter().map(|(&priority, &(way, t))| (rank(priority, way), t)).collect();
+            self.window.iter().map(|(&priority, ready)| (rank(priority, ready.way), ready.t)).collect();
         let last = self.window.last_key_value().map(|(last, _)| *last);
-        let first = self.behind.first_key_value().map(|(first, _)| *first);
+        let first = self.first_behind().map(|(first, _)| first);
+        let mut behind = self
+            .behind
+            .iter()
+            .zip([false, true])
+            .flat_map(|(tasks, is_root)| tasks.values().map(move |&(way, t)| Ready { t, way, is_root }));
         ranked == self.ranked
             && last.zip(first).is_none_or(|(last, first)| last < first)
             && (self.even.is_none() || self.window.is_empty())
-            && self.window.values().chain(self.behind.values()).all(|&(way, t)| way == way_of(t))
-            && self.even.is_none_or(|even| self.behind.values().all(|&(way, _)| way == even))
+            && self.window.values().all(|&ready| ready == is(ready.t))
+            && behind.all(|ready| ready == is(ready.t) && self.even.is_none_or(|even| ready.way == even))
     }
 
-    fn enter(&mut self, priority: Priority, way: u32, t: TaskIndex) {
-        self.window.insert(priority, (way, t));
-        self.ranked.insert(rank(priority, way), t);
+    fn enter(&mut self, priority: Priority, task: Ready) {
+        self.window.insert(priority, task);
+        self.ranked.insert(rank(priority, task.way), task.t);
+    }
+
+    fn put_behind(&mut self, priority: Priority, task: Ready) {
+        self.behind[usize::from(task.is_root)].insert(priority, (task.way, task.t));
+    }
+
+    /// The first task behind the window.
+    fn first_behind(&self) -> Option<(Priority, Ready)> {
+        let firsts = self.behind.iter().zip([false, true]).filter_map(|(tasks, is_root)| {
+            tasks.first_key_value().map(|(&priority, &(way, t))| (priority, Ready { t, way, is_root }))
+        });
+        firsts.min_by_key(|(priority, _)| *priority)
     }
 
     /// Makes the window as wide as it is to be.
     fn fit(&mut self, threads: usize) {
         let width = threads.clamp(1, WIDEST);
         while self.window.len() > width
-            && let Some((priority, (way, t))) = self.window.pop_last()
+            && let Some((priority, task)) = self.window.pop_last()
         {
-            self.ranked.remove(&rank(priority, way));
-            self.behind.insert(priority, (way, t));
+            self.ranked.remove(&rank(priority, task.way));
+            self.put_behind(priority, task);
         }
         while self.window.len() < width
-            && let Some((priority, (way, t))) = self.behind.pop_first()
+            && let Some((priority, task)) = self.first_behind()
         {
-            self.enter(priority, way, t);
+            self.behind[usize::from(task.is_root)].pop_first();
+            self.enter(priority, task);
         }
     }
 }
@@ -149,8 +180,14 @@ mod tests {
     use super::*;
     use crate::machine::slab::Index;
 
+    /// Task of this number: each third is a root.
+    fn is(number: u32, way: u32) -> Ready {
+        Ready { t: TaskIndex::from_u32(number), way, is_root: number.is_multiple_of(3) }
+    }
+
     fn add(tasks: &mut ReadyTasks, (user, generation, order): (i32, u64, u64), way: u32) {
-        tasks.insert(Priority { user, generation, order }, way, TaskIndex::from_u32(order as u32), 3);
+        let task = is(order as u32, way);
+        tasks.insert(Priority { user, generation, order }, task, 3);
     }
 
     fn drain(tasks: &mut ReadyTasks) -> Vec<u64> {
@@ -168,7 +205,7 @@ mod tests {
     fn even_ways_go_depth_first() {
         let mut tasks = ReadyTasks::default();
         [5, 1, 4, 2, 3].into_iter().for_each(|order| add(&mut tasks, (0, 1, order), 7));
-        assert!(tasks.window.is_empty() && tasks.is_in_order(|_| 7));
+        assert!(tasks.window.is_empty() && tasks.is_in_order(|t| is(t.as_u32(), 7)));
         assert_eq!(drain(&mut tasks), [1, 2, 3, 4, 5]);
     }
 
@@ -177,7 +214,7 @@ mod tests {
         let mut tasks = ReadyTasks::default();
         let ways = [1, 2, 3, 9, 1, 8];
         (0..6).for_each(|order| add(&mut tasks, (0, 1, order), ways[order as usize]));
-        assert!(tasks.is_in_order(|t| ways[t.as_u32() as usize]));
+        assert!(tasks.is_in_order(|t| is(t.as_u32(), ways[t.as_u32() as usize])));
         assert_eq!(tasks.window.len(), 3);
         // 0, 1 and 2 are in the window first; with each that goes, one moves up.
         assert_eq!(drain(&mut tasks), [2, 3, 1, 5, 0, 4]);
@@ -199,6 +236,6 @@ mod tests {
         add(&mut tasks, (0, 1, 1), 1);
         let inside: Vec<_> = tasks.window.keys().map(|priority| priority.order).collect();
         assert_eq!(inside, [1, 4, 5]);
-        assert!(tasks.is_in_order(|t| t.as_u32()));
+        assert!(tasks.is_in_order(|t| is(t.as_u32(), t.as_u32())));
     }
 }

@@ -38,6 +38,10 @@ impl Scheduler {
                 Timer::Copy(t, w) => self.copies.iter().any(|copy| (copy.0, copy.1, copy.2.deadline) == (t, w, at)),
                 Timer::Copies => self.replicas.rest_at == Some(at),
                 Timer::Surplus => self.surplus_at == Some(at),
+                Timer::Withheld(environment) => {
+                    let build = self.classes.environments.get(environment);
+                    build.is_some_and(|build| build.pool.withheld.until == Some(at))
+                }
                 Timer::Relief => self.relief_at == Some(at),
                 Timer::Retire(w) => self.retirements.get(w).is_some_and(|r| r.patience_ends == at),
                 Timer::Stop(environment) => self.programs.contains_key(&environment),

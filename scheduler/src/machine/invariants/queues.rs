@@ -25,7 +25,7 @@ impl Scheduler {
                     expected.queued += queued as u32;
                     let nobody = self.classes.eligible(index).is_empty();
                     ensure!((class.standing == Standing::Stranded) == nobody, "{index:?} is {:?}", class.standing);
-                    ensure!(class.queue.is_in_order(|t| self.tasks[t].way), "the queue of {index:?} is out of order");
+                    ensure!(class.queue.is_in_order(|t| self.as_ready(t)), "the queue of {index:?} is out of order");
                     for (account, priority) in class.queue.heads().filter(|_| class.standing == Standing::Listed) {
                         expected.list(account, priority, index);
                     }

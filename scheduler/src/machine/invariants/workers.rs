@@ -97,13 +97,15 @@ impl Scheduler {
             return Ok(());
         }
         let queued = |class: &Class| class.queue.iter().any(|t| matches!(self.tasks[t].state, State::Queued));
-        for (class, Class { demand, .. }) in self.classes.slab.iter().filter(|(_, class)| queued(class)) {
+        for (class, Class { demand, environment, .. }) in self.classes.slab.iter().filter(|(_, class)| queued(class)) {
             let Demand { kind, resources, .. } = demand;
             let kind = *kind;
             let idle = self.classes.eligible(class).iter().find(|&&w| {
                 let worker = &self.workers[w];
                 self.budget.is_open(worker, kind) && worker.has_left(resources)
             });
+            // Or while it was set aside for the memory that it would take.
+            let idle = idle.filter(|_| !self.is_waiting_for_memory(*environment));
             ensure!(idle.is_none(), "{idle:?} is open beside queued tasks of {class:?}");
         }
         Ok(())
@@ -176,6 +178,9 @@ impl Scheduler {
             let runs = worker.processing.iter().filter_map(|&t| self.tasks[t].run());
             let occupancy: u64 = runs.map(|run| run.estimate_ns).sum();
             ensure!(occupancy == worker.occupancy_ns, "{id}: occupancy {}, not {occupancy}", worker.occupancy_ns);
+            let fed: u64 =
+                worker.processing.iter().filter_map(|&t| self.tasks[t].run()).map(|run| u64::from(run.fed_ns)).sum();
+            ensure!(fed == worker.fed_ns, "{id}: fed for {}, not {fed}", worker.fed_ns);
             let bytes: u64 = worker.replicas.iter().map(|&t| self.tasks[t].nbytes()).fold(0, u64::saturating_add);
             ensure!(bytes == worker.bytes || bytes == u64::MAX, "{id}: {} bytes, not {bytes}", worker.bytes);
             let pool = &self.classes.environments[worker.environment].pool;

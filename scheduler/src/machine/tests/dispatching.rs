@@ -16,16 +16,73 @@ use crate::machine::{Action, Event};
 const MICRO: Duration = Duration::from_micros(1);
 
 #[test]
-fn unknown_calls_are_sent_as_there_are_threads_and_short_ones_by_the_hundred() {
+fn unknown_calls_are_sent_as_there_are_threads_and_short_ones_by_the_hundred_after_a_few() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(2), bench.client());
     let actions = bench.submit(c, (0..1_000).map(|i| task(i, &[])).collect(), &(0..1_000).collect::<Vec<_>>());
     let first = runs(&actions);
     assert_eq!(first.len(), 2);
-    bench.finish_in(w, first[0].1, 8, MICRO);
-    let actions = bench.finish_in(w, first[1].1, 8, MICRO);
-    assert_eq!(runs(&actions).len(), 256);
-    assert_eq!(bench.machine.snapshot().workers[0].assigned, 258, "two threads and 256 ahead");
+    let mut next = std::collections::VecDeque::from([first[0].1, first[1].1]);
+    let (mut ended, mut most) = (0, 0);
+    let mut assigned = Vec::new();
+    while most < 258 {
+        let run = next.pop_front().unwrap();
+        next.extend(runs(&bench.finish_in(w, run, 8, MICRO)).iter().map(|(_, run)| *run));
+        (ended, most) = (ended + 1, bench.machine.snapshot().workers[0].assigned);
+        assigned.push(most);
+    }
+    assert!(assigned[..5].is_sorted() && assigned[4] >= 16, "twice as many with each that ends: {assigned:?}");
+    assert!(ended <= 16, "two threads and 256 ahead after {ended}: {assigned:?}");
+}
+
+#[test]
+fn short_calls_are_fed_ahead_beside_one_that_is_long_or_unknown() {
+    for long_is_known in [true, false] {
+        let mut bench = Bench::new();
+        let (w, c) = (bench.worker(2), bench.client());
+        let mut number = 0..;
+        let calls = |function_number: u128, count: u128, number: &mut std::ops::RangeFrom<u128>| -> Vec<_> {
+            let numbers = number.take(count as usize);
+            numbers
+                .map(|i| {
+                    let mut call = task(i, &[]);
+                    call.function = function(function_number).id;
+                    call
+                })
+                .collect()
+        };
+        let mut learn = |bench: &mut Bench, function_number, took| {
+            for _ in 0..20 {
+                let call = calls(function_number, 1, &mut number);
+                let wanted = [call[0].key.as_u128() >> 96];
+                let run = run(&bench.submit(c, call, &wanted)).1;
+                bench.finish_in(w, run, 8, took);
+            }
+        };
+        learn(&mut bench, 1, MICRO * 10);
+        if long_is_known {
+            learn(&mut bench, 2, Duration::from_secs(10));
+        }
+        let long = calls(2, 1, &mut number);
+        let wanted = [long[0].key.as_u128() >> 96];
+        assert_eq!(runs(&bench.submit(c, long, &wanted)).len(), 1);
+        let short = calls(1, 1_000, &mut number);
+        let wanted: Vec<_> = short.iter().map(|call| call.key.as_u128() >> 96).collect();
+        let sent = runs(&bench.submit(c, short, &wanted)).len();
+        assert!(sent > 200, "the other thread has {sent} to do");
+    }
+}
+
+#[test]
+fn what_is_long_waits_in_the_queue_once_each_thread_has_one() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(4), bench.client());
+    for i in 0..20 {
+        let run = run(&bench.submit(c, vec![task(i, &[])], &[i])).1;
+        bench.finish_in(w, run, 8, Duration::from_millis(200));
+    }
+    let actions = bench.submit(c, (100..200).map(|i| task(i, &[])).collect(), &(100..200).collect::<Vec<_>>());
+    assert_eq!(runs(&actions).len(), 4);
 }
 
 #[test]
@@ -196,8 +253,7 @@ fn async_calls_take_no_thread() {
 fn what_is_stuck_behind_a_call_that_does_not_end_goes_to_idle_workers() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());
-    let first = run(&bench.submit(c, vec![task(0, &[])], &[0])).1;
-    bench.finish_in(w, first, 8, MICRO);
+    bench.learn(c, MICRO);
     let actions = bench.submit(c, (1..=100).map(|i| task(i, &[])).collect(), &(1..=100).collect::<Vec<_>>());
     let sent = runs(&actions);
     assert_eq!(sent.len(), 100);

@@ -8,6 +8,7 @@ mod dispatching;
 mod failing;
 mod full;
 mod lineage;
+mod live_bytes;
 mod losing;
 mod no_worker;
 mod offering;

@@ -23,6 +23,7 @@ fn measured(workers: &[u32]) -> (Bench, Vec<WorkerId>, ClientId) {
     let mut bench = Bench::with(Config::default());
     let first = bench.worker(workers[0]);
     let c = bench.client();
+    bench.learn(c, MICRO);
     let actions = bench.submit(c, vec![task(FIRST, &[])], &[FIRST]);
     bench.finish_in(first, run(&actions).1, 8, MICRO);
     bench.release(c, FIRST);

@@ -28,6 +28,7 @@ type Asked = (WorkerId, RequestId, Vec<(Key, RunId)>);
 fn measured(took: Duration) -> (Bench, WorkerId, ClientId) {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());
+    bench.learn(c, took);
     let first = run(&bench.submit(c, vec![task(FIRST, &[])], &[FIRST])).1;
     bench.finish_in(w, first, 8, took);
     bench.release(c, FIRST);
