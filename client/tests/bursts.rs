@@ -4,13 +4,18 @@ mod support;
 
 use std::time::Duration;
 
-use brisk_client::{Status, task};
+use brisk_client::{Status, task, wait};
 use support::eventually;
 
 brisk_client::test_worker!();
 
 #[task(impure)]
 fn nothing() {}
+
+#[task(impure)]
+fn nap(time: Duration) {
+    std::thread::sleep(time);
+}
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -41,5 +46,20 @@ on_every_cluster! {
             future.await.unwrap();
         }
         eventually(SOON, "nothing is left", || cluster.snapshot().total() == 0).await;
+    }
+
+    /// The worker believes of each call that it will take no longer than the one before.
+    async fn the_end_of_a_short_call_is_told_while_a_long_one_of_the_same_function_runs(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let there = ["worker-0"];
+        // Whether the last report before the long call waits depends on the moment, so often.
+        for _ in 0..10 {
+            let call = |time| move |_| nap(time).workers(there);
+            let short = client.map(0..200, call(Duration::ZERO));
+            let long = client.submit(call(Duration::from_millis(500))(0));
+            wait(&short).await;
+            assert_eq!(long.status(), Status::Pending);
+            long.await.unwrap();
+        }
     }
 }

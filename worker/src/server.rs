@@ -28,6 +28,7 @@ mod links;
 mod outgoing;
 mod panics;
 mod rejoin;
+mod reports;
 mod roundtrip;
 mod serve;
 mod session;

@@ -36,6 +36,7 @@ use super::{
     fetch::Links,
     links::Sender,
     panics,
+    reports::{Reports, SHORT},
     roundtrip::RoundTrips,
     serve::Serve,
     store::Store,
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     pub(super) serve: Serve,
     pub(super) timer: Timer,
     pub(super) round_trips: RoundTrips,
+    pub(super) reports: Reports,
     /// Executors of earlier sessions some of whose threads were busy when this one began: how many still are.
     pub(super) still_busy: OnceLock<Vec<watch::Receiver<u32>>>,
     /// Set once the scheduler has taken the worker.
@@ -118,6 +120,13 @@ pub(super) struct Put {
     pub(super) permit: Arc<Permit>,
 }
 
+impl News {
+    /// Whether all it says is that a task has ended well, after a short time.
+    pub(super) fn is_short(&self) -> bool {
+        matches!(self, News::Done { outcome: Ok(_), took, .. } if *took <= SHORT)
+    }
+}
+
 /// A task's result.
 pub(super) struct Done {
     pub(super) value: Datum,
@@ -154,6 +163,7 @@ impl Shared {
             serve,
             timer: Timer::new(),
             round_trips: RoundTrips::default(),
+            reports: Reports::default(),
             still_busy: OnceLock::new(),
             session: OnceLock::new(),
             news: Mutex::default(),
@@ -248,10 +258,8 @@ impl Shared {
     }
 
     fn carry_out(self: &Arc<Self>, after: After) {
-        if let Some(session) = self.session.get() {
-            session.scheduler.flush();
-        }
-        let After { fetches, disconnects, aborts, never_ran, answers, garbage, leave } = after;
+        let After { fetches, disconnects, aborts, never_ran, answers, garbage, leave, patient } = after;
+        self.report(patient && leave.is_none());
         answers.into_iter().for_each(|client| client.flush());
         disconnects.into_iter().for_each(|worker| self.links.disconnect(worker));
         fetches.into_iter().for_each(|fetch| self.fetch(fetch));

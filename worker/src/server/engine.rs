@@ -59,6 +59,8 @@ pub(super) struct After {
     /// Values to drop: that may run user code.
     pub(super) garbage: Vec<Datum>,
     pub(super) leave: Option<LeaveReason>,
+    /// Nothing was said but that short tasks have ended, and this thread goes on with another one.
+    pub(super) patient: bool,
 }
 
 /// The values that came with one event, for [`Action::Keep`].
@@ -99,10 +101,12 @@ impl Engine {
         shared.swap_news(&mut self.batch);
         let now = shared.now();
         let mut batch = std::mem::take(&mut self.batch);
+        let short = batch.iter().all(News::is_short);
         for news in batch.drain(..) {
             self.deal_with(shared, now, news);
         }
         self.batch = batch;
+        self.after.patient = short && !self.jobs.is_empty() && shared.executor.is_mine();
         self.post(shared);
         shared.executor.submit(&mut self.jobs);
         shared.timer.arm(self.machine.next_deadline());

@@ -59,12 +59,17 @@ impl Executor {
                 return jobs.clear();
             }
             queue.jobs.extend(jobs.drain(..));
-            let own = usize::from(MINE.get() == std::ptr::from_ref(self));
+            let own = usize::from(self.is_mine());
             queue.jobs.len().saturating_sub(own).min(queue.idle as usize)
         };
         for _ in 0..wake {
             self.more.notify_one();
         }
+    }
+
+    /// Whether this is one of its threads.
+    pub(super) fn is_mine(&self) -> bool {
+        MINE.get() == std::ptr::from_ref(self)
     }
 
     /// Takes a job back that no thread has taken yet.
@@ -96,9 +101,15 @@ impl Executor {
         self.alive.subscribe()
     }
 
-    /// The next job; sleeps until there is one. `None` once the executor is stopped.
-    fn next(&self) -> Option<Job> {
+    /// The next job; sleeps until there is one, after a last call of `idle`. `None` once the executor is stopped.
+    fn next(&self, idle: impl FnOnce()) -> Option<Job> {
         let mut queue = self.queue.lock();
+        if queue.jobs.is_empty() && !queue.stopped {
+            drop(queue);
+            // It may bring a job.
+            idle();
+            queue = self.queue.lock();
+        }
         loop {
             if queue.stopped {
                 return None;
@@ -130,7 +141,12 @@ impl Shared {
             let work = move || {
                 let _alive = alive;
                 MINE.set(std::ptr::from_ref(&shared.executor));
-                while let Some(job) = shared.executor.next() {
+                let mut last: Option<Arc<str>> = None;
+                while let Some(job) = shared.executor.next(|| shared.report_held()) {
+                    if last.as_deref() != Some(&*job.task.name) {
+                        shared.report_held();
+                        last = Some(job.task.name.clone());
+                    }
                     call::make(&shared, job);
                 }
             };
