@@ -1,10 +1,13 @@
 //! `cargo xtask bench`: what things cost.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 
 use crate::{bench_macros, process};
 
 mod instructions;
+mod limits;
 mod peers;
 
 /// What to measure.
@@ -30,6 +33,12 @@ pub(crate) struct Options {
     /// Measure these systems beside ours, by turns, and print ratios: dask, ray, threads
     #[arg(long, value_delimiter = ',')]
     peers: Vec<String>,
+    /// Where the peers' virtual environments are, or are to be made; in the target directory unless told otherwise
+    #[arg(long, env = "BRISK_PEERS", value_name = "DIRECTORY")]
+    peers_venv: Option<PathBuf>,
+    /// Measure what this machine allows (wake-ups, sockets, raw QUIC, memory) beside ours, by turns, and print ratios
+    #[arg(long, conflicts_with_all = ["peers", "only", "transport", "n"])]
+    limits: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -51,8 +60,9 @@ pub(crate) fn run(options: Options) -> Result<()> {
         Some(What::Macros) => bench_macros::run(),
         Some(What::Instructions(options)) => instructions::run(&options),
         Some(What::ZeroWorker { tasks }) => zero_worker(&tasks),
+        None if options.limits => limits::run(options.reps, options.json),
         None if options.peers.is_empty() => workloads(&options),
-        None => peers::run(&options.peers, options.only.as_deref(), options.reps, options.json),
+        None => peers::run(&options),
     }
 }
 
@@ -93,4 +103,10 @@ fn workloads(options: &Options) -> Result<()> {
     let status = command.status()?;
     ensure!(status.success(), "the benchmark ended with {status}");
     Ok(())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }

@@ -1,11 +1,16 @@
 //! The same workloads on other systems, by turns with ours, in one run.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::ours;
+use super::{Options, median, ours};
 use crate::process;
 
 /// A system that ours is measured against.
@@ -107,14 +112,17 @@ type What = (String, u64);
 struct Results(BTreeMap<What, BTreeMap<(String, String), Vec<f64>>>);
 
 /// Measures ours and the named peers, by turns, and prints medians and ratios.
-pub(super) fn run(names: &[String], only: Option<&str>, rounds: usize, json: bool) -> Result<()> {
-    let peers = names.iter().map(|name| find(name)).collect::<Result<Vec<_>>>()?;
-    let installed = peers.iter().map(|peer| install(peer)).collect::<Result<Vec<_>>>()?;
+pub(super) fn run(options: &Options) -> Result<()> {
+    let Options { only, reps: rounds, json, .. } = options;
+    let (only, json) = (only.as_deref(), *json);
+    let peers = options.peers.iter().map(|name| find(name)).collect::<Result<Vec<_>>>()?;
+    let place = options.peers_venv.as_deref();
+    let installed = peers.iter().map(|peer| install(peer, place)).collect::<Result<Vec<_>>>()?;
     let pairs: Vec<&Pair> = PAIRS.iter().filter(|pair| only.is_none_or(|only| pair.peers == only)).collect();
     ensure!(!pairs.is_empty(), "no peer has the workload `{}`", only.unwrap_or_default());
     let mut results = Results::default();
     for pair in pairs {
-        for _ in 0..rounds {
+        for _ in 0..*rounds {
             for workload in pair.ours {
                 results
                     .add(&ours(&["--reps", "1", "--json", "--only", workload, "--n", &pair.n.to_string()])?, json)?;
@@ -140,18 +148,36 @@ fn find(name: &str) -> Result<&'static Peer> {
         .with_context(|| format!("there is no peer `{name}`; there are {}", known()))
 }
 
-/// Makes a peer's virtual environment, if it is not there. Its Python.
-fn install(peer: &Peer) -> Result<PathBuf> {
-    let directory = process::target_directory()?.join("peers").join(peer.name);
+/// A peer's Python. Makes its virtual environment, if it is not there.
+fn install(peer: &Peer, place: Option<&Path>) -> Result<PathBuf> {
+    let place = match place {
+        Some(place) => place.to_path_buf(),
+        None => process::target_directory()?.join("peers"),
+    };
+    let directory = place.join(peer.name);
     let (python, done) = (directory.join("bin/python"), directory.join("installed"));
-    if !done.exists() {
+    let wanted = peer.packages.join("\n");
+    // Other versions than these are not what is compared with.
+    if fs::read_to_string(&done).is_ok_and(|installed| installed.trim_end() == wanted) {
+        return Ok(python);
+    }
+    let make = || {
         fs::create_dir_all(&directory)?;
         process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory))?;
         if !peer.packages.is_empty() {
             process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(peer.packages))?;
         }
-        fs::write(done, peer.packages.join("\n"))?;
-    }
+        anyhow::Ok(fs::write(done, &wanted)?)
+    };
+    make().with_context(|| {
+        let packages = peer.packages.join(" ");
+        format!(
+            "{} could not be installed into {}: this takes python3 with its venv module, and pip that reaches PyPI for \
+             `{packages}`. Another place is given by --peers-venv DIRECTORY or BRISK_PEERS",
+            peer.name,
+            directory.display()
+        )
+    })?;
     Ok(python)
 }
 
@@ -212,10 +238,4 @@ impl Results {
             }
         }
     }
-}
-
-fn median(seconds: &[f64]) -> f64 {
-    let mut sorted = seconds.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
