@@ -201,7 +201,7 @@ impl Client {
         }
     }
 
-    fn submit_nodes(&self, nodes: &[Arc<Node>]) -> Vec<Handle> {
+    pub(crate) fn submit_nodes(&self, nodes: &[Arc<Node>]) -> Vec<Handle> {
         match &self.0 {
             Backend::Session(session) => session.submit(nodes),
             Backend::Sync(session) => session.submit(nodes),

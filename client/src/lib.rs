@@ -29,7 +29,7 @@
 //!
 //! - A task function, called, describes the call: it returns a [`Delayed`]. [`Client::submit`] starts it and returns a
 //!   [`TaskFuture`], which can be awaited, and passed to other tasks.
-//! - Many at once: [`Client::map`], [`Client::gather`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
+//! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
 //! - Data that stays on the cluster: [`Client::scatter`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
@@ -59,6 +59,7 @@ mod connect;
 mod entry;
 mod error;
 mod local;
+mod map_stream;
 mod process;
 mod progress;
 #[cfg(feature = "quic")]
@@ -73,6 +74,7 @@ pub use client::{Calls, Client, Dataset, Publish, Rebalance, Replicate, Scatter}
 pub use entry::init;
 pub use error::ClientError;
 pub use local::{LocalBuilder, LocalCluster};
+pub use map_stream::{Items, MapStream};
 #[cfg(feature = "quic")]
 pub use process::{Image, supervisor};
 pub use progress::{Progress, progress};
