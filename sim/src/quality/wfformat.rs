@@ -86,7 +86,11 @@ fn read_sizes<'a>(files: &At<'a>) -> Result<BTreeMap<&'a str, u64>, String> {
 
 fn read_costs<'a>(workflow: &At<'a>) -> Result<BTreeMap<&'a str, Cost>, String> {
     let mut costs = BTreeMap::new();
-    for task in workflow.field("execution")?.field("tasks")?.items()? {
+    // The format allows descriptions of workflows that never ran.
+    let Some(execution) = workflow.optional("execution")? else {
+        return Err(workflow.wrong("it has no `execution`, so nothing says how long its tasks run"));
+    };
+    for task in execution.field("tasks")?.items()? {
         let id = task.field("id")?;
         let seconds = task.field("runtimeInSeconds")?;
         if seconds.amount()? > 1e9 {

@@ -56,9 +56,9 @@ fn table(text: &mut String, hosts: &Hosts, row: &Row) {
     for (name, outcome) in schedulers {
         let _ = writeln!(
             text,
-            "| {name} | {:.3} | {:.3} | {:.1} | {} | {:.1} % |",
+            "| {name} | {:.3} | {} | {:.1} | {} | {:.1} % |",
             outcome.makespan_ns as f64 / 1e9,
-            outcome.makespan_ns as f64 / row.bound_ns.max(1) as f64,
+            ratio(outcome.makespan_ns, row.bound_ns),
             outcome.moved_bytes as f64 / 1e6,
             outcome.transfers,
             100.0 * outcome.idle_share(hosts),
@@ -66,8 +66,13 @@ fn table(text: &mut String, hosts: &Hosts, row: &Row) {
     }
 }
 
+/// Beside a bound of no time nothing can be said.
+fn ratio(makespan_ns: u64, bound_ns: u64) -> String {
+    if bound_ns == 0 { "–".to_owned() } else { format!("{:.3}", makespan_ns as f64 / bound_ns as f64) }
+}
+
 fn needed_bytes(graph: &Graph) -> f64 {
     let children = graph.children();
     let needed = graph.tasks.iter().zip(&children).filter(|(_, children)| !children.is_empty());
-    needed.map(|(task, _)| task.nbytes as f64).sum()
+    needed.fold(0.0, |sum, (task, _)| sum + task.nbytes as f64)
 }
