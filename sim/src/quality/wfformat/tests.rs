@@ -117,6 +117,28 @@ fn complaint(path: &str, other: Value) -> String {
 }
 
 #[test]
+fn what_is_optional_may_be_missing_or_null_and_nothing_may_cost_anything() {
+    let tasks = json!([
+        { "id": "a", "name": "a", "parents": [], "children": ["b"], "inputFiles": null },
+        { "id": "b", "name": "b", "parents": ["a", "a"], "children": [], "outputFiles": [] },
+    ]);
+    let runs = json!([
+        { "id": "a", "runtimeInSeconds": 0, "coreCount": 2.0, "machines": ["m", "n"], "command": {} },
+        { "id": "b", "runtimeInSeconds": 0.0, "coreCount": 0.5, "command": { "program": null, "arguments": [] } },
+        { "id": "of another time", "runtimeInSeconds": 1 },
+    ]);
+    for version in VERSIONS {
+        let execution = json!({ "makespanInSeconds": 0, "executedAt": "", "machines": [], "tasks": runs });
+        let workflow = json!({ "specification": { "tasks": tasks }, "execution": execution });
+        let graph =
+            read(&json!({ "name": "odd", "schemaVersion": version, "workflow": workflow }).to_string()).unwrap();
+        let costs: Vec<_> = graph.tasks.iter().map(|task| (task.work_ns, task.cores, task.nbytes)).collect();
+        assert_eq!(costs, [(0, 2, 0), (0, 1, 0)]);
+        assert_eq!(graph.tasks[1].parents, [0]);
+    }
+}
+
+#[test]
 fn errors_say_where_and_what() {
     let (tasks, runs, files) =
         ("/workflow/specification/tasks", "/workflow/execution/tasks", "/workflow/specification/files");
@@ -124,7 +146,7 @@ fn errors_say_where_and_what() {
         ("/schemaVersion".to_owned(), json!("1.4"), "schemaVersion: the versions that can be read are 1.5 and 1.6"),
         ("/schemaVersion".to_owned(), json!(1.5), "schemaVersion: text is expected, not 1.5"),
         ("/name".to_owned(), json!(null), "name: it is missing"),
-        ("/workflow/execution".to_owned(), json!(null), "workflow.execution: it is missing"),
+        ("/workflow/execution".to_owned(), json!(null), "workflow: it has no `execution`, so nothing says"),
         (tasks.to_owned(), json!({}), "workflow.specification.tasks: a list is expected, not {}"),
         (format!("{tasks}/2/id"), json!(3), "workflow.specification.tasks[2].id: text is expected, not 3"),
         (format!("{tasks}/2/id"), json!("split_1"), "tasks[2].id: another task is called `split_1` too"),
