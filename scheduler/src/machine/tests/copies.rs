@@ -288,6 +288,27 @@ fn bytes_are_evened_out_by_copying_first_and_freeing_then() {
 }
 
 #[test]
+fn a_client_that_goes_is_not_answered_and_another_is() {
+    let mut bench = Bench::new();
+    let (a, b) = (bench.client(), bench.client());
+    let full = bench.worker_on("a", 1, 1_000);
+    for number in 1..=6 {
+        bench.make(a, number, 100);
+    }
+    let empty = bench.worker_on("b", 1, 1_000);
+    let moved = asked(&bench.say(b, ClientToScheduler::Rebalance { request: RequestId(4), keys: vec![] }));
+    assert!(!moved.is_empty());
+    assert_eq!(asked(&rebalance(&mut bench, a)), [], "one plan at a time");
+    bench.say(b, ClientToScheduler::Goodbye);
+    let mut last = Vec::new();
+    for (_, number) in moved {
+        last = bench.added(empty, number, 100);
+        assert_eq!(freed(&last), [(full, number)]);
+    }
+    assert_eq!(answers(&last), [(a, 3, &Answer::Done)]);
+}
+
+#[test]
 fn what_is_in_use_is_not_moved_and_little_is_not_worth_it() {
     let mut bench = Bench::new();
     let c = bench.client();

@@ -39,6 +39,8 @@ fn what_comes_from_nobody_does_nothing_and_is_counted() {
     assert_eq!(bench.machine.counters().unknown_peers, 1);
     assert_eq!(bench.report(WorkerId(nobody), WorkerToScheduler::Paused(true)), []);
     assert_eq!(bench.machine.counters().unknown_peers, 2);
+    assert_eq!(bench.kill(WorkerId(nobody)), []);
+    assert_eq!(bench.machine.counters().unknown_peers, 3);
     bench.advise(SupervisorId(nobody), SupervisorToScheduler::Goodbye);
     assert_eq!(bench.machine.describe(), before);
 }

@@ -28,6 +28,21 @@ fn a_failure_reaches_dependents_at_once_and_names_its_task() {
 }
 
 #[test]
+fn of_a_long_way_from_the_failure_the_nearest_tasks_are_named() {
+    for (length, named, cut) in [(9, 8, false), (10, 9, false), (11, 9, true), (30, 9, true)] {
+        let mut bench = Bench::new();
+        let (w, c) = (bench.worker(1), bench.client());
+        let chain = (1..=length).map(|n| task(n, if n == 1 { vec![] } else { vec![n - 1] }.as_slice())).collect();
+        let first = run(&bench.submit(c, chain, &[length])).1;
+        let error = error(&bench.fail(w, first), length);
+        let names: Vec<_> = error.report().needed_by.iter().map(ToString::to_string).collect();
+        // The last is the one that was asked for.
+        assert_eq!(names.len(), named + usize::from(cut), "{length}: {names:?}");
+        assert_eq!(names.iter().position(|name| name.starts_with('…')), cut.then_some(8), "{length}: {names:?}");
+    }
+}
+
+#[test]
 fn retries_are_for_the_tasks_own_failures() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());

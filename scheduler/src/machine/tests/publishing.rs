@@ -105,6 +105,21 @@ fn a_name_is_taken_once_unless_it_is_to_be_replaced() {
 }
 
 #[test]
+fn of_many_names_a_few_are_told() {
+    let mut bench = Bench::new();
+    let a = bench.client();
+    bench.submit(a, vec![task(1, &[])], &[1]);
+    for name in ["a", "b", "c", "d", "e"] {
+        bench.say(a, publish(name, &[1], false));
+    }
+    let text = refusal(&bench.say(a, dataset("x")), a);
+    assert!(text.ends_with("published now: `a`, `b`, `c`, `d`, `e`"), "{text}");
+    bench.say(a, publish("f", &[1], false));
+    let text = refusal(&bench.say(a, dataset("x")), a);
+    assert!(text.ends_with("published now: `a`, `b`, `c`, `d`, `e`, …"), "{text}");
+}
+
+#[test]
 fn what_can_not_be_published_is_refused_with_a_sentence() {
     let mut bench = Bench::with(Config { max_publications: 2, max_published_keys: 3, ..Config::default() });
     let a = bench.client();

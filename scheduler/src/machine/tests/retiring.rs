@@ -100,6 +100,24 @@ fn what_waits_is_asked_back_what_runs_ends_there_and_its_value_is_saved() {
 }
 
 #[test]
+fn a_client_that_goes_is_not_answered_nor_is_who_comes_after_it() {
+    let mut bench = Bench::new();
+    let (a, w) = (bench.client(), bench.worker(1));
+    let other = bench.client();
+    let first = run(&bench.submit(other, vec![task(1, &[])], &[1])).1;
+    bench.start(w, first);
+    assert!(!is_dismissed(&bench.retire(a, &[w]), w));
+    bench.say(a, ClientToScheduler::Goodbye);
+    bench.client();
+    let safe = bench.worker(1);
+    let saved = bench.finish(w, first, 8);
+    assert_eq!(asked(&saved), [(safe, 1)]);
+    let actions = bench.added(safe, 1, 8);
+    assert!(is_dismissed(&actions, w), "what it asked for is done all the same");
+    assert_eq!(answers(&actions), []);
+}
+
+#[test]
 fn what_runs_too_long_is_given_back_without_blame() {
     let mut bench = Bench::new();
     let (c, w) = (bench.client(), bench.worker(1));

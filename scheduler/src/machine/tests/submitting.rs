@@ -216,6 +216,29 @@ fn a_client_that_goes_takes_all_with_it_but_what_is_detached() {
 }
 
 #[test]
+fn what_is_detached_is_computed_though_its_value_was_dropped() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[2])).1;
+    let second = run(&bench.finish(w, first, 8)).1;
+    bench.finish(w, second, 8);
+    assert_eq!(bench.machine.snapshot().count(TaskState::Released), 1);
+    let again = run(&bench.say(c, ClientToScheduler::Detach(vec![key(1)]))).1;
+    assert_eq!(again.0, 1);
+    assert!(again.1 > first.1);
+}
+
+#[test]
+fn a_want_that_comes_twice_is_one() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let sent = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    assert_eq!(news(&bench.finish(w, sent, 8)).len(), 1);
+    assert_eq!(bench.submit(c, vec![], &[1]), []);
+    assert_eq!(bench.machine.counters().stale_wants, 1);
+}
+
+#[test]
 fn requests_are_answered_once_they_can_be() {
     let mut bench = Bench::new();
     let c = bench.client();
