@@ -288,6 +288,21 @@ fn bytes_are_evened_out_by_copying_first_and_freeing_then() {
 }
 
 #[test]
+fn of_named_values_only_those_are_moved() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let full = bench.worker_on("a", 1, 1_000);
+    for number in 1..=6 {
+        bench.make(c, number, 100);
+    }
+    let empty = bench.worker_on("b", 1, 1_000);
+    let message = ClientToScheduler::Rebalance { request: RequestId(3), keys: vec![key(5)] };
+    assert_eq!(asked(&bench.say(c, message)), [(empty, 5)]);
+    let actions = bench.added(empty, 5, 100);
+    assert_eq!((freed(&actions), answers(&actions)), (vec![(full, 5)], vec![(c, 3, &Answer::Done)]));
+}
+
+#[test]
 fn a_client_that_goes_is_not_answered_and_another_is() {
     let mut bench = Bench::new();
     let (a, b) = (bench.client(), bench.client());

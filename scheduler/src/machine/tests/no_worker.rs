@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brisk_core::{
     error::ErrorKind,
-    id::{ClientId, Incarnation},
+    id::{ClientId, Incarnation, SupervisorId},
     message::{KeyNews, ProgramSpec, SchedulerToClient, SchedulerToSupervisor, SupervisorToScheduler},
     options::Quantity,
 };
@@ -62,6 +62,22 @@ fn each_reason_has_its_words() {
     bench.submit(c, vec![task(1, &[])], &[1]);
     let text = notice(&bench.wait(NOTICE)).1;
     assert!(text.contains("none of the 1 connected workers runs this program"), "{text}");
+}
+
+#[test]
+fn who_waits_hears_why_no_worker_was_started() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    for (number, why) in [(1, "not there"), (2, "no memory"), (3, "no room"), (4, "no rights")] {
+        let supervisor = SupervisorId(Incarnation(50 + number));
+        let host = format!("box{number}").into();
+        bench.event(Event::SupervisorJoined { supervisor, host, workers: 1 });
+        bench.advise(supervisor, SupervisorToScheduler::CannotStart { environment: HERE, reason: why.into() });
+    }
+    bench.submit(c, vec![task(1, &[])], &[1]);
+    let text = notice(&bench.wait(NOTICE)).1;
+    let told = "no worker is connected (box1: not there; box2: no memory; box3: no room): start some";
+    assert!(text.contains(told), "{text}");
 }
 
 #[test]

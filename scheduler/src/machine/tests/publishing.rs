@@ -138,6 +138,9 @@ fn what_can_not_be_published_is_refused_with_a_sentence() {
     }
     bench.say(a, publish("x", &[1], false));
     bench.say(a, publish("y", &[1], false));
+    // What is replaced makes room for what replaces it.
+    assert_eq!(answer(&bench.say(a, publish("x", &[1, 1], true)), a), &Answer::Done);
+    assert_eq!(answer(&bench.say(a, publish("x", &[1, 1], true)), a), &Answer::Done);
     let text = refusal(&bench.say(a, publish("z", &[1], false)), a);
     assert!(text.contains("no more are allowed"), "{text}");
     let text = refusal(&bench.say(a, dataset("z")), a);
