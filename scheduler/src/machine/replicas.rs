@@ -366,3 +366,19 @@ fn refusal(failures: &[String]) -> TaskError {
     }
     TaskError::from(Failure::new(ErrorKind::Refused, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_copies_that_could_not_be_made_a_few_are_named() {
+        let said = |count: usize| refusal(&(0..count).map(|n| format!("f{n}")).collect::<Vec<_>>()).to_string();
+        assert!(
+            said(3).contains("not all copies could be made: f0; f1; f2") && !said(3).contains("more"),
+            "{}",
+            said(3)
+        );
+        assert!(said(5).contains("not all copies could be made: f0; f1; f2; and 2 more"), "{}", said(5));
+    }
+}

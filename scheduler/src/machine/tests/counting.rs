@@ -1,13 +1,14 @@
 //! What is dropped, and what is told of a machine: counted, each kind by itself.
 
 use brisk_core::{
+    hello::WorkerInfo,
     id::{ClientId, Epoch, Incarnation, RequestId, SupervisorId, WorkerId},
     message::{ClientToScheduler, SupervisorToScheduler, WorkerToScheduler},
     state::TaskState,
 };
 
 use super::bench::*;
-use crate::machine::{Event, What};
+use crate::machine::{Action, Event, What};
 
 const OTHER: Epoch = Epoch(9);
 
@@ -42,7 +43,75 @@ fn what_comes_from_nobody_does_nothing_and_is_counted() {
     assert_eq!(bench.kill(WorkerId(nobody)), []);
     assert_eq!(bench.machine.counters().unknown_peers, 3);
     bench.advise(SupervisorId(nobody), SupervisorToScheduler::Goodbye);
+    assert_eq!(bench.machine.counters().unknown_peers, 4);
+    assert_eq!(bench.event(Event::SupervisorLeft { supervisor: SupervisorId(nobody), reason: "bye".into() }), []);
+    assert_eq!(bench.machine.counters().unknown_peers, 5);
     assert_eq!(bench.machine.describe(), before);
+}
+
+#[test]
+fn who_is_there_does_not_join_again() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let before = bench.machine.describe();
+    let again = Event::ClientJoined { client: c, name: "d".into(), environment: HERE, program: None };
+    assert_eq!(bench.event(again), []);
+    assert_eq!(bench.machine.counters().unknown_peers, 1);
+    let info = WorkerInfo {
+        address: "test://again".parse().unwrap(),
+        host: "host".into(),
+        threads: 9,
+        memory_limit: 0,
+        resources: Vec::new(),
+    };
+    bench.event(Event::WorkerJoined { worker: w, name: "again".into(), environment: HERE, info });
+    assert_eq!(bench.machine.counters().unknown_peers, 2);
+    assert_eq!(bench.machine.describe(), before);
+}
+
+#[test]
+fn a_supervisor_that_leaves_or_says_goodbye_is_gone() {
+    for says_goodbye in [false, true] {
+        let mut bench = Bench::new();
+        let s = bench.supervisor().0;
+        assert_eq!(bench.machine.snapshot().supervisors.len(), 1);
+        if says_goodbye {
+            let closed = Action::CloseSupervisor { supervisor: s, reason: "".into() };
+            assert_eq!(bench.advise(s, SupervisorToScheduler::Goodbye), [closed]);
+        } else {
+            assert_eq!(bench.event(Event::SupervisorLeft { supervisor: s, reason: "bye".into() }), []);
+        }
+        assert_eq!(bench.machine.snapshot().supervisors.len(), 0);
+        assert_eq!(bench.machine.counters().unknown_peers, 0);
+    }
+}
+
+#[test]
+fn each_transition_is_recorded_with_its_run() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.submit(c, vec![task(1, &[])], &[1]);
+    let (w, actions) = bench.worker_with(1, "", &[]);
+    let sent = run(&actions).1;
+    bench.finish(w, sent, 8);
+    bench.release(c, 1);
+    let transitions = bench.whats().into_iter().filter_map(|what| match what {
+        What::Transition { key: k, from, to, run, .. } if k == key(1) => Some((from, to, run)),
+        _ => None,
+    });
+    let (all, its_run) = (transitions.collect::<Vec<_>>(), Some((w, sent.1)));
+    use TaskState::{Forgotten, Memory, NoWorker, Processing, Queued, Released, Waiting};
+    assert_eq!(
+        all,
+        [
+            (Released, Waiting, None),
+            (Waiting, NoWorker, None),
+            (NoWorker, Queued, None),
+            (Queued, Processing, its_run),
+            (Processing, Memory, its_run),
+            (Memory, Forgotten, None),
+        ]
+    );
 }
 
 #[test]

@@ -100,6 +100,27 @@ fn what_waits_is_asked_back_what_runs_ends_there_and_its_value_is_saved() {
 }
 
 #[test]
+fn of_many_values_some_are_on_their_way_at_once() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    for number in 1..=100 {
+        bench.make(c, number, 8);
+    }
+    let other = bench.worker(1);
+    let mut on_their_way: VecDeque<_> = asked(&bench.retire(c, &[w])).into();
+    assert_eq!(on_their_way.len(), 64);
+    let (mut came, mut last) = (0, Vec::new());
+    while let Some((to, number)) = on_their_way.pop_front() {
+        assert!(to == other && !is_dismissed(&last, w));
+        last = bench.added(to, number, 8);
+        on_their_way.extend(asked(&last));
+        came += 1;
+        assert!(on_their_way.len() <= 64);
+    }
+    assert!(came == 100 && is_dismissed(&last, w), "{came}");
+}
+
+#[test]
 fn a_client_that_goes_is_not_answered_nor_is_who_comes_after_it() {
     let mut bench = Bench::new();
     let (a, w) = (bench.client(), bench.worker(1));

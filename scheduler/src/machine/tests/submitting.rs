@@ -229,6 +229,16 @@ fn what_is_detached_is_computed_though_its_value_was_dropped() {
 }
 
 #[test]
+fn who_wants_a_value_tried_again_that_is_there_is_told_where() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let sent = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.finish(w, sent, 8);
+    let actions = bench.say(c, ClientToScheduler::Retry(vec![want(1)]));
+    assert!(matches!(news(&actions)[..], [(_, 1, KeyNews::Memory { .. })]), "{actions:?}");
+}
+
+#[test]
 fn a_want_that_comes_twice_is_one() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());
