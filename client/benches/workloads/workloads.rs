@@ -39,6 +39,7 @@ const fn workload(name: &'static str, sizes: &'static [usize], run: Run) -> Work
 
 const LARGE: usize = 256 << 20;
 const SMALL: usize = 64 << 10;
+const PUT: usize = 64 << 20;
 
 pub(crate) const ALL: &[Workload] = &[
     workload("noop-many", &[1_000, 10_000, 100_000], |b, n| Box::pin(independent::noop_many(b, n))),
@@ -58,6 +59,8 @@ pub(crate) const ALL: &[Workload] = &[
     workload("transfer-array-small", &[1_000], |b, n| Box::pin(transfers::array(b, n, SMALL))),
     workload("transfer-bytes-one-consumer", &[1_000], |b, n| Box::pin(transfers::bytes_to_one(b, n, SMALL))),
     workload("transfer-array-one-consumer", &[1_000], |b, n| Box::pin(transfers::array_to_one(b, n, SMALL))),
+    workload("scatter-gather-bytes", &[1], |b, n| Box::pin(transfers::scatter_bytes(b, n, PUT))),
+    workload("scatter-gather-array", &[1], |b, n| Box::pin(transfers::scatter_array(b, n, PUT))),
     workload("memory-held", &[100_000], |b, n| Box::pin(lives::memory_held(b, n))),
     workload("memory-released", &[100_000], |b, n| Box::pin(lives::memory_released(b, n))),
     workload("startup", &[1], |b, n| Box::pin(lives::startup(b, n))),

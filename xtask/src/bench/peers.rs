@@ -60,6 +60,7 @@ const PEERS: &[Peer] = &[
             "wide-shuffle-direct",
             "transfer-bytes",
             "transfer-array",
+            "scatter-gather",
             "graph-submit",
             "failure",
         ],
@@ -99,6 +100,7 @@ const PAIRS: &[Pair] = &[
         size: Some(64 << 10),
         ..pair("transfer-array", &["transfer-array-small", "transfer-array-one-consumer"], 1_000)
     },
+    Pair { size: Some(64 << 20), ..pair("scatter-gather", &["scatter-gather-bytes", "scatter-gather-array"], 1) },
     pair("graph-submit", &["graph-submit"], 100_000),
     pair("startup", &["startup"], 1),
     pair("failure", &["failure-undisturbed", "failure-killed"], 200),
@@ -211,7 +213,12 @@ impl Results {
             let row: Value = serde_json::from_str(line).with_context(|| format!("a result is no JSON: {line}"))?;
             let text =
                 |field: &str| row[field].as_str().map(str::to_owned).with_context(|| format!("no {field}: {line}"));
-            let what = (text("workload")?, row["n"].as_u64().with_context(|| format!("no n: {line}"))?);
+            let mut workload = text("workload")?;
+            if row["direct"] == Value::Bool(false) {
+                // Through the scheduler, which ours never does.
+                workload.push_str(" by the scheduler");
+            }
+            let what = (workload, row["n"].as_u64().with_context(|| format!("no n: {line}"))?);
             let seconds = row["seconds"].as_f64().with_context(|| format!("no seconds: {line}"))?;
             self.0.entry(what).or_default().entry((text("system")?, text("mode")?)).or_default().push(seconds);
             any = true;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use brisk_client::{Delayed, TaskFuture, wait};
+use brisk_client::{Delayed, TaskFuture, Value, wait};
 
 use super::released;
 use crate::{
@@ -52,6 +52,49 @@ pub(super) async fn array_to_one(bench: &mut Bench, n: usize, size: usize) -> an
     let call = consume_all_arrays(made.clone()).workers(READER);
     one_consumer(bench, "transfer-array-one-consumer", (n, size), call).await?;
     drop(made);
+    released(bench).await
+}
+
+/// The program scatters n byte strings, and gathers them again.
+pub(super) async fn scatter_bytes(bench: &mut Bench, n: usize, size: usize) -> anyhow::Result<()> {
+    let values = (0..n).map(|tag| vec![tag as u8; size]).collect();
+    scatter_gather(bench, "scatter-gather-bytes", values, size).await
+}
+
+/// The same with vectors of floats.
+pub(super) async fn scatter_array(bench: &mut Bench, n: usize, size: usize) -> anyhow::Result<()> {
+    let values = (0..n).map(|tag| vec![tag as f64; size / 8]).collect();
+    scatter_gather(bench, "scatter-gather-array", values, size).await
+}
+
+async fn scatter_gather<T: Value + PartialEq>(
+    bench: &mut Bench,
+    workload: &'static str,
+    values: Vec<Vec<T>>,
+    size: usize,
+) -> anyhow::Result<()>
+where
+    Vec<T>: Value,
+{
+    let (n, lengths): (usize, Vec<usize>) = (values.len(), values.iter().map(Vec::len).collect());
+    let start = Instant::now();
+    // Told apart, as the peers do it: nothing is hashed.
+    let there = bench.client.scatter_all(values).distinct().await?;
+    let scattered = start.elapsed();
+    let back = bench.client.gather_shared(&there).await?;
+    let finished = start.elapsed();
+    anyhow::ensure!(back.iter().map(|value| value.len()).eq(lengths));
+    let (put, got) = (scattered.as_secs_f64(), (finished - scattered).as_secs_f64());
+    let bytes = (n * size) as f64;
+    let fields = [
+        ("size", size as f64),
+        ("scatter_s", put),
+        ("gather_s", got),
+        ("scatter_GBps", bytes / put / 1e9),
+        ("gather_GBps", bytes / got / 1e9),
+    ];
+    bench.report.line(workload, n, n, finished, &fields);
+    drop((there, back));
     released(bench).await
 }
 
