@@ -173,7 +173,7 @@ fn assignment(task: TaskName, run: u64, spec: Payload) -> Box<Assignment> {
         task,
         run: RunId(run),
         attempt: 1,
-        priority: Priority { order: run, ..Priority::default() },
+        priority: Priority { generation: run, ..Priority::default() },
         spec,
         dependencies: Vec::new(),
         resources: Vec::new(),

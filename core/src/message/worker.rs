@@ -1,6 +1,6 @@
 //! The link between a worker and the scheduler.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -93,14 +93,35 @@ pub struct Assignment {
 }
 
 /// A task's place among others: user priority, then submission, then place in the graph. Lower runs first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Priority {
     /// The user's priority, negated: a higher one runs first.
     pub user: i32,
     /// Earlier submissions run first.
     pub generation: u64,
     /// The place in the graph's depth-first order.
-    pub order: u64,
+    pub order: u32,
+}
+
+impl Priority {
+    /// The three as one number that compares as they do. Queues of a million tasks are searched by it: comparing one number
+    /// has no branches.
+    fn rank(self) -> u128 {
+        let user = (self.user as u32) ^ (1 << 31);
+        u128::from(user) << 96 | u128::from(self.generation) << 32 | u128::from(self.order)
+    }
+}
+
+impl Ord for Priority {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for Priority {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A value that an assigned task needs.
@@ -242,5 +263,21 @@ impl WorkerToScheduler {
             Self::Finished { value, .. } => value.as_mut(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_compare_by_user_then_generation_then_order() {
+        let mut all = Vec::new();
+        for user in [i32::MIN, -1, 0, 1, i32::MAX] {
+            for generation in [0, 1, u64::MAX] {
+                all.extend([0, 1, u32::MAX].map(|order| Priority { user, generation, order }));
+            }
+        }
+        assert!(all.is_sorted_by(|a, b| a < b));
     }
 }

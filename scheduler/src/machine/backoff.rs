@@ -38,7 +38,7 @@ impl Scheduler {
     pub(super) fn run_again(&mut self, t: TaskIndex) {
         self.enter_waiting(t);
         let task = &mut self.tasks[t];
-        let first = task.options.as_ref().and_then(|options| options.retry_delay).filter(|delay| !delay.is_zero());
+        let first = task.options().and_then(|options| options.retry_delay).filter(|delay| !delay.is_zero());
         let (Some(first), State::Waiting { missing }) = (first, &mut task.state) else { return };
         *missing += 1;
         let (key, failures) = (task.key, task.history().failures);
@@ -65,7 +65,7 @@ impl Scheduler {
 
     /// The task leaves the state in which it was to be looked at.
     pub(super) fn clear_alarm(&mut self, t: TaskIndex) {
-        if let Some(at) = self.tasks[t].history.as_mut().and_then(|history| history.alarm.take()) {
+        if let Some(at) = self.tasks[t].past_mut().and_then(|history| history.alarm.take()) {
             self.timers.remove(at, Timer::Alarm(t));
         }
     }

@@ -312,7 +312,7 @@ impl Classes {
     pub(super) fn least_limit(&self, class: ClassIndex) -> u64 {
         let class = &self.slab[class];
         let limit = match class.is_plain() {
-            true => self.environments[class.environment].pool.least_limit,
+            true => self.environments[class.environment].pool.least_limit(),
             false => class.least_limit,
         };
         limit.unwrap_or(u64::MAX)

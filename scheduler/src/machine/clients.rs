@@ -124,7 +124,8 @@ impl Scheduler {
     /// Ends one client's want of a task, or everybody's.
     fn cancel_wants(&mut self, c: ClientIndex, t: TaskIndex, force: bool) {
         let error = self.cancelled(t, c);
-        for want in self.tasks[t].wants.clone() {
+        let wants = self.tasks[t].wants.clone();
+        for want in &wants {
             if force || want.client == c {
                 self.tell_news(want.client, t, want.id, KeyNews::Cancelled(error.clone()));
                 self.remove_want(want.client, t);

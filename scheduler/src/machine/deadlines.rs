@@ -14,7 +14,7 @@ use super::{
 impl Scheduler {
     /// A run has started: if it has a limit, it is looked at when that has passed.
     pub(super) fn watch_limit(&mut self, t: TaskIndex) {
-        if let Some(limit) = self.tasks[t].options.as_ref().and_then(|options| options.timeout) {
+        if let Some(limit) = self.tasks[t].options().and_then(|options| options.timeout) {
             self.set_alarm(t, limit.saturating_add(self.config.timeout_grace));
         }
     }
@@ -22,7 +22,7 @@ impl Scheduler {
     /// A run's limit has passed, and its worker has not said that it has ended.
     pub(super) fn overdue(&mut self, t: TaskIndex) {
         self.tasks[t].history().alarm = None;
-        let limit = self.tasks[t].options.as_ref().and_then(|options| options.timeout);
+        let limit = self.tasks[t].options().and_then(|options| options.timeout);
         let (Some(limit), Some(run)) = (limit, self.tasks[t].run().copied()) else { return };
         let message = format!(
             "it took longer than its limit of {limit:?}: it was started {:?} ago, and its worker has not said that it has \

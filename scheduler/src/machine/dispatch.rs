@@ -101,7 +101,7 @@ impl Scheduler {
             resources: self.classes.slab[task.class].demand.asked().cloned().collect(),
             wanted: !task.wants.is_empty(),
             reproducible: !task.is_named(),
-            timeout: task.options.as_ref().and_then(|options| options.timeout),
+            timeout: task.options().and_then(|options| options.timeout),
         };
         self.tell_worker(w, SchedulerToWorker::Run(Box::new(assignment)));
     }
@@ -111,6 +111,7 @@ impl Scheduler {
         let holders = self.some_holders(t, Some(w), turn);
         for &holder in holders.iter().filter(|&&holder| holder != w) {
             if self.workers[w].knows.insert(holder) {
+                self.workers[holder].known_by.insert(w);
                 let (worker, info) = (self.workers[holder].id, &self.workers[holder].info);
                 let (address, host) = (info.address.clone(), info.host.clone());
                 self.tell_worker(w, SchedulerToWorker::Worker { worker, address, host });

@@ -25,7 +25,7 @@ impl Scheduler {
     }
 
     pub(super) fn name_of(&self, task: &Task) -> TaskName {
-        match task.options.as_ref().and_then(|options| options.name.clone()) {
+        match task.options().and_then(|options| options.name.clone()) {
             Some(name) => TaskName::chosen(name, task.key),
             None => TaskName::of_call(self.functions.info(task.function).name.clone(), task.key),
         }
@@ -124,7 +124,7 @@ impl Scheduler {
 
     /// Too many workers have died under a task.
     pub(super) fn worker_died(&self, t: TaskIndex) -> TaskError {
-        let deaths = self.tasks[t].history.as_ref().map_or(&[][..], |history| &history.deaths);
+        let deaths = self.tasks[t].past().map_or(&[][..], |history| &history.deaths);
         let told: Vec<_> = deaths.iter().map(ToString::to_string).collect();
         let hungry = deaths.iter().any(|death| death.cause.contains("out of memory"));
         let advice = match hungry {

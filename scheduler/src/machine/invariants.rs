@@ -92,6 +92,7 @@ impl Scheduler {
             i20_the_gone_are_forgotten
             i20_alarms_are_set
             i20_classes_have_users
+            i20_introductions_have_two_ends
             i20_links_are_between_the_living
             i20_offers_are_of_live_workers
             i21_wants_are_symmetrical

@@ -25,7 +25,9 @@ mod snapshot;
 
 mod accounts;
 mod class;
+mod few;
 mod functions;
+mod key_index;
 mod lane;
 mod links;
 mod live_bytes;

@@ -18,7 +18,7 @@ use super::{
 impl Task {
     /// Whether it is to be started once only.
     pub(super) fn is_once(&self) -> bool {
-        self.options.as_ref().is_some_and(|options| options.once)
+        self.options().is_some_and(|options| options.once)
     }
 }
 

@@ -93,6 +93,8 @@ pub(super) struct Worker {
     pub(super) listed: [Option<u64>; 2],
     /// The workers it was told of.
     pub(super) knows: IndexSet,
+    /// The workers that were told of it.
+    pub(super) known_by: IndexSet,
     /// Values to drop, sent as one message at the end of the event.
     pub(super) frees: Vec<Key>,
     /// All and only the values it has on offer, until the deadline if there are any.
@@ -130,7 +132,7 @@ pub(super) struct OpenSubmission {
     /// The number of the chunk that must come next.
     pub(super) next_chunk: u32,
     /// The place of the next task in the submission's order.
-    pub(super) next_order: u64,
+    pub(super) next_order: u32,
     /// The tasks that it holds, each as often as it named it.
     pub(super) held: Vec<TaskIndex>,
     pub(super) refused: bool,

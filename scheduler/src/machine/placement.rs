@@ -145,7 +145,7 @@ impl Scheduler {
         let class = &self.classes.slab[self.tasks[t].class];
         if class.is_plain() {
             let pool = &self.classes.environments[class.environment].pool;
-            return pool.least_loaded(&self.workers, self.budget, class.demand.kind);
+            return pool.least_loaded(class.demand.kind);
         }
         let (kind, index) = (class.demand.kind, self.tasks[t].class);
         let has_left = |w: &WorkerIndex| self.workers[*w].has_left(&class.demand.resources);

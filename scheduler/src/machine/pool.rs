@@ -1,6 +1,6 @@
 //! The workers of one build, in order of load.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     class::{KINDS, Kind},
@@ -14,79 +14,121 @@ use super::{
 /// The workers of one build.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    /// All of them, in the order of their joining.
+    /// All of them, in the order of their joining, which is that of their names.
     pub(super) workers: Vec<WorkerIndex>,
     /// Their threads together.
     pub(super) threads: usize,
     /// How fast they are.
     pub(super) paces: Paces,
-    /// The least memory limit of any.
-    pub(super) least_limit: Option<u64>,
     /// What is live on them together.
     pub(super) live: Live,
     pub(super) withheld: Withheld,
+    /// Their memory limits, with how many have each.
+    limits: BTreeMap<u64, u32>,
+    /// If there are few: their loads, in the order of their joining; for each kind of task.
+    loads: [Vec<u64>; 2],
     /// If there are many: all and only those that are open, by load; for each kind of task.
     by_load: [BTreeSet<(u64, WorkerIndex)>; 2],
 }
 
-/// Up to here looking at every worker is cheaper than keeping them in order.
+/// Up to here looking at every worker's load is cheaper than keeping them in order.
 pub(super) const FEW: usize = 32;
+
+/// Stands among the loads for a worker that is not open.
+const CLOSED: u64 = u64::MAX;
 
 impl Pool {
     /// Takes a worker in. With the first that is one too many to look at all, the order begins to be kept.
     pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
         self.workers.push(index);
-        self.threads += workers[index].threads();
-        self.paces.enter(workers[index].speed.step());
-        self.live.add(&workers[index].live);
-        // The others are not asked again: thousands may join at once.
-        let limit = least_limit(&[index], workers);
-        self.least_limit = self.least_limit.into_iter().chain(limit).min();
-        let unlisted = if self.workers.len() == FEW + 1 { 0 } else { self.workers.len() - 1 };
-        for i in unlisted..self.workers.len() {
-            let index = self.workers[i];
-            self.update(index, &mut workers[index], budget);
+        let worker = &mut workers[index];
+        self.threads += worker.threads();
+        self.paces.enter(worker.speed.step());
+        self.live.add(&worker.live);
+        *self.limits.entry(worker.info.memory_limit).or_default() += 1;
+        if self.workers.len() <= FEW {
+            self.loads.iter_mut().for_each(|loads| loads.push(CLOSED));
+        } else if self.workers.len() == FEW + 1 {
+            self.keep_order(workers);
         }
+        self.update(index, &mut workers[index], budget);
     }
 
     /// Takes a worker out.
     pub(super) fn part(&mut self, index: WorkerIndex, workers: &mut Workers) {
-        self.workers.retain(|&other| other != index);
-        self.threads -= workers[index].threads();
-        self.paces.leave(workers[index].speed.step());
-        self.live.remove(&workers[index].live);
-        self.least_limit = least_limit(&self.workers, workers);
-        for (order, listed) in self.by_load.iter_mut().zip(&mut workers[index].listed) {
-            if let Some(load) = listed.take() {
-                order.remove(&(load, index));
+        let id = workers[index].id;
+        // Names grow as workers join. If whoever drives the machine did not hold to that, the worker is looked for.
+        let found = self.workers.binary_search_by_key(&id, |&other| workers[other].id).ok();
+        let found = found.or_else(|| self.workers.iter().position(|&other| other == index));
+        let position = found.expect("a worker is in its pool until it is taken out");
+        self.workers.remove(position);
+        let worker = &mut workers[index];
+        self.threads -= worker.threads();
+        self.paces.leave(worker.speed.step());
+        self.live.remove(&worker.live);
+        let limit = worker.info.memory_limit;
+        if let Some(count) = self.limits.get_mut(&limit) {
+            *count -= 1;
+            if *count == 0 {
+                self.limits.remove(&limit);
+            }
+        }
+        for kind in KINDS {
+            if let Some(load) = worker.listed[kind as usize].take() {
+                self.by_load[kind as usize].remove(&(load, index));
+            }
+            if self.workers.len() < FEW {
+                self.loads[kind as usize].remove(position);
             }
         }
         if self.workers.len() == FEW {
-            self.by_load.iter_mut().for_each(BTreeSet::clear);
-            for &index in &self.workers {
-                workers[index].listed = [None; 2];
-            }
+            self.keep_loads(workers);
+        }
+    }
+
+    /// There are many now.
+    fn keep_order(&mut self, workers: &Workers) {
+        for kind in KINDS {
+            let listed = self.workers.iter().filter_map(|&w| Some((workers[w].listed[kind as usize]?, w)));
+            self.by_load[kind as usize] = listed.collect();
+            self.loads[kind as usize] = Vec::new();
+        }
+    }
+
+    /// There are few again.
+    fn keep_loads(&mut self, workers: &Workers) {
+        for kind in KINDS {
+            let loads = self.workers.iter().map(|&w| workers[w].listed[kind as usize].unwrap_or(CLOSED));
+            self.loads[kind as usize] = loads.collect();
+            self.by_load[kind as usize].clear();
         }
     }
 
     /// A worker of this pool has more or less to do.
     pub(super) fn update(&mut self, index: WorkerIndex, worker: &mut Worker, budget: Budget) {
-        if self.workers.len() <= FEW {
-            return;
-        }
+        let few = self.workers.len() <= FEW;
         for kind in KINDS {
             let load = budget.is_open(worker, kind).then(|| worker.load(kind));
-            let (order, listed) = (&mut self.by_load[kind as usize], &mut worker.listed[kind as usize]);
+            let listed = &mut worker.listed[kind as usize];
             if load == *listed {
                 continue;
             }
-            if let Some(before) = *listed {
+            let before = std::mem::replace(listed, load);
+            if few {
+                let position = self.workers.iter().position(|&other| other == index);
+                // One that is just being taken out is no longer there.
+                if let Some(position) = position {
+                    self.loads[kind as usize][position] = load.unwrap_or(CLOSED);
+                }
+                continue;
+            }
+            let order = &mut self.by_load[kind as usize];
+            if let Some(before) = before {
                 order.remove(&(before, index));
             }
             if let Some(load) = load {
                 order.insert((load, index));
             }
-            *listed = load;
         }
     }
 
@@ -97,12 +139,17 @@ impl Pool {
     }
 
     /// The open worker with the least to do, or the fastest of those with a free thread; of equals the first.
-    pub(super) fn least_loaded(&self, workers: &Workers, budget: Budget, kind: Kind) -> Option<WorkerIndex> {
+    pub(super) fn least_loaded(&self, kind: Kind) -> Option<WorkerIndex> {
         if self.workers.len() > FEW {
             return self.by_load[kind as usize].first().map(|(_, worker)| *worker);
         }
-        let open = self.workers.iter().copied().filter(|&worker| budget.is_open(&workers[worker], kind));
-        open.min_by_key(|&worker| workers[worker].load(kind))
+        let (mut least, mut best) = (CLOSED, None);
+        for (&load, &worker) in self.loads[kind as usize].iter().zip(&self.workers) {
+            if load < least {
+                (least, best) = (load, Some(worker));
+            }
+        }
+        best
     }
 
     /// The open workers with the least to do first, if they are many enough to be kept in order.
@@ -110,11 +157,22 @@ impl Pool {
         (self.workers.len() > FEW).then(|| self.by_load[kind as usize].iter().map(|(_, worker)| *worker))
     }
 
-    /// Whether a worker of this pool stands in its order as it should.
-    pub(super) fn lists_rightly(&self, worker: &Worker, budget: Budget) -> bool {
-        let ordered = self.workers.len() > FEW;
-        let expected = KINDS.map(|kind| (ordered && budget.is_open(worker, kind)).then(|| worker.load(kind)));
-        worker.listed == expected
+    /// The least memory limit of any, if any has one.
+    pub(super) fn least_limit(&self) -> Option<u64> {
+        self.limits.range(1..).next().map(|(limit, _)| *limit)
+    }
+
+    /// Whether a worker of this pool is listed as it should be, and stands where that says.
+    pub(super) fn lists_rightly(&self, index: WorkerIndex, worker: &Worker, budget: Budget) -> bool {
+        let expected = KINDS.map(|kind| budget.is_open(worker, kind).then(|| worker.load(kind)));
+        let there = KINDS.map(|kind| {
+            let position = self.workers.iter().position(|&other| other == index)?;
+            match self.loads[kind as usize].get(position) {
+                Some(&load) => (load < CLOSED).then_some(load),
+                None => expected[kind as usize].filter(|&load| self.by_load[kind as usize].contains(&(load, index))),
+            }
+        });
+        worker.listed == expected && there == expected
     }
 }
 

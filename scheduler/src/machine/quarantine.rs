@@ -109,7 +109,7 @@ impl Scheduler {
 
     /// The task is tried again by hand, as if it had never run. It is in no queue and on no worker.
     pub(super) fn acquit(&mut self, t: TaskIndex) {
-        self.tasks[t].history = None;
+        self.tasks[t].forget_history();
         if self.tasks[t].unrepeatable == Some(Unrepeatable::Once) {
             self.tasks[t].unrepeatable = None;
         }

@@ -248,7 +248,7 @@ impl Scheduler {
 
     /// Whether any worker of a build has room.
     fn is_any_open(&self, environment: EnvironmentIndex, kind: Kind) -> bool {
-        self.classes.environments[environment].pool.least_loaded(&self.workers, self.budget, kind).is_some()
+        self.classes.environments[environment].pool.least_loaded(kind).is_some()
     }
 
     /// Lists the most urgent parked class that a worker which may have gained room can take now. Whether there was one.

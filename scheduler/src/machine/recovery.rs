@@ -106,6 +106,7 @@ impl Scheduler {
             parked: Default::default(),
             listed: [None; 2],
             knows: IndexSet::default(),
+            known_by: IndexSet::default(),
             frees: Vec::new(),
             offered: Default::default(),
             offers_until: None,
@@ -178,22 +179,27 @@ impl Scheduler {
         }
         drop(self.withdraw_offers(w));
         self.links.part(self.workers[w].host, w);
-        self.workers.remove(id);
+        if let Some((_, worker)) = self.workers.remove(id) {
+            self.tell_worker_gone(w, &worker);
+        }
         self.classes.leave(environment);
-        self.tell_worker_gone(id, w);
         loss
     }
 
-    fn tell_worker_gone(&mut self, id: WorkerId, w: WorkerIndex) {
+    /// Tells whoever was told of a worker that it is gone.
+    fn tell_worker_gone(&mut self, w: WorkerIndex, worker: &Worker) {
+        let id = worker.id;
         for c in self.clients.slab.indices().collect::<Vec<_>>() {
             if self.clients[c].knows.remove(w) {
                 self.tell_client(c, SchedulerToClient::WorkerGone(id));
             }
         }
-        for other in self.workers.slab.indices().collect::<Vec<_>>() {
-            if self.workers[other].knows.remove(w) {
-                self.tell_worker(other, SchedulerToWorker::WorkerGone(id));
-            }
+        for other in worker.known_by.iter::<WorkerIndex>() {
+            self.workers[other].knows.remove(w);
+            self.tell_worker(other, SchedulerToWorker::WorkerGone(id));
+        }
+        for other in worker.knows.iter::<WorkerIndex>() {
+            self.workers[other].known_by.remove(w);
         }
     }
 
@@ -273,7 +279,7 @@ impl Scheduler {
             let cause = words(&exit);
             for (key, run) in loss.blamed {
                 let Some(t) = self.tasks.find(key) else { continue };
-                let Some(history) = &mut self.tasks[t].history else { continue };
+                let Some(history) = self.tasks[t].past_mut() else { continue };
                 if let Some(at) = history.deaths.iter().position(|death| death.run == run) {
                     history.deaths[at].cause = cause.clone();
                     if exit.intended {

@@ -134,7 +134,7 @@ impl Scheduler {
     pub(super) fn value_came(&mut self, t: TaskIndex, w: WorkerIndex) {
         let task = &self.tasks[t];
         let kept = if task.checkpoint { PLACES } else { 0 };
-        let count = task.options.as_ref().map_or(0, |options| options.replicas).max(kept);
+        let count = task.options().map_or(0, |options| options.replicas).max(kept);
         if count > 1 {
             self.declare(t, Declaration { by: None, count, workers: Arc::new([]) });
         }

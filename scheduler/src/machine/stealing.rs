@@ -79,12 +79,12 @@ impl Promised {
 impl Task {
     /// How often it was moved so far.
     pub(super) fn moves(&self) -> u8 {
-        self.history.as_ref().map_or(0, |history| history.moves)
+        self.past().map_or(0, |history| history.moves)
     }
 
     /// Whether it was taken from this worker before.
     pub(super) fn was_taken_from(&self, worker: WorkerId) -> bool {
-        self.history.as_ref().is_some_and(|history| history.taken_from.contains(&worker))
+        self.past().is_some_and(|history| history.taken_from.contains(&worker))
     }
 }
 

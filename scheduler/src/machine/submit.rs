@@ -61,7 +61,7 @@ impl Scheduler {
             return;
         }
         let (next_chunk, first) = (open.next_chunk, (open.generation, open.next_order));
-        let added = tasks.len() as u64;
+        let added = tasks.len() as u32;
         let named = if chunk == next_chunk {
             self.insert_chunk(c, first, tasks, wants)
         } else {
@@ -101,12 +101,15 @@ impl Scheduler {
     fn insert_chunk(
         &mut self,
         c: ClientIndex,
-        (generation, first): (u64, u64),
+        (generation, first): (u64, u32),
         tasks: Vec<SubmittedTask>,
         wants: &[(Key, WantId)],
     ) -> Result<Vec<TaskIndex>, TaskError> {
         if tasks.len() > CHUNK_TASKS {
             return Err(refused(format!("a chunk of {} tasks is longer than the {CHUNK_TASKS} allowed", tasks.len())));
+        }
+        if first.checked_add(CHUNK_TASKS as u32).is_none() {
+            return Err(refused("the submission has more tasks than can be numbered".to_owned()));
         }
         let (mut named, mut new) = (Vec::with_capacity(tasks.len()), Vec::new());
         let mut outcome = Ok(());
@@ -208,7 +211,7 @@ impl Scheduler {
         options: Option<&TaskOptions>,
     ) -> bool {
         let known = &self.tasks[known];
-        let fingerprints = [known.options.as_deref(), options].map(|options| options.and_then(|o| o.fingerprint));
+        let fingerprints = [known.options(), options].map(|options| options.and_then(|o| o.fingerprint));
         match fingerprints {
             [Some(a), Some(b)] => a == b,
             [None, None] => {
@@ -236,7 +239,7 @@ impl Scheduler {
     }
 
     /// A chunk is in the table: its tasks are held until the submission's last chunk, and the wants begin.
-    fn commit(&mut self, c: ClientIndex, place: &Place, added: u64, named: Vec<TaskIndex>, wants: &[(Key, WantId)]) {
+    fn commit(&mut self, c: ClientIndex, place: &Place, added: u32, named: Vec<TaskIndex>, wants: &[(Key, WantId)]) {
         if place.last {
             let open = self.clients[c].open.remove(&place.submission);
             let held = open.map_or_else(Vec::new, |open| open.held);

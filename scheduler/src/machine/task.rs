@@ -13,11 +13,12 @@ use brisk_core::{
     task::TaskName,
     time::Moment,
 };
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::{
     accounts::AccountId,
+    few::{Few, Vacant},
+    key_index::KeyIndex,
     live_bytes::Effect,
     record::FunctionIndex,
     slab::{ClassIndex, ClientIndex, Slab, TaskIndex, WorkerIndex},
@@ -26,10 +27,13 @@ use super::{
 
 /// All tasks, under dense indices and by key.
 pub(super) struct Tasks {
-    pub(super) slab: Slab<TaskIndex, Task>,
-    /// All and only the keys of the slab's tasks. A hash map since every message is looked up here; never iterated.
-    by_key: FxHashMap<Key, TaskIndex>,
+    pub(super) slab: Slab<TaskIndex, Task, CHUNK>,
+    /// All and only the slab's tasks, by key.
+    by_key: KeyIndex,
 }
+
+/// Tasks in one chunk of the slab.
+const CHUNK: usize = 512;
 
 /// One task. What is needed again and again is here; what only some tasks have is boxed.
 #[derive(Debug)]
@@ -41,12 +45,11 @@ pub(super) struct Task {
     /// Who pays for it while it is unfinished; before, who has submitted it, and later who has paid.
     pub(super) account: AccountId,
     pub(super) spec: Payload,
-    pub(super) options: Option<Box<TaskOptions>>,
     pub(super) priority: Priority,
-    pub(super) dependencies: SmallVec<[Edge; 2]>,
-    pub(super) dependents: SmallVec<[Edge; 2]>,
+    pub(super) dependencies: Few<Edge, 2>,
+    pub(super) dependents: Few<Edge, 2>,
     /// At most one per client.
-    pub(super) wants: SmallVec<[Want; 1]>,
+    pub(super) wants: Few<Want, 1>,
     /// How many of the dependents are unfinished: they will need the value.
     pub(super) waiters: u32,
     /// How many times open submissions and publications name it.
@@ -65,8 +68,15 @@ pub(super) struct Task {
     pub(super) depth: u32,
     /// Why its value can't be computed, or not again, if that is so.
     pub(super) unrepeatable: Option<Unrepeatable>,
-    pub(super) history: Option<Box<History>>,
+    rare: Option<Box<Rare>>,
     pub(super) state: State,
+}
+
+/// What only some tasks have.
+#[derive(Debug, Default)]
+struct Rare {
+    options: Option<Box<TaskOptions>>,
+    history: Option<History>,
 }
 
 /// One end of a dependency: the other task, and where in its list the opposite end stands. So that an edge is removed in
@@ -141,7 +151,7 @@ pub(super) enum State {
     Processing(Run),
     Memory {
         nbytes: u64,
-        holders: SmallVec<[Holder; 2]>,
+        holders: Few<Holder, 2>,
     },
     /// `path`: the tasks between the failed one, which the error names, and this one, not counting either.
     Erred {
@@ -176,7 +186,31 @@ pub(super) struct Run {
 /// The longest prefetch time that runs can count with, in nanoseconds. Longer ones are cut.
 pub(super) const LONGEST_FED: u64 = u32::MAX as u64;
 
-const _: () = assert!(size_of::<Task>() <= 256);
+const _: () = assert!(size_of::<Task>() <= 208, "there may be millions");
+
+impl Vacant for Edge {
+    const VACANT: Self = Edge { task: TaskIndex::MAX, slot: 0 };
+
+    fn is_vacant(&self) -> bool {
+        self.task == TaskIndex::MAX
+    }
+}
+
+impl Vacant for Want {
+    const VACANT: Self = Want { client: ClientIndex::MAX, slot: 0, id: WantId(0) };
+
+    fn is_vacant(&self) -> bool {
+        self.client == ClientIndex::MAX
+    }
+}
+
+impl Vacant for Holder {
+    const VACANT: Self = Holder { worker: WorkerIndex::MAX, slot: 0 };
+
+    fn is_vacant(&self) -> bool {
+        self.worker == WorkerIndex::MAX
+    }
+}
 
 impl State {
     pub(super) fn name(&self) -> TaskState {
@@ -214,11 +248,10 @@ impl Task {
             class,
             account,
             spec,
-            options,
             priority,
-            dependencies: SmallVec::new(),
-            dependents: SmallVec::new(),
-            wants: SmallVec::new(),
+            dependencies: Few::new(),
+            dependents: Few::new(),
+            wants: Few::new(),
             waiters: 0,
             holds: 0,
             held_for_lineage: false,
@@ -228,7 +261,7 @@ impl Task {
             checkpoint: false,
             depth: 0,
             unrepeatable: None,
-            history: None,
+            rare: options.map(|options| Box::new(Rare { options: Some(options), history: None })),
             state: State::Released,
         }
     }
@@ -275,17 +308,39 @@ impl Task {
         self.holders().iter().any(|holder| holder.worker == worker)
     }
 
+    /// What its caller asked for, if anything.
+    pub(super) fn options(&self) -> Option<&TaskOptions> {
+        self.rare.as_ref()?.options.as_deref()
+    }
+
+    /// What went wrong with it so far, if anything did.
+    pub(super) fn past(&self) -> Option<&History> {
+        self.rare.as_ref()?.history.as_ref()
+    }
+
+    pub(super) fn past_mut(&mut self) -> Option<&mut History> {
+        self.rare.as_mut()?.history.as_mut()
+    }
+
+    /// To note what goes wrong with it.
     pub(super) fn history(&mut self) -> &mut History {
-        self.history.get_or_insert_default()
+        self.rare.get_or_insert_default().history.get_or_insert_default()
+    }
+
+    /// Forgets what went wrong with it.
+    pub(super) fn forget_history(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.history = None;
+        }
     }
 
     pub(super) fn retries(&self) -> u32 {
-        self.options.as_ref().map_or(0, |options| options.retries)
+        self.options().map_or(0, |options| options.retries)
     }
 
     /// Whether the key was chosen by a user, so that it says nothing of what is computed.
     pub(super) fn is_named(&self) -> bool {
-        self.options.as_ref().is_some_and(|options| options.name.is_some())
+        self.options().is_some_and(|options| options.name.is_some())
     }
 }
 
@@ -298,7 +353,7 @@ impl fmt::Debug for Tasks {
 
 impl Tasks {
     pub(super) fn new() -> Self {
-        Tasks { slab: Slab::new(), by_key: FxHashMap::default() }
+        Tasks { slab: Slab::new(), by_key: KeyIndex::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -306,7 +361,7 @@ impl Tasks {
     }
 
     pub(super) fn find(&self, key: Key) -> Option<TaskIndex> {
-        self.by_key.get(&key).copied()
+        self.by_key.find(key, |t| self.slab[t].key)
     }
 
     pub(super) fn get(&self, task: TaskIndex) -> Option<&Task> {
@@ -332,13 +387,13 @@ impl Tasks {
         let dependencies = self.sever(index);
         let mut task = self.slab.remove(index);
         debug_assert!(task.dependents.is_empty());
-        self.by_key.remove(&task.key);
+        self.by_key.remove(task.key, index);
         task.dependencies = dependencies;
         task
     }
 
     /// Takes the edges to a task's dependencies out, and returns them.
-    pub(super) fn sever(&mut self, index: TaskIndex) -> SmallVec<[Edge; 2]> {
+    pub(super) fn sever(&mut self, index: TaskIndex) -> Few<Edge, 2> {
         let dependencies = std::mem::take(&mut self.slab[index].dependencies);
         // In reverse, so that what was just inserted is undone exactly.
         for edge in dependencies.iter().rev() {

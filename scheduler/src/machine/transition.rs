@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
+use super::few::Few;
 use brisk_core::{
     error::TaskError,
     id::{RunId, WorkerId},
     state::TaskState,
     task::TaskName,
 };
-use smallvec::smallvec;
 
 use super::{
     Scheduler,
@@ -142,7 +142,7 @@ impl Scheduler {
             self.end_to_wait(t);
         }
         let slot = self.workers[w].replicas.len() as u32;
-        self.replace(t, State::Memory { nbytes, holders: smallvec![Holder { worker: w, slot }] });
+        self.replace(t, State::Memory { nbytes, holders: Few::of(Holder { worker: w, slot }) });
         self.workers[w].replicas.push(t);
         self.set_bytes(w, self.workers[w].bytes.saturating_add(nbytes));
         self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });

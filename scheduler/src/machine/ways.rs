@@ -16,7 +16,7 @@ const FOLLOWED_A_TASK: usize = 8;
 impl Scheduler {
     /// A chunk is in the table: `named` are its tasks, dependencies first; the new ones have places in the submission's
     /// order from `first` on.
-    pub(super) fn raise_ways(&mut self, generation: u64, first: u64, named: &[TaskIndex]) {
+    pub(super) fn raise_ways(&mut self, generation: u64, first: u32, named: &[TaskIndex]) {
         let mut earlier = Vec::new();
         for &t in named.iter().rev() {
             self.raise_dependencies(

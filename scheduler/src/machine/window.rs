@@ -38,7 +38,7 @@ pub(super) struct Ready {
 }
 
 /// User priority and submission as in a priority; then the longest way; then depth first.
-type Rank = (i32, u64, Reverse<u32>, u64);
+type Rank = (i32, u64, Reverse<u32>, u32);
 
 /// Whatever the number of threads, a window is at most so wide: it costs time with each task.
 const WIDEST: usize = 1_024;
@@ -77,7 +77,7 @@ impl ReadyTasks {
     /// of equals the last. `None` if all ways are of one length.
     pub(super) fn least_critical(&self) -> Option<TaskIndex> {
         let (&(user, generation, ..), _) = self.ranked.first_key_value()?;
-        self.ranked.range(..=(user, generation, Reverse(0), u64::MAX)).next_back().map(|(_, &t)| t)
+        self.ranked.range(..=(user, generation, Reverse(0), u32::MAX)).next_back().map(|(_, &t)| t)
     }
 
     /// The tasks that have inputs: those of the window first, each part by priority.
@@ -185,12 +185,12 @@ mod tests {
         Ready { t: TaskIndex::from_u32(number), way, is_root: number.is_multiple_of(3) }
     }
 
-    fn add(tasks: &mut ReadyTasks, (user, generation, order): (i32, u64, u64), way: u32) {
-        let task = is(order as u32, way);
+    fn add(tasks: &mut ReadyTasks, (user, generation, order): (i32, u64, u32), way: u32) {
+        let task = is(order, way);
         tasks.insert(Priority { user, generation, order }, task, 3);
     }
 
-    fn drain(tasks: &mut ReadyTasks) -> Vec<u64> {
+    fn drain(tasks: &mut ReadyTasks) -> Vec<u32> {
         let mut orders = Vec::new();
         while let Some((priority, t)) = tasks.first() {
             assert!(tasks.contains(priority, t));
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn what_comes_before_the_window_pushes_its_last_out() {
         let mut tasks = ReadyTasks::default();
-        (4..9).for_each(|order| add(&mut tasks, (0, 1, order), order as u32));
+        (4..9).for_each(|order| add(&mut tasks, (0, 1, order), order));
         add(&mut tasks, (0, 1, 1), 1);
         let inside: Vec<_> = tasks.window.keys().map(|priority| priority.order).collect();
         assert_eq!(inside, [1, 4, 5]);

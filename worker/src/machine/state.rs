@@ -34,7 +34,7 @@ pub(super) struct Rank {
 impl Rank {
     /// That of a copy which no task waits for: after everything that tasks need, as Dask ranks `acquire-replicas`.
     pub(super) const COPY: Rank =
-        Rank { priority: Priority { user: i32::MAX, generation: u64::MAX, order: u64::MAX }, turn: u64::MAX };
+        Rank { priority: Priority { user: i32::MAX, generation: u64::MAX, order: u32::MAX }, turn: u64::MAX };
 }
 
 /// Everything that is known of one key. An entry without any of it does not exist.

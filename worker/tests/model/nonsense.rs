@@ -65,7 +65,7 @@ fn assignment(key: Key, run: RunId, dependencies: Vec<DependencyInfo>, limit: Op
         task: TaskName::of_call("t".into(), key),
         run,
         attempt: 1,
-        priority: Priority { order: run.0 % 3, ..Priority::default() },
+        priority: Priority { generation: run.0 % 3, ..Priority::default() },
         spec: Payload::from_bytes(vec![1]),
         dependencies,
         resources: Vec::new(),

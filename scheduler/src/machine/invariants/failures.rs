@@ -10,7 +10,7 @@ impl Scheduler {
     /// suspects are on one worker.
     pub(super) fn i17_suspects_run_apart(&self) -> Check {
         for (t, task) in self.tasks() {
-            let Some(history) = task.history.as_ref().filter(|history| history.is_suspect()) else { continue };
+            let Some(history) = task.past().filter(|history| history.is_suspect()) else { continue };
             let runs: BTreeSet<_> = history.deaths.iter().map(|death| death.run).collect();
             ensure!(runs.len() == history.deaths.len(), "{} is blamed twice for one death", self.name(t));
             ensure!(runs.iter().all(|run| run.0 <= self.next_run), "{} is blamed for no run", self.name(t));
@@ -21,7 +21,7 @@ impl Scheduler {
         }
         for (_, worker) in self.workers.slab.iter() {
             let suspected = worker.processing.iter().filter(|&&t| {
-                let history = self.tasks[t].history.as_ref();
+                let history = self.tasks[t].past();
                 history.is_some_and(|history| history.is_suspect())
             });
             let suspected = suspected.count();
@@ -59,7 +59,7 @@ impl Scheduler {
     pub(super) fn i20_alarms_are_set(&self) -> Check {
         let set: BTreeSet<_> = self.timers.iter().collect();
         for (t, task) in self.tasks() {
-            let Some(at) = task.history.as_ref().and_then(|history| history.alarm) else { continue };
+            let Some(at) = task.past().and_then(|history| history.alarm) else { continue };
             let timer = crate::machine::timers::Timer::Alarm(t);
             ensure!(set.contains(&(at, timer)), "{} waits for an alarm that never comes", self.name(t));
             let looked_at = matches!(task.state, State::Waiting { .. } | State::Processing(_));

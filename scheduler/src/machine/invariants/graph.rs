@@ -78,7 +78,7 @@ impl Scheduler {
             let absent: Vec<_> = states.filter(|state| !matches!(state, State::Memory { .. })).collect();
             ensure!(missing > 0, "{} waits for nothing", self.name(t));
             // The end of a pause is missing like an input.
-            let pauses = usize::from(task.history.as_ref().is_some_and(|history| history.alarm.is_some()));
+            let pauses = usize::from(task.past().is_some_and(|history| history.alarm.is_some()));
             let expected = absent.len() + pauses;
             ensure!(missing as usize == expected, "{} counts {missing}, not {expected}", self.name(t));
             let coming = absent.iter().all(|state| state.is_unfinished());

@@ -30,7 +30,7 @@ impl Scheduler {
                     matches!(task.state, State::NoWorker { since } if since + self.config.no_worker_timeout == at)
                 }),
                 Timer::Alarm(t) => self.tasks.get(t).is_some_and(|task| {
-                    let alarm = task.history.as_ref().and_then(|history| history.alarm);
+                    let alarm = task.past().and_then(|history| history.alarm);
                     alarm == Some(at) && matches!(task.state, State::Waiting { .. } | State::Processing(_))
                 }),
                 Timer::Notice(class) => self.classes.slab.get(class).is_some_and(|class| class.notice_at == Some(at)),
@@ -51,6 +51,23 @@ impl Scheduler {
             };
             ensure!(live, "{timer:?} at {at} is for nothing");
         }
+        Ok(())
+    }
+
+    /// I20, for workers that were told of others: each of both knows of it.
+    pub(super) fn i20_introductions_have_two_ends(&self) -> Check {
+        let mut ends = 0usize;
+        for (w, worker) in self.workers.slab.iter() {
+            for other in worker.knows.iter::<WorkerIndex>() {
+                let known_by = self.workers.slab.get(other).map(|other| &other.known_by);
+                let back = known_by.is_some_and(|known_by| known_by.contains(w));
+                ensure!(back, "{} was told of {other:?}, which does not show there", worker.id);
+                ends += 1;
+            }
+        }
+        let backs: usize =
+            self.workers.slab.iter().map(|(_, worker)| worker.known_by.iter::<WorkerIndex>().count()).sum();
+        ensure!(ends == backs, "{ends} workers were told of, and {backs} are believed to have been");
         Ok(())
     }
 

@@ -50,7 +50,7 @@ impl Scheduler {
     /// times more. And somebody looks after whoever has work ahead.
     pub(super) fn i49_moves_are_bounded(&self) -> Check {
         for (t, task) in self.tasks() {
-            let Some(history) = &task.history else { continue };
+            let Some(history) = task.past() else { continue };
             let from: BTreeSet<_> = history.taken_from.iter().collect();
             let bounded = history.moves <= RESCUES && from.len() <= MOVES as usize;
             ensure!(bounded, "{} was moved {} times", self.name(t), history.moves);

@@ -173,7 +173,7 @@ impl Scheduler {
 
     /// I16: the sums that are kept of a worker are the sums, and its place in the order of its pool is by them.
     pub(super) fn i16_occupancy_and_bytes_add_up(&self) -> Check {
-        for (_, worker) in self.workers.slab.iter() {
+        for (w, worker) in self.workers.slab.iter() {
             let id = worker.id;
             let runs = worker.processing.iter().filter_map(|&t| self.tasks[t].run());
             let occupancy: u64 = runs.map(|run| run.estimate_ns).sum();
@@ -184,7 +184,7 @@ impl Scheduler {
             let bytes: u64 = worker.replicas.iter().map(|&t| self.tasks[t].nbytes()).fold(0, u64::saturating_add);
             ensure!(bytes == worker.bytes || bytes == u64::MAX, "{id}: {} bytes, not {bytes}", worker.bytes);
             let pool = &self.classes.environments[worker.environment].pool;
-            ensure!(pool.lists_rightly(worker, self.budget), "{id} is listed under {:?}", worker.listed);
+            ensure!(pool.lists_rightly(w, worker, self.budget), "{id} is listed under {:?}", worker.listed);
         }
         Ok(())
     }
