@@ -12,13 +12,14 @@ use std::{
 use brisk_core::{
     error::{ErrorKind, TaskError},
     id::{ClientId, RequestId, WantId, WorkerId},
-    message::{ClientToScheduler, FetchOutcome, KeyNews},
+    key::Key,
+    message::{ClientToScheduler, FetchOutcome, KeyNews, ScatteredValue},
 };
 use smallvec::SmallVec;
 
 use crate::{
     oracle,
-    workload::{self, Build, TaskIndex, Workload},
+    workload::{self, Build, Task, TaskIndex, Workload},
 };
 
 /// One client.
@@ -32,6 +33,8 @@ pub struct Client {
     pub outbox: VecDeque<ClientToScheduler>,
     /// Values to ask of workers.
     pub asks: Vec<(WorkerId, TaskIndex)>,
+    /// Which workers have which of the values that it may announce.
+    pub places: BTreeMap<TaskIndex, Vec<WorkerId>>,
     /// All and only the keys that it wants, cancelled ones included until they are dropped.
     handles: BTreeMap<TaskIndex, Handle>,
     /// Requests that are not answered, with how many workers each waits for.
@@ -93,6 +96,7 @@ impl Client {
             build,
             outbox: VecDeque::new(),
             asks: Vec::new(),
+            places: BTreeMap::new(),
             handles: BTreeMap::new(),
             requests: BTreeMap::new(),
             introduced: false,
@@ -118,9 +122,15 @@ impl Client {
 
     /// Wants these tasks: submits what they need, in chunks of at most so many tasks. Returns the submission.
     pub fn submit(&mut self, workload: &Workload, roots: &[TaskIndex], chunk: usize, gathers: bool) -> RequestId {
-        let tasks = workload.needed_for(roots, |task| self.knows(task));
+        let needed = workload.needed_for(roots, |task| self.knows(task));
+        let (scattered, tasks): (Vec<_>, Vec<_>) = needed.into_iter().partition(|task| workload.task(*task).scattered);
         let submission = self.request();
+        if scattered.iter().any(|task| self.places.get(task).is_none_or(Vec::is_empty)) {
+            // Nobody has brought that along.
+            return submission;
+        }
         let (mut wants, mut replaced) = (Vec::new(), Vec::new());
+        let announced = self.announce(workload, &scattered, submission, &mut replaced);
         for root in roots {
             if !self.knows(*root) {
                 self.last_want += 1;
@@ -133,11 +143,9 @@ impl Client {
         if !std::mem::replace(&mut self.introduced, true) {
             self.outbox.push_back(ClientToScheduler::Functions(workload::functions()));
         }
-        if tasks.is_empty() {
-            return submission;
-        }
+        self.outbox.extend(announced);
         let chunks: Vec<_> = tasks.chunks(chunk.max(1)).collect();
-        let last = chunks.len() - 1;
+        let last = chunks.len().saturating_sub(1);
         for (i, tasks) in chunks.into_iter().enumerate() {
             // A want stands in the chunk of its task.
             let wants = wants.iter().filter(|(task, _)| tasks.binary_search(task).is_ok());
@@ -157,8 +165,43 @@ impl Client {
         submission
     }
 
-    /// Drops a handle.
+    /// Says where values are that workers have brought along, and wants them. What is said.
+    fn announce(
+        &mut self,
+        workload: &Workload,
+        scattered: &[TaskIndex],
+        submission: RequestId,
+        replaced: &mut Vec<(Key, WantId)>,
+    ) -> Option<ClientToScheduler> {
+        let mut values = Vec::new();
+        for task in scattered {
+            self.last_want += 1;
+            let want = WantId(self.last_want);
+            let handle = Handle { want, submission, gathers: true, state: State::Pending, ended: false };
+            replaced.extend(self.handles.insert(*task, handle).map(|old| (workload.task(*task).key, old.want)));
+            values.push(self.announced(workload, *task, want));
+        }
+        (!values.is_empty()).then_some(ClientToScheduler::Scattered(values))
+    }
+
+    fn announced(&self, workload: &Workload, task: TaskIndex, want: WantId) -> ScatteredValue {
+        let Task { key, nbytes, .. } = *workload.task(task);
+        let holders = self.places.get(&task).into_iter().flatten().copied().collect();
+        ScatteredValue { key, want, nbytes, holders, replicas: 1 }
+    }
+
+    /// Whether another handle needs a value that was announced: it would have to be announced again with it.
+    fn is_input(&self, workload: &Workload, task: TaskIndex) -> bool {
+        let others = self.handles.iter().filter(|(other, handle)| **other != task && !handle.ended);
+        let roots: Vec<_> = others.map(|(other, _)| *other).collect();
+        workload.needed_for(&roots, |_| false).binary_search(&task).is_ok()
+    }
+
+    /// Drops a handle; that of an announced value only if no other needs it.
     pub fn release(&mut self, workload: &Workload, task: TaskIndex) {
+        if workload.task(task).scattered && self.is_input(workload, task) {
+            return;
+        }
         if let Some(handle) = self.handles.remove(&task) {
             self.outbox.push_back(ClientToScheduler::Release(vec![(workload.task(task).key, handle.want)]));
         }
@@ -166,7 +209,8 @@ impl Client {
 
     /// Drops all handles.
     pub fn release_all(&mut self, workload: &Workload) {
-        let tasks: Vec<_> = self.handles.keys().copied().collect();
+        // Inputs last.
+        let tasks: Vec<_> = self.handles.keys().rev().copied().collect();
         tasks.into_iter().for_each(|task| self.release(workload, task));
     }
 
@@ -289,7 +333,8 @@ impl Client {
         self.asks.clear();
         self.introduced = true;
         self.outbox.push_back(ClientToScheduler::Functions(workload::functions()));
-        let mut wants = Vec::new();
+        let (mut wants, mut scattered) = (Vec::new(), Vec::new());
+        self.end_what_lacks_inputs(workload);
         for (task, handle) in &mut self.handles {
             if handle.ended || matches!(handle.state, State::Erred(_) | State::Cancelled) {
                 // Unknown there from now on.
@@ -299,7 +344,12 @@ impl Client {
             if !matches!(handle.state, State::Here(_)) {
                 handle.state = State::Pending;
             }
-            wants.push((*task, handle.want));
+            let of_kind = if workload.task(*task).scattered { &mut scattered } else { &mut wants };
+            of_kind.push((*task, handle.want));
+        }
+        if !scattered.is_empty() {
+            let values = scattered.iter().map(|(task, want)| self.announced(workload, *task, *want)).collect();
+            self.outbox.push_back(ClientToScheduler::Scattered(values));
         }
         if !wants.is_empty() {
             let submission = self.request();
@@ -317,6 +367,7 @@ impl Client {
                 tasks: workload
                     .needed_for(&roots, |_| false)
                     .into_iter()
+                    .filter(|task| !workload.task(*task).scattered)
                     .map(|task| workload.submitted(task))
                     .collect(),
                 wants: wants.iter().map(|(task, want)| (workload.task(*task).key, *want)).collect(),
@@ -328,6 +379,28 @@ impl Client {
                 0 => ClientToScheduler::Sync(request),
                 _ => ClientToScheduler::WaitForWorkers { request, count },
             });
+        }
+    }
+
+    /// The session was lost, and with it the announcements that this client does not hold itself, or that have failed: what
+    /// needs them can't be asked for again.
+    fn end_what_lacks_inputs(&mut self, workload: &Workload) {
+        let lacks = |task: &TaskIndex| {
+            let needed = workload.needed_for(&[*task], |_| false);
+            let mut announced = needed.into_iter().filter(|input| workload.task(*input).scattered);
+            announced.any(|input| {
+                let handle = self.handles.get(&input).filter(|handle| !handle.ended);
+                handle.is_none_or(|handle| matches!(handle.state, State::Erred(_) | State::Cancelled))
+            })
+        };
+        let ended: Vec<_> = self.handles.keys().filter(|task| lacks(task)).copied().collect();
+        for task in ended {
+            let Some(handle) = self.handles.get_mut(&task) else { continue };
+            handle.ended = true;
+            if !handle.state.is_settled() {
+                handle.state =
+                    State::Erred(TaskError::new(ErrorKind::DataLost, "what it needs is not announced any more"));
+            }
         }
     }
 

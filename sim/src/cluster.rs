@@ -22,11 +22,11 @@ use crate::{
     client::Client,
     failure::Failure,
     network::{Arrival, Conditions, Delivery, LinkId, Network, Node, Packet},
-    properties::{Judge, invariants},
+    properties::{Judge, invariants, storage::Stored},
     random::Random,
     tamper::{HandsOff, Tamper},
     trace::{Lines, Trace},
-    workload::{Build, TaskIndex, Workload},
+    workload::{Build, Task, TaskIndex, Workload},
 };
 
 mod clients;
@@ -294,7 +294,9 @@ impl Cluster {
     /// # Errors
     /// If a property does not hold.
     pub fn with_client(&mut self, id: ClientId, act: impl FnOnce(&mut Client, &Workload)) -> Result<(), Failure> {
+        let places = self.clients.get(&id).map(|client| self.announceable(client.build));
         if let Some(client) = self.clients.get_mut(&id) {
+            client.places = places.unwrap_or_default();
             act(client, &self.workload);
         }
         self.pump_client(id)
@@ -311,6 +313,34 @@ impl Cluster {
         self.workers.insert(id, WorkerNode::new(spec, id, self.epoch, &self.settings));
         self.introduce(id, spec)?;
         Ok(id)
+    }
+
+    /// A worker joins that has brought values along, for clients to announce.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn join_worker_with(&mut self, spec: &WorkerSpec, tasks: &[TaskIndex]) -> Result<WorkerId, Failure> {
+        let spec = &WorkerSpec { process: self.process_name(), ..spec.clone() };
+        let id = WorkerId(self.next_incarnation());
+        self.open_control(Node::Worker(id));
+        let stored = |task: &TaskIndex| {
+            let Task { key, nbytes, .. } = *self.workload.task(*task);
+            (key, Stored { value: self.judge.oracle.value(*task), nbytes })
+        };
+        let store: BTreeMap<_, _> = tasks.iter().map(stored).collect();
+        let lengths: Vec<_> = store.iter().map(|(key, stored)| (*key, stored.nbytes)).collect();
+        let node = WorkerNode::returning(spec, id, self.epoch, (store, &lengths, 0), &self.settings);
+        self.workers.insert(id, node);
+        self.introduce(id, spec)?;
+        self.drain_worker(id, &[], None)?;
+        Ok(id)
+    }
+
+    /// Which workers of a build have which of the values that clients announce.
+    pub(crate) fn announceable(&self, build: Build) -> BTreeMap<TaskIndex, Vec<WorkerId>> {
+        let of_build = || self.workers.iter().filter(|(_, node)| node.spec.build == build);
+        let at = |key| of_build().filter(move |(_, node)| node.store.contains_key(&key)).map(|(id, _)| *id).collect();
+        self.workload.scattered(build).into_iter().map(|task| (task, at(self.workload.task(task).key))).collect()
     }
 
     /// A client joins.

@@ -255,6 +255,7 @@ fn oddities(random: &mut Random) -> Oddities {
         once: odd(random, 100),
         named: odd(random, 150),
         impure: odd(random, 200),
+        scattered: odd(random, 600),
         other_build: odd(random, 700),
         longest: random.long_tailed(Duration::from_micros(50), Duration::from_millis(500)),
         largest: 1 << random.within(4..=24),

@@ -55,6 +55,8 @@ pub struct Facts {
     pub failures: u32,
     /// Submissions that named it.
     pub submissions: u32,
+    /// Times that a client has said where it is, being no call.
+    pub announcements: u32,
     /// Runs that were handed back, and times that somebody could not fetch the value.
     pub losses: u32,
 }
@@ -139,6 +141,11 @@ impl History {
                 ClientToScheduler::Submit { tasks, .. } => {
                     for task in tasks {
                         self.note(workload, task.key, |facts| facts.submissions += 1);
+                    }
+                }
+                ClientToScheduler::Scattered(values) => {
+                    for value in values {
+                        self.note(workload, value.key, |facts| facts.announcements += 1);
                     }
                 }
                 ClientToScheduler::Cancel { keys, .. } => {

@@ -439,7 +439,9 @@ impl Simulation {
         let name = format!("worker-{}", self.names % 6);
         let mut spec = self.options.worker(&name, &mut self.random);
         spec.build = self.some_build();
-        self.cluster.join_worker(&spec)
+        let brings = self.cluster.workload.scattered(spec.build);
+        let brings: Vec<_> = brings.into_iter().filter(|_| self.random.chance(500)).collect();
+        self.cluster.join_worker_with(&spec, &brings)
     }
 
     /// There is always a worker of each build that can run everything: tasks may end it, and then another comes. Whether

@@ -59,6 +59,8 @@ pub struct Task {
     pub named: bool,
     /// Whether each run of it returns something else.
     pub impure: bool,
+    /// Whether it is no call, but a value that clients announce, which workers have brought along.
+    pub scattered: bool,
 }
 
 /// One of the programs that share a cluster. Its tasks run on its own workers only.
@@ -132,6 +134,8 @@ pub struct Oddities {
     pub named: u32,
     /// That each run of a task returns something else.
     pub impure: u32,
+    /// That what needs nothing is no call, but a value that clients announce.
+    pub scattered: u32,
     /// That a graph is of the second build.
     pub other_build: u32,
     /// The longest that a task runs.
@@ -156,6 +160,7 @@ impl Oddities {
         once: 0,
         named: 0,
         impure: 0,
+        scattered: 0,
         other_build: 0,
         longest: Duration::from_millis(1),
         largest: 100,
@@ -206,6 +211,12 @@ impl Workload {
     /// If there is none.
     pub fn task(&self, index: TaskIndex) -> &Task {
         &self.tasks[index]
+    }
+
+    /// The values that clients announce, of one build.
+    pub fn scattered(&self, build: Build) -> Vec<TaskIndex> {
+        let is_one = |task: &&TaskIndex| self.tasks[**task].scattered && self.tasks[**task].build == build;
+        (0..self.tasks.len()).collect::<Vec<_>>().iter().filter(is_one).copied().collect()
     }
 
     /// The place of the task with this key, if there is one.
@@ -285,6 +296,7 @@ impl Task {
             once: false,
             named: false,
             impure: false,
+            scattered: false,
         }
     }
 
@@ -337,6 +349,10 @@ fn key_of(index: TaskIndex) -> Key {
 
 fn draw(dependencies: Vec<TaskIndex>, oddities: &Oddities, random: &mut Random) -> Task {
     let few = |random: &mut Random| random.within(1..=2) as u32;
+    if dependencies.is_empty() && random.chance(oddities.scattered) {
+        let nbytes = random.within(8..=oddities.largest.max(8));
+        return Task { scattered: true, nbytes, ..Task::plain(dependencies) };
+    }
     let behaviour = match () {
         () if random.chance(oddities.fails) => Behaviour::Fails { attempts: few(random) },
         () if random.chance(oddities.fails_always) => Behaviour::Fails { attempts: u32::MAX },

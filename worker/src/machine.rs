@@ -289,6 +289,7 @@ impl Worker {
             SchedulerToWorker::Holders { key, holders } => self.on_holders(key, holders),
             SchedulerToWorker::Acquire(copies) => copies.into_iter().for_each(|copy| self.acquire(copy)),
             SchedulerToWorker::Steal { request, runs } => self.on_steal(request, runs),
+            SchedulerToWorker::Confirm(keys) => self.confirm(&keys),
             SchedulerToWorker::Dismiss(reason) => self.leave(LeaveReason::Dismissed(reason)),
             SchedulerToWorker::Retired(reason) => self.leave(LeaveReason::Retired(reason)),
             // A message of a newer protocol can't come here: the Hello settles the version.

@@ -63,6 +63,9 @@ pub enum SchedulerToWorker {
     /// Leave now, for this reason, and for good: everything that ran here has ended, what was held is safe elsewhere, and
     /// whoever started this worker should start no other in its place.
     Retired(Arc<str>),
+    /// A client says that it has put these values there. Those that are not held there, or no longer, are answered with
+    /// [`Dropped`](WorkerToScheduler::Dropped): a message to free one may have crossed the client's word.
+    Confirm(Vec<Key>),
 }
 
 /// A run of a task on a worker.
@@ -188,7 +191,8 @@ pub enum WorkerToScheduler {
     /// Values that clients have put here, with their lengths. Each is taken over if a client
     /// [says so](super::ClientToScheduler::Scattered) before long, and freed otherwise.
     Received(Vec<(Key, u64)>),
-    /// These values are no longer held here.
+    /// These values are not held here, or no longer. Also the answer to [`Confirm`](SchedulerToWorker::Confirm), if any is
+    /// missing.
     Dropped(Vec<Key>),
     /// A value needed by a run can't be had from these holders, or no holder is known. With no holder named: all that are
     /// known are too busy.

@@ -45,6 +45,14 @@ impl Scheduler {
         self.enter_waiting(t);
     }
 
+    /// A task that stays known is needed no more. If it is to be started once only and has a run, that may have been it.
+    pub(super) fn note_let_go(&mut self, t: TaskIndex) {
+        let task = &mut self.tasks[t];
+        if task.run().is_some() && task.is_once() {
+            task.unrepeatable.get_or_insert(Unrepeatable::Once);
+        }
+    }
+
     fn fail_once(&mut self, t: TaskIndex, w: WorkerIndex, why: &str) {
         let started = match self.tasks[t].run() {
             Some(run) if run.started => "it had been started",

@@ -55,6 +55,10 @@ pub enum Planted {
     OnceForgotten,
     /// An input that a submission finds released is not computed again.
     ReleasedNotNeeded,
+    /// A scattered value that is lost is to be computed, like any other.
+    ScatteredComputed,
+    /// When the clock jumps ahead, the first thing that it makes due is forgotten.
+    JumpForgets,
 }
 
 impl Planted {
@@ -84,6 +88,8 @@ impl Planted {
         Planted::BuildIgnored,
         Planted::OnceForgotten,
         Planted::ReleasedNotNeeded,
+        Planted::ScatteredComputed,
+        Planted::JumpForgets,
     ];
 }
 

@@ -23,6 +23,7 @@ use super::{
     speed::Speed,
     stealing::Promised,
     task::State,
+    unrepeatable::Unrepeatable,
 };
 
 /// How a worker's session ended.
@@ -224,7 +225,8 @@ impl Scheduler {
             self.enter_released(t);
             return self.work.unneeded.push(t);
         }
-        if let Some(why) = self.tasks[t].unrepeatable {
+        let computed = planted!(self, ScatteredComputed);
+        if let Some(why) = self.tasks[t].unrepeatable.filter(|why| !computed || *why != Unrepeatable::Scattered) {
             let error = self.lost_with(t, why, w, how);
             return self.enter_erred(t, error, None);
         }

@@ -94,6 +94,7 @@ impl Scheduler {
             self.forget(t);
         } else if !task.is_needed() && !matches!(task.state, State::Released | State::Erred { .. }) {
             self.let_go(t);
+            self.note_let_go(t);
             self.enter_released(t);
         }
     }

@@ -36,7 +36,7 @@ impl Scheduler {
             WorkerToScheduler::Received(values) => self.received(w, values),
             WorkerToScheduler::Dropped(keys) => {
                 for t in keys.into_iter().filter_map(|key| self.tasks.find(key)).collect::<Vec<_>>() {
-                    self.drop_replica(t, w, "it has dropped it");
+                    self.drop_replica(t, w, "it does not have it any more");
                 }
             }
             WorkerToScheduler::Missing { key, holders } => self.worker_misses(w, key, &holders),

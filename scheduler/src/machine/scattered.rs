@@ -2,13 +2,14 @@
 //!
 //! Each is a task like any other, so that it is wanted, depended on, replicated and freed by the same rules; only that it
 //! is in memory from the beginning and can't be [computed](super::unrepeatable). Its function is a word for errors and
-//! records. Keys are of the content: the same value scattered twice is one, held in more places.
+//! records. Keys are of the content: the same value scattered twice is one, held in more places. A client's word that a
+//! worker holds a value may cross a message to free it, so the worker is asked to confirm it.
 
 use brisk_core::{
     error::{ErrorKind, Failure},
     id::WantId,
     key::Key,
-    message::{KeyNews, Priority, ScatteredValue, SchedulerToClient},
+    message::{KeyNews, Priority, ScatteredValue, SchedulerToClient, SchedulerToWorker},
     options::TaskOptions,
     payload::Payload,
 };
@@ -38,13 +39,17 @@ impl Scheduler {
             there.into_iter().for_each(|w| self.free(w, key));
             return self.refuse_scattered(c, key, want);
         };
-        // The workers may have told of it before the client does.
+        // The workers may have told of it before the client does; or brought it along, and the client names them as they were
+        // called before.
         if matches!(self.tasks[t].state, State::Released) && self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered)
         {
             self.adopt(t);
         }
         for w in there {
             self.scattered_to(t, w, nbytes);
+            if self.tasks[t].is_held_by(w) {
+                self.tell_worker(w, SchedulerToWorker::Confirm(vec![key]));
+            }
         }
         if matches!(self.tasks[t].state, State::Released) && self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered)
         {

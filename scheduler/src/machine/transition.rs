@@ -22,13 +22,15 @@ use super::{
     slab::{TaskIndex, WorkerIndex},
     task::{Holder, Run, State},
     timers::Timer,
+    unrepeatable::Unrepeatable,
     work::Work,
 };
 
 impl Scheduler {
     /// Needed: the task waits for its dependencies, and is ready if it has them all. One that can't be computed fails.
     pub(super) fn enter_waiting(&mut self, t: TaskIndex) {
-        if let Some(why) = self.tasks[t].unrepeatable {
+        let computed = planted!(self, ScatteredComputed);
+        if let Some(why) = self.tasks[t].unrepeatable.filter(|why| !computed || *why != Unrepeatable::Scattered) {
             return self.fail_for_good(t, why);
         }
         if let State::Processing(Run { started: false, estimate_ns, .. }) = self.tasks[t].state {

@@ -130,6 +130,7 @@ impl Cluster {
     pub(super) fn client_returns(&mut self, mut client: Client) -> Result<(), Failure> {
         self.away -= 1;
         let id = self.meet_client(client.build)?;
+        client.places = self.announceable(client.build);
         client.say_all_again(id, &self.workload);
         if self.healed {
             client.gather_all(&self.workload);

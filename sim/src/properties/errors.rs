@@ -60,7 +60,8 @@ pub fn check(
         }
         // It was lost too often, or is not to be made again and was lost once.
         ErrorKind::DataLost => {
-            facts.losses > config.allowed_losses || (workload.task(root).once && losses.was_lost(root))
+            let task = workload.task(root);
+            facts.losses > config.allowed_losses || ((task.once || task.scattered) && losses.was_lost(root))
         }
         ErrorKind::LineageCut => workload.depth(root) >= config.max_lineage && losses.was_lost(root),
         ErrorKind::Cancelled => facts.cancels > 0,

@@ -17,7 +17,7 @@ use crate::workload::{TaskIndex, Workload};
 #[derive(Debug, Default)]
 pub struct Losses {
     holders: BTreeMap<TaskIndex, BTreeSet<WorkerId>>,
-    /// Tasks whose value has existed, and of which then no copy was left.
+    /// Tasks whose value has existed, and of which then no copy was left; or whose only start was cancelled.
     gone: BTreeSet<TaskIndex>,
     /// Workers that were lost or left, with the tasks that they had then.
     departed: BTreeSet<(TaskIndex, WorkerId)>,
@@ -68,7 +68,20 @@ impl Losses {
             Event::FromClient { message: ClientToScheduler::Missing { .. }, .. } => self.takes_back = TakesBack::Any,
             _ => {}
         }
+        if let Event::FromClient { message: ClientToScheduler::Scattered(values), .. } = event {
+            for value in values {
+                let Some(task) = workload.find(value.key) else { continue };
+                let live: Vec<_> = value.holders.iter().filter(|holder| runs.is_live(**holder)).collect();
+                if live.is_empty() {
+                    self.gone.insert(task);
+                }
+                live.into_iter().for_each(|holder| self.held(task, *holder));
+            }
+        }
         let Event::FromWorker { worker, message, .. } = event else { return };
+        if let WorkerToScheduler::Dropped(keys) = message {
+            keys.iter().filter_map(|key| workload.find(*key)).for_each(|task| self.dropped(task, *worker));
+        }
         match message {
             WorkerToScheduler::Finished { key, run, .. } if runs.is_current(*worker, *run) => {
                 workload.find(*key).into_iter().for_each(|task| self.held(task, *worker));
@@ -94,7 +107,7 @@ impl Losses {
             SchedulerToWorker::Free(keys) => {
                 keys.iter().filter_map(|key| workload.find(*key)).for_each(|task| self.dropped(task, worker));
             }
-            SchedulerToWorker::Cancel { run, .. } => self.cancelled(runs, worker, *run),
+            SchedulerToWorker::Cancel { run, .. } => self.cancelled(workload, runs, worker, *run),
             _ => {}
         }
     }
@@ -106,8 +119,12 @@ impl Losses {
         held.into_iter().for_each(|task| self.dropped(task, worker));
     }
 
-    fn cancelled(&mut self, runs: &Runs, worker: WorkerId, run: RunId) {
+    fn cancelled(&mut self, workload: &Workload, runs: &Runs, worker: WorkerId, run: RunId) {
         let Some(task) = runs.task_of(worker, run) else { return };
+        if workload.task(task).once {
+            // Let go when it may have been started, its value will never exist.
+            self.gone.insert(task);
+        }
         if self.takes_back == TakesBack::Any || self.takes_back == TakesBack::Named(task) {
             self.taken.insert((task, worker));
         }

@@ -47,7 +47,8 @@ impl News {
             (Some(Last::Cancelled), _) => false,
             // A failed task may be cancelled, or tried again.
             (Some(Last::Erred), Last::Cancelled) => true,
-            (Some(Last::Erred), _) => history.retried,
+            // What was lost may be announced again, and lost again.
+            (Some(Last::Erred), _) => history.retried || history.of(task).announcements > 1,
             (Some(Last::Memory), Last::Pending) => true,
             (_, Last::Pending) => false,
             _ => true,

@@ -52,8 +52,7 @@ impl Refusals {
             self.open.entry(chunk.submission).or_default().extend(chunk.brought);
         }
         for (key, want) in chunk.wants {
-            let known = self.wants.entry(key).or_default().entry(chunk.submission.0).or_insert(want);
-            *known = (*known).max(want);
+            self.want(chunk.submission.0, key, want);
         }
     }
 
@@ -72,6 +71,11 @@ impl Refusals {
                     dependencies: tasks.iter().flat_map(|task| task.dependencies.iter().copied()).collect(),
                     wants: wants.clone(),
                 });
+            }
+            ClientToScheduler::Scattered(values) => {
+                for value in values {
+                    self.want(client, value.key, value.want);
+                }
             }
             ClientToScheduler::Release(keys) | ClientToScheduler::Cancel { keys, .. } => {
                 keys.iter().for_each(|(key, want)| self.end(client, *key, Some(*want)));
@@ -123,6 +127,11 @@ impl Refusals {
             return broken(format!("{submission:?} is refused, though all that it names is wanted or published"));
         }
         Ok(())
+    }
+
+    fn want(&mut self, client: ClientId, key: Key, want: WantId) {
+        let known = self.wants.entry(key).or_default().entry(client).or_insert(want);
+        *known = (*known).max(want);
     }
 
     fn end(&mut self, client: ClientId, key: Key, want: Option<WantId>) {

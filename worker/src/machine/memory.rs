@@ -84,6 +84,17 @@ impl Worker {
         }
     }
 
+    /// A client has told the scheduler that it put these values here. What was freed meanwhile is not here, whoever needs it
+    /// for a moment yet: the scheduler must not go on believing in it.
+    pub(super) fn confirm(&mut self, keys: &[Key]) {
+        let value = |key: &Key| self.entries.get(key).and_then(|entry| entry.value.as_ref());
+        let is_gone = |key: &&Key| value(key).is_none_or(|value| value.doomed);
+        let gone: Vec<_> = keys.iter().filter(is_gone).copied().collect();
+        if !gone.is_empty() && !planted!(self, ConfirmIgnored) {
+            self.tell(WorkerToScheduler::Dropped(gone));
+        }
+    }
+
     /// Whether a result could ever be held here. One that is longer than all there may be is the task's failure: it would
     /// stop the worker for good.
     ///

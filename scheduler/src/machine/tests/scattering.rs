@@ -238,3 +238,30 @@ fn where_no_worker_has_room_that_is_said_with_the_length() {
     }
     assert!(matches!(places(&mut bench, c, &[1], &[]), Answer::Refused(_)), "paused workers get nothing new");
 }
+
+#[test]
+fn a_holder_confirms_or_its_copy_does_not_count() {
+    let mut bench = Bench::new();
+    let (a, b, c) = (bench.worker(1), bench.worker(1), bench.client());
+    let actions = scatter(&mut bench, c, 1, &[a, b]);
+    for w in [a, b] {
+        assert!(actions.contains(&to_worker(w, SchedulerToWorker::Confirm(vec![key(1)]))), "{actions:?}");
+    }
+    // One was told to free it before, and had not heard of the other.
+    assert_eq!(bench.report(a, WorkerToScheduler::Dropped(vec![key(1)])), []);
+    let actions = bench.report(b, WorkerToScheduler::Dropped(vec![key(1)]));
+    let text = error(&actions, 1).to_string();
+    assert!(
+        text.contains(&format!("worker test://{b} was the last to hold it: it does not have it any more")),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_a_worker_has_brought_along_is_there_whatever_name_the_worker_had_before() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    bench.report(w, WorkerToScheduler::Offered(vec![(key(1), 8)]));
+    let gone = WorkerId(Incarnation(999));
+    assert!(is_there(&scatter(&mut bench, c, 1, &[gone]), 1));
+}

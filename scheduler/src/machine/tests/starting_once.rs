@@ -2,7 +2,7 @@
 
 use brisk_core::{
     error::ErrorKind,
-    message::{ClientToScheduler, SubmittedTask, WorkerToScheduler},
+    message::{ClientToScheduler, SchedulerToWorker, SubmittedTask, WorkerToScheduler},
 };
 
 use super::bench::*;
@@ -125,4 +125,22 @@ fn an_older_copy_under_its_chosen_key_on_its_worker_is_no_reason_to_run_it_again
     assert_eq!(runs(&actions), []);
     let text = error(&actions, 1).to_string();
     assert!(text.contains("it may have been started") && text.contains("an older value"), "{text}");
+}
+
+#[test]
+fn a_start_that_nobody_needed_any_more_was_a_start() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(2), bench.client());
+    let both = runs(&bench.submit(c, vec![once(1, &[]), task(5, &[]), task(2, &[1, 5])], &[2]));
+    let of = |number| both.iter().find(|(_, run)| run.0 == number).unwrap().1;
+    bench.start(w, of(1));
+    // What would have needed it fails for another reason. The task stays known behind it.
+    let actions = bench.fail(w, of(5));
+    let cancel = SchedulerToWorker::Cancel { key: key(1), run: of(1).1 };
+    assert!(actions.contains(&to_worker(w, cancel)), "{actions:?}");
+    let actions = bench.submit(c, vec![once(1, &[]), task(4, &[1])], &[4]);
+    assert_eq!(runs(&actions), []);
+    assert_eq!((error(&actions, 4).kind(), error(&actions, 4).key()), (ErrorKind::DataLost, Some(key(1))));
+    // By hand it may.
+    assert_eq!(run(&bench.say(c, ClientToScheduler::Retry(vec![want(4)]))).1.0, 1);
 }

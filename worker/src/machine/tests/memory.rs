@@ -31,6 +31,19 @@ fn a_freed_value_that_is_needed_anew_stays_and_is_told() {
 }
 
 #[test]
+fn what_a_client_says_it_has_put_here_is_confirmed_by_silence() {
+    let mut bench = Bench::new(1, 0);
+    bench.with_value(1, 8);
+    assert_eq!(bench.says(SchedulerToWorker::Confirm(vec![key(1)])), []);
+    let dropped = |number| Action::ToScheduler(WorkerToScheduler::Dropped(vec![key(number)]));
+    assert_eq!(bench.says(SchedulerToWorker::Confirm(vec![key(1), key(7)])), [dropped(7)]);
+    // Freed, and here only for as long as a run needs it.
+    bench.run(2, &[(1, &[])]);
+    bench.says(SchedulerToWorker::Free(vec![key(1)]));
+    assert_eq!(bench.says(SchedulerToWorker::Confirm(vec![key(1)])), [dropped(1)]);
+}
+
+#[test]
 fn above_its_memory_a_worker_starts_and_fetches_one_at_a_time() {
     let mut bench = Bench::new(4, 100);
     bench.run(1, &[]);
