@@ -21,9 +21,9 @@ pub(crate) struct Options {
     /// One transport only: inproc, quic
     #[arg(long)]
     transport: Option<String>,
-    /// How often each is measured; the median is shown
-    #[arg(long, default_value_t = 5)]
-    reps: usize,
+    /// How often each is measured; the median is shown. 5 unless told otherwise; 1 beside peers and limits
+    #[arg(long)]
+    reps: Option<usize>,
     /// A size in place of the usual ones; may be given several times
     #[arg(long)]
     n: Vec<usize>,
@@ -54,13 +54,20 @@ enum What {
     },
 }
 
+impl Options {
+    /// How often we and others are measured by turns.
+    fn rounds(&self) -> usize {
+        self.reps.unwrap_or(1).max(1)
+    }
+}
+
 /// Measures it.
 pub(crate) fn run(options: Options) -> Result<()> {
     match options.what {
         Some(What::Macros) => bench_macros::run(),
         Some(What::Instructions(options)) => instructions::run(&options),
         Some(What::ZeroWorker { tasks }) => zero_worker(&tasks),
-        None if options.limits => limits::run(options.reps, options.json),
+        None if options.limits => limits::run(options.rounds(), options.json),
         None if options.peers.is_empty() => workloads(&options),
         None => peers::run(&options),
     }
@@ -88,7 +95,7 @@ fn ours(arguments: &[&str]) -> Result<String> {
 /// Runs the workloads, built for release.
 fn workloads(options: &Options) -> Result<()> {
     let mut command = command();
-    command.args(["--reps", &options.reps.to_string()]);
+    command.args(["--reps", &options.reps.unwrap_or(5).to_string()]);
     for (flag, value) in [("--only", &options.only), ("--transport", &options.transport)] {
         if let Some(value) = value {
             command.args([flag, value]);

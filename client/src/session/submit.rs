@@ -223,6 +223,10 @@ impl Table {
         if tasks.is_empty() && wants.is_empty() {
             return;
         }
+        let all_bytes: u64 = tasks.iter().map(|task| task.spec.len()).sum();
+        if tasks.len() <= CHUNK_TASKS && all_bytes <= CHUNK_BYTES as u64 {
+            return self.say(ClientToScheduler::Submit { submission, chunk: 0, last: true, tasks, wants });
+        }
         let mut chunks: Vec<Vec<SubmittedTask>> = vec![Vec::new()];
         let mut bytes = 0;
         for task in tasks {

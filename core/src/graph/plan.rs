@@ -113,6 +113,15 @@ pub fn plan<'a>(
     keys: &mut KeySource,
     known: impl Fn(&TaskName, Key) -> Known,
 ) -> Result<Vec<PlannedTask>, PlanError> {
+    let mut roots = roots.into_iter().peekable();
+    if let Some(root) = lone_call(&mut roots) {
+        let keyed = assign_key(root, keys)?;
+        return match known(&name(root), keyed.fingerprint) {
+            Known::No => Ok(vec![planned_task(root, keyed)?]),
+            Known::Yes => Ok(Vec::new()),
+            Known::Conflict => Err(conflict(root)),
+        };
+    }
     let mut tasks = Vec::new();
     let mut visited: FxHashSet<*const Node> = FxHashSet::default();
     let mut fingerprints: FxHashMap<Key, Key> = FxHashMap::default();
@@ -134,33 +143,56 @@ pub fn plan<'a>(
                 order::in_order(&mut stack[first_child..]);
                 continue;
             }
-            if node.items().any(|item| matches!(item, Item::Placeholder(_))) {
-                let FunctionInfo { name: function, place, .. } = node.def.info().clone();
-                return Err(PlanError::Placeholder { function, place });
-            }
-            let keyed = node.assign_key(keys).map_err(|error| PlanError::Argument {
-                function: node.def.info().name.clone(),
-                place: node.def.info().place.clone(),
-                error,
-            })?;
+            let keyed = assign_key(node, keys)?;
             let first = *fingerprints.entry(keyed.key).or_insert(keyed.fingerprint);
-            let name = node.name().expect("the node was keyed");
-            let known = known(&name, keyed.fingerprint);
+            let known = known(&name(node), keyed.fingerprint);
             if first != keyed.fingerprint || known == Known::Conflict {
-                let FunctionInfo { name: function, place, .. } = node.def.info().clone();
-                return Err(PlanError::KeyConflict { name, function, place });
+                return Err(conflict(node));
             }
             if known == Known::No && planned.insert(keyed.key) {
-                tasks.push(PlannedTask {
-                    key: keyed.key,
-                    node: node.clone(),
-                    dependencies: dependencies(node)?,
-                    options: options(node, keyed),
-                });
+                tasks.push(planned_task(node, keyed)?);
             }
         }
     }
     Ok(tasks)
+}
+
+/// The only root, if there are no other calls below it: the most frequent graph, which takes no look-ups.
+fn lone_call<'a>(roots: &mut std::iter::Peekable<impl Iterator<Item = &'a Arc<Node>>>) -> Option<&'a Arc<Node>> {
+    let is_only_one = roots.size_hint().1 == Some(1);
+    let is_leaf = |root: &Arc<Node>| !root.items().any(|item| matches!(item, Item::Call(_)));
+    roots.peek().copied().filter(|root| is_only_one && is_leaf(root))
+}
+
+fn assign_key(node: &Node, keys: &mut KeySource) -> Result<Keyed, PlanError> {
+    if node.items().any(|item| matches!(item, Item::Placeholder(_))) {
+        let FunctionInfo { name: function, place, .. } = node.def.info().clone();
+        return Err(PlanError::Placeholder { function, place });
+    }
+    node.assign_key(keys).map_err(|error| PlanError::Argument {
+        function: node.def.info().name.clone(),
+        place: node.def.info().place.clone(),
+        error,
+    })
+}
+
+/// The name of a call that has its key.
+fn name(node: &Node) -> TaskName {
+    node.name().expect("the node was keyed")
+}
+
+fn conflict(node: &Node) -> PlanError {
+    let FunctionInfo { name: function, place, .. } = node.def.info().clone();
+    PlanError::KeyConflict { name: name(node), function, place }
+}
+
+fn planned_task(node: &Arc<Node>, keyed: Keyed) -> Result<PlannedTask, PlanError> {
+    Ok(PlannedTask {
+        key: keyed.key,
+        node: node.clone(),
+        dependencies: dependencies(node)?,
+        options: options(node, keyed),
+    })
 }
 
 fn options(node: &Node, keyed: Keyed) -> Option<Box<TaskOptions>> {

@@ -115,8 +115,7 @@ struct Results(BTreeMap<What, BTreeMap<(String, String), Vec<f64>>>);
 
 /// Measures ours and the named peers, by turns, and prints medians and ratios.
 pub(super) fn run(options: &Options) -> Result<()> {
-    let Options { only, reps: rounds, json, .. } = options;
-    let (only, json) = (only.as_deref(), *json);
+    let (only, json, rounds) = (options.only.as_deref(), options.json, options.rounds());
     let peers = options.peers.iter().map(|name| find(name)).collect::<Result<Vec<_>>>()?;
     let place = options.peers_venv.as_deref();
     let installed = peers.iter().map(|peer| install(peer, place)).collect::<Result<Vec<_>>>()?;
@@ -124,7 +123,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     ensure!(!pairs.is_empty(), "no peer has the workload `{}`", only.unwrap_or_default());
     let mut results = Results::default();
     for pair in pairs {
-        for _ in 0..*rounds {
+        for _ in 0..rounds {
             for workload in pair.ours {
                 results
                     .add(&ours(&["--reps", "1", "--json", "--only", workload, "--n", &pair.n.to_string()])?, json)?;
