@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 use brisk_core::function::{FunctionId, FunctionInfo};
 use rustc_hash::FxHashMap;
 
-use super::{class::Kind, record::FunctionIndex};
+use super::{class::Kind, record::FunctionIndex, speed::Step};
 
 /// Every function that a client ever named. They are few, and records name them, so none is forgotten.
 pub(super) struct Functions {
@@ -130,7 +130,7 @@ impl Functions {
         self.list[index.0 as usize].average_ns.unwrap_or_else(|| nanos(unknown))
     }
 
-    /// What a call is presumed to take, and for how much of a budget of `budget_ns` a thread it counts.
+    /// What a call is presumed to take at a worker's pace, and for how much of a budget of `budget_ns` a thread it counts.
     ///
     /// A worker that is fed ahead must neither run dry in the middle of short calls nor hold some hostage behind long ones.
     /// So a call counts with its mean and deviation, being pessimistic: what is ahead should not wait much longer than the
@@ -141,12 +141,14 @@ impl Functions {
     /// Of a function that was never measured one call fills a thread's budget; with each that ends twice as many do (the
     /// slow start of the same paper). So the first ones tell what there is to wait for before many wait, and a function of
     /// short calls is fed in full after a handful.
-    pub(super) fn presume(&self, index: FunctionIndex, unknown: Duration, budget_ns: u64) -> Presumed {
+    pub(super) fn presume(&self, index: FunctionIndex, unknown: Duration, step: Step, budget_ns: u64) -> Presumed {
         let function = &self.list[index.0 as usize];
-        let Some(mean_ns) = function.average_ns else { return Presumed { mean_ns: nanos(unknown), fed_ns: budget_ns } };
-        let pessimistic_ns = mean_ns + function.deviation_ns.min(mean_ns);
+        let Some(mean_ns) = function.average_ns else {
+            return Presumed { mean_ns: step.scale(nanos(unknown)), fed_ns: budget_ns };
+        };
+        let pessimistic_ns = step.scale(mean_ns + function.deviation_ns.min(mean_ns));
         let untrusted_ns = if function.calls < TRUSTED { budget_ns >> function.calls } else { 0 };
-        Presumed { mean_ns, fed_ns: pessimistic_ns.max(untrusted_ns).min(budget_ns) }
+        Presumed { mean_ns: step.scale(mean_ns), fed_ns: pessimistic_ns.max(untrusted_ns).min(budget_ns) }
     }
 
     /// What calls have taken for a good while at the ordinary pace, in nanoseconds, once there were a few: what one call is
@@ -211,7 +213,7 @@ mod tests {
         let mut functions = Functions::new();
         let index = functions.scattered();
         took.iter().for_each(|&us| functions.measure(index, nanos(Duration::from_micros(us))));
-        functions.presume(index, UNKNOWN, nanos(BUDGET)).fed_ns / 1_000
+        functions.presume(index, UNKNOWN, Step::default(), nanos(BUDGET)).fed_ns / 1_000
     }
 
     #[test]
@@ -232,13 +234,26 @@ mod tests {
         let mut functions = Functions::new();
         let index = functions.scattered();
         rare.iter().for_each(|&us| functions.measure(index, nanos(Duration::from_micros(us))));
-        let presumed = functions.presume(index, UNKNOWN, nanos(BUDGET));
+        let presumed = functions.presume(index, UNKNOWN, Step::default(), nanos(BUDGET));
         assert_eq!(presumed.fed_ns, 2 * presumed.mean_ns);
     }
 
     #[test]
     fn a_long_call_counts_for_one_threads_budget() {
         assert_eq!(fed_us(&[10_000_000; 20]), 5_000);
+    }
+
+    #[test]
+    fn a_long_call_counts_in_full_on_a_fast_worker_too() {
+        let mut functions = Functions::new();
+        let index = functions.scattered();
+        functions.measure(index, nanos(Duration::from_secs(3)));
+        let mut fast = crate::machine::speed::Speed::default();
+        for _ in 0..64 {
+            fast.learn(1_000_000_000, 4_000_000_000);
+        }
+        assert!(fast.step() < Step::default());
+        assert_eq!(functions.presume(index, UNKNOWN, fast.step(), nanos(BUDGET)).fed_ns, nanos(BUDGET));
     }
 
     #[test]

@@ -93,14 +93,12 @@ impl Scheduler {
         let effect = self.effect_of(t, w);
         let demand = &self.classes.slab[task.class].demand;
         // A call that takes no thread keeps no other waiting.
-        let budget_ns = self.budget.time_ns();
-        let Presumed { mean_ns, fed_ns } = match demand.kind {
-            Kind::Thread => self.functions.presume(task.function, self.config.unknown_duration, budget_ns),
+        let (step, budget_ns) = (self.workers[w].speed.step(), self.budget.time_ns());
+        let Presumed { mean_ns: estimate_ns, fed_ns } = match demand.kind {
+            Kind::Thread => self.functions.presume(task.function, self.config.unknown_duration, step, budget_ns),
             Kind::Async => Presumed { mean_ns: 0, fed_ns: 0 },
         };
         let worker = &mut self.workers[w];
-        let step = worker.speed.step();
-        let (estimate_ns, fed_ns) = (step.scale(mean_ns), step.scale(fed_ns).min(budget_ns));
         let slot = worker.processing.len() as u32;
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;
