@@ -80,6 +80,14 @@ impl Client {
         block_on(self.0.gather_shared(futures))
     }
 
+    /// As [`Client::gather_each`](crate::Client::gather_each).
+    pub fn gather_each<'a, T: Value + Clone>(
+        &self,
+        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
+    ) -> Vec<Result<T, TaskError>> {
+        block_on(self.0.gather_each(futures))
+    }
+
     /// As [`wait`](crate::wait).
     pub fn wait<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
         block_on(crate::wait(futures));

@@ -301,6 +301,24 @@ impl Session {
         self.base.get()?.ground.lock().take()
     }
 
+    /// Cancels what is behind these handles, those of other clients not counted; for other clients too if `force`.
+    pub(crate) fn cancel_all(&self, handles: &[&Handle], force: bool) {
+        let owner = self.owner();
+        // Another client's handles are that client's to cancel.
+        let mine: Vec<&Handle> = handles.iter().copied().filter(|handle| handle.is_owned_by(&owner)).collect();
+        mine.iter().for_each(|handle| self.forgotten(handle.key(), handle.want()));
+        for some in mine.chunks(CHUNK_TASKS) {
+            let keys = some.iter().map(|handle| (handle.key(), handle.want())).collect();
+            self.say(ClientToScheduler::Cancel { keys, force });
+        }
+        for handle in mine {
+            let error = TaskError::new(ErrorKind::Cancelled, "cancelled").with(|report| {
+                report.task = Some(handle.name().clone());
+            });
+            handle.set_cancelled(error);
+        }
+    }
+
     /// The handles of all wanted keys. They are dropped by the caller, outside the lock.
     fn handles(&self) -> Vec<Handle> {
         self.table.lock().wanted.values().filter_map(|wanted| wanted.handle.upgrade()).collect()
@@ -397,12 +415,7 @@ impl Owner for Session {
     }
 
     fn cancel(&self, handle: &Handle) {
-        let error = TaskError::new(ErrorKind::Cancelled, "cancelled").with(|report| {
-            report.task = Some(handle.name().clone());
-        });
-        self.forgotten(handle.key(), handle.want());
-        self.say(ClientToScheduler::Cancel { keys: vec![(handle.key(), handle.want())], force: false });
-        handle.set_cancelled(error);
+        self.cancel_all(&[handle], false);
     }
 
     fn retry(&self, handle: &Handle) {

@@ -303,6 +303,38 @@ on_every_cluster! {
         drop((long, next));
     }
 
+    async fn many_are_cancelled_at_once_and_for_everybody_if_asked(cluster: LocalCluster) {
+        let (here, there) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        let long = |client: &brisk_client::Client| client.map(0..50, |x| later(x, Duration::from_secs(600)));
+        let (mine, theirs) = (long(&here), long(&there));
+        here.flush().await;
+        there.flush().await;
+        here.cancel(&mine);
+        assert!(mine.iter().all(|future| future.status() == Status::Cancelled));
+        here.flush().await;
+        there.flush().await;
+        assert!(theirs.iter().all(|future| future.status() == Status::Pending), "another client wants them");
+        let again = long(&here);
+        here.cancel_for_everybody(&again);
+        for future in &theirs {
+            assert_eq!(future.result().await.unwrap_err().kind(), ErrorKind::Cancelled);
+        }
+        let outcomes = here.gather_each(&again).await;
+        assert!(outcomes.into_iter().all(|outcome| outcome.unwrap_err().kind() == ErrorKind::Cancelled));
+    }
+
+    async fn all_that_failed_are_tried_again(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let paths = [temporary("retry-bad"), temporary("retry-good")];
+        let futures = [client.submit(fails(paths[0].clone(), 1)), client.submit(fails(paths[1].clone(), 0))];
+        let outcomes = client.gather_each(&futures).await;
+        assert!(outcomes[0].is_err() && outcomes[1] == Ok(1), "{outcomes:?}");
+        client.retry(&futures);
+        // What had not failed was not run again.
+        assert_eq!(client.gather_each(&futures).await, [Ok(2), Ok(1)]);
+        paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+
     async fn dropping_the_last_handles_frees_everything(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
         client.wait_for_workers(2).await.unwrap();
