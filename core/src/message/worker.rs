@@ -63,8 +63,9 @@ pub enum SchedulerToWorker {
     /// Leave now, for this reason, and for good: everything that ran here has ended, what was held is safe elsewhere, and
     /// whoever started this worker should start no other in its place.
     Retired(Arc<str>),
-    /// A client says that it has put these values there. Those that are not held there, or no longer, are answered with
-    /// [`Dropped`](WorkerToScheduler::Dropped): a message to free one may have crossed the client's word.
+    /// Somebody says that these scattered values are there: a client that has put them there, or this worker itself. Those
+    /// that are not held there, or no longer, are answered with [`Dropped`](WorkerToScheduler::Dropped): a message to free
+    /// one may have crossed that word.
     Confirm(Vec<Key>),
 }
 

@@ -19,6 +19,7 @@ use super::{
     slab::{TaskIndex, WorkerIndex},
     task::State,
     timers::Timer,
+    unrepeatable::Unrepeatable,
 };
 
 /// All values on offer. Each stands on its worker's list too.
@@ -55,14 +56,27 @@ impl Scheduler {
 
     fn offer(&mut self, w: WorkerIndex, key: Key, nbytes: u64) {
         let full = self.workers[w].offered.len() >= self.config.max_offers as usize;
-        match self.tasks.find(key).map(|t| (t, &self.tasks[t].state)) {
-            Some((t, State::Released)) if !full && self.may_adopt(t, w) => self.remember_offer(w, key, nbytes),
+        match self.tasks.find(key).map(|t| (t, &self.tasks[t])) {
+            Some((t, _)) if !full && self.may_be_on_offer(t) && self.may_adopt(t, w) => {
+                self.remember_offer(w, key, nbytes);
+            }
             None if !full => self.remember_offer(w, key, nbytes),
             // Needed, or there already: it is a copy like any other.
-            Some((t, state)) if !matches!(state, State::Released) && self.may_adopt(t, w) => self.added(w, key, nbytes),
+            Some((t, _)) if !self.may_be_on_offer(t) && self.may_adopt(t, w) => self.added(w, key, nbytes),
             // It was to make what it says it has, before it could say so: neither may outlive the other unnoticed.
-            Some((t, _)) if self.tasks[t].run().is_some_and(|run| run.worker == w) => self.added(w, key, nbytes),
+            Some((_, task)) if task.run().is_some_and(|run| run.worker == w) => self.added(w, key, nbytes),
             _ => self.free_stray(w, key),
+        }
+    }
+
+    /// Whether values of a task wait until somebody asks for them: it has none, and is not being computed. One that was
+    /// scattered and lost may have been put there again, by a client that is about to say so.
+    pub(super) fn may_be_on_offer(&self, t: TaskIndex) -> bool {
+        let task = &self.tasks[t];
+        match task.state {
+            State::Released => true,
+            State::Erred { .. } => task.unrepeatable == Some(Unrepeatable::Scattered),
+            _ => false,
         }
     }
 

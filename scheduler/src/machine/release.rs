@@ -146,5 +146,6 @@ impl Scheduler {
                 self.tell_worker(w, SchedulerToWorker::Free(keys));
             }
         }
+        self.flush_confirms();
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Each is a task like any other, so that it is wanted, depended on, replicated and freed by the same rules; only that it
 //! is in memory from the beginning and can't be [computed](super::unrepeatable). Its function is a word for errors and
-//! records. Keys are of the content: the same value scattered twice is one, held in more places. A client's word that a
-//! worker holds a value may cross a message to free it, so the worker is asked to confirm it.
+//! records. Keys are of the content: the same value scattered twice is one, held in more places.
+//!
+//! That a worker holds such a value is said more than once: by the client, and by the worker that received it, or fetched
+//! it, or brought it along. What is said second may come after a message to free the copy was sent. So whoever begins to
+//! count as a holder is asked to confirm it, after all such messages. Of a computed value its worker speaks once.
 
 use brisk_core::{
     error::{ErrorKind, Failure},
@@ -39,20 +42,20 @@ impl Scheduler {
             there.into_iter().for_each(|w| self.free(w, key));
             return self.refuse_scattered(c, key, want);
         };
+        let is_scattered = self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered);
+        let is_back = !there.is_empty() || self.offers.0.contains_key(&key);
+        if is_scattered && is_back && matches!(self.tasks[t].state, State::Erred { .. }) {
+            self.enter_released(t);
+        }
         // The workers may have told of it before the client does; or brought it along, and the client names them as they were
         // called before.
-        if matches!(self.tasks[t].state, State::Released) && self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered)
-        {
+        if is_scattered && matches!(self.tasks[t].state, State::Released) {
             self.adopt(t);
         }
         for w in there {
             self.scattered_to(t, w, nbytes);
-            if self.tasks[t].is_held_by(w) {
-                self.tell_worker(w, SchedulerToWorker::Confirm(vec![key]));
-            }
         }
-        if matches!(self.tasks[t].state, State::Released) && self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered)
-        {
+        if is_scattered && matches!(self.tasks[t].state, State::Released) {
             self.fail_unheld(t, holders.len());
         }
         self.add_want(c, t, want);
@@ -60,17 +63,41 @@ impl Scheduler {
         self.work.unneeded.push(t);
     }
 
-    /// A worker holds a scattered value. It is taken as any copy is, and brings back one that was lost.
+    /// A worker holds a scattered value. It is taken as any copy is, and is the first of one that was lost.
     fn scattered_to(&mut self, t: TaskIndex, w: WorkerIndex, nbytes: u64) {
+        let task = &self.tasks[t];
+        if task.unrepeatable == Some(Unrepeatable::Scattered) && matches!(task.state, State::Released) {
+            return self.enter_memory(t, nbytes, w);
+        }
+        self.added(w, task.key, nbytes);
+    }
+
+    /// A worker begins to count as a holder of a value. If that was scattered, it is asked whether it is one.
+    pub(super) fn confirm_holder(&mut self, t: TaskIndex, w: WorkerIndex) {
         if self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered) {
-            if matches!(self.tasks[t].state, State::Erred { .. }) {
-                self.enter_released(t);
-            }
-            if matches!(self.tasks[t].state, State::Released) {
-                return self.enter_memory(t, nbytes, w);
+            self.work.confirming.push((w, self.tasks[t].key));
+        }
+    }
+
+    /// Sends what [`confirm_holder`](Self::confirm_holder) has gathered. After what is to be freed: the answer has to be of
+    /// what is there then.
+    pub(super) fn flush_confirms(&mut self) {
+        /// Keys in one message, so that it stays far below what a frame may have.
+        const KEYS: usize = 50_000;
+        if self.work.confirming.is_empty() {
+            return;
+        }
+        let mut asked = std::mem::take(&mut self.work.confirming);
+        asked.sort_by_key(|&(w, _)| w);
+        for of_worker in asked.chunk_by(|(one, _), (other, _)| one == other) {
+            for some in of_worker.chunks(KEYS) {
+                let (w, _) = some[0];
+                if self.workers.slab.get(w).is_some() {
+                    let keys = some.iter().map(|&(_, key)| key).collect();
+                    self.tell_worker(w, SchedulerToWorker::Confirm(keys));
+                }
             }
         }
-        self.added(w, self.tasks[t].key, nbytes);
     }
 
     /// None of those who were to hold it is there any more.

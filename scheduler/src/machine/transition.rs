@@ -154,6 +154,7 @@ impl Scheduler {
             self.work.unneeded.push(t);
         }
         self.value_came(t, w);
+        self.confirm_holder(t, w);
     }
 
     /// A value exists, on `w`. `maker`: the worker that its task was assigned to, if it was.
@@ -331,6 +332,7 @@ impl Scheduler {
         self.set_bytes(w, bytes);
         self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders });
         self.copies_changed(t, Some(w));
+        self.confirm_holder(t, w);
     }
 
     /// The task becomes unfinished: it waits for its dependencies, which are needed from now on.

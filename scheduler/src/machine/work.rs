@@ -1,6 +1,6 @@
 //! Lists of what follows from an event, which are worked off before it ends. They take the place of recursion.
 
-use brisk_core::message::Priority;
+use brisk_core::{key::Key, message::Priority};
 
 use super::slab::{TaskIndex, WorkerIndex};
 
@@ -28,6 +28,8 @@ pub(super) struct Work {
     pub(super) feeding: Vec<WorkerIndex>,
     /// Workers that are to drop values.
     pub(super) freeing: Vec<WorkerIndex>,
+    /// Workers that are to confirm that they hold a value.
+    pub(super) confirming: Vec<(WorkerIndex, Key)>,
     /// Whether some worker may have room for a queued task.
     pub(super) room: bool,
     /// Workers that may have room for classes that wait for them. If there are many, some stand here twice.

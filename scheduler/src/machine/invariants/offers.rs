@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Check, ensure};
-use crate::machine::{Scheduler, task::State, timers::Timer};
+use crate::machine::{Scheduler, timers::Timer};
 
 impl Scheduler {
     /// I20, for offers: each has a live worker that lists it, and its task, if there is one, needs no value.
@@ -11,8 +11,8 @@ impl Scheduler {
         let mut offers = 0;
         for (key, of_key) in &self.offers.0 {
             ensure!(!of_key.is_empty(), "nobody offers {key}");
-            let released = self.tasks.find(*key).is_none_or(|t| matches!(self.tasks[t].state, State::Released));
-            ensure!(released, "{key} is on offer, but its task has a value or waits for one");
+            let right = self.tasks.find(*key).is_none_or(|t| self.may_be_on_offer(t));
+            ensure!(right, "{key} is on offer, but its task has a value or waits for one");
             let distinct: BTreeSet<_> = of_key.iter().map(|offer| offer.worker).collect();
             ensure!(distinct.len() == of_key.len(), "one worker offers {key} twice");
             offers += of_key.len();

@@ -265,3 +265,49 @@ fn what_a_worker_has_brought_along_is_there_whatever_name_the_worker_had_before(
     let gone = WorkerId(Incarnation(999));
     assert!(is_there(&scatter(&mut bench, c, 1, &[gone]), 1));
 }
+
+#[test]
+fn a_worker_that_speaks_late_of_what_it_was_told_to_free_is_asked_again() {
+    for late in [WorkerToScheduler::Received, WorkerToScheduler::Offered, WorkerToScheduler::Added] {
+        let mut bench = Bench::new();
+        let (a, b, c) = (bench.worker(1), bench.worker(1), bench.client());
+        scatter(&mut bench, c, 1, &[a, b]);
+        let actions = bench.wait(Config::default().surplus_after);
+        let freed =
+            [a, b].into_iter().find(|&w| actions.contains(&to_worker(w, SchedulerToWorker::Free(vec![key(1)]))));
+        let freed = freed.unwrap_or_else(|| panic!("neither copy is dropped: {actions:?}"));
+        // Said before the message to free it came.
+        let actions = bench.report(freed, late(vec![(key(1), 8)]));
+        assert_eq!(actions, [to_worker(freed, SchedulerToWorker::Confirm(vec![key(1)]))]);
+        bench.report(freed, WorkerToScheduler::Dropped(vec![key(1)]));
+        let held: Vec<_> = bench.machine.snapshot().workers.iter().map(|w| (w.worker == freed, w.values)).collect();
+        assert!(held.iter().all(|&(is_freed, values)| values == u64::from(!is_freed)), "{held:?}");
+    }
+}
+
+#[test]
+fn what_was_lost_and_is_put_again_is_there_although_the_worker_says_it_first() {
+    let mut bench = Bench::new();
+    let (a, c) = (bench.worker(1), bench.client());
+    scatter(&mut bench, c, 1, &[a]);
+    assert_eq!(error(&bench.kill(a), 1).kind(), ErrorKind::DataLost);
+    let b = bench.worker(1);
+    assert_eq!(receive(&mut bench, b, 1), [], "it is kept until the client speaks of it");
+    let again = ScatteredValue { want: WantId(2), ..value(1, &[b], 1) };
+    let actions = bench.say(c, ClientToScheduler::Scattered(vec![again]));
+    assert!(is_there(&actions, 1), "{actions:?}");
+    assert!(actions.contains(&to_worker(b, SchedulerToWorker::Confirm(vec![key(1)]))), "{actions:?}");
+    assert_eq!(bench.wait(Config::default().offer_grace), [], "nothing is freed that was claimed");
+}
+
+#[test]
+fn what_was_lost_and_is_put_again_is_freed_after_a_while_if_nobody_speaks_of_it() {
+    let mut bench = Bench::new();
+    let (a, c) = (bench.worker(1), bench.client());
+    scatter(&mut bench, c, 1, &[a]);
+    bench.kill(a);
+    let b = bench.worker(1);
+    receive(&mut bench, b, 1);
+    let actions = bench.wait(Config::default().offer_grace);
+    assert_eq!(actions, [to_worker(b, SchedulerToWorker::Free(vec![key(1)]))]);
+}
