@@ -22,6 +22,7 @@ enum Op {
     LeaveWorker { worker: u8, intended: bool },
     Submit { client: u8, targets: Vec<u8>, bare: bool, chunks: u8 },
     Resubmit { client: u8, targets: Vec<u8>, chunks: u8 },
+    SubmitFrom { client: u8, worker: u8, pick: u8, late: bool, targets: Vec<u8>, chunks: u8 },
     Publish { client: u8, pick: u8, name: u8, replace: bool },
     Unpublish { client: u8, name: u8 },
     AskForWhatIsPublished { client: u8, name: u8 },
@@ -74,6 +75,9 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
             .prop_map(|(client, targets, bare, chunks)| Op::Submit { client, targets, bare, chunks }),
         3 => (any::<u8>(), targets(), 1..4u8)
             .prop_map(|(client, targets, chunks)| Op::Resubmit { client, targets, chunks }),
+        4 => (any::<u8>(), any::<u8>(), any::<u8>(), prop::bool::weighted(0.2), targets(), 1..4u8).prop_map(
+            |(client, worker, pick, late, targets, chunks)| Op::SubmitFrom { client, worker, pick, late, targets, chunks }
+        ),
         2 => (any::<u8>(), any::<u8>(), 0..NAMES, any::<bool>())
             .prop_map(|(client, pick, name, replace)| Op::Publish { client, pick, name, replace }),
         1 => (any::<u8>(), 0..NAMES).prop_map(|(client, name)| Op::Unpublish { client, name }),
@@ -175,14 +179,19 @@ impl World {
     fn client_op(&mut self, op: &Op) -> Option<()> {
         match op {
             Op::Submit { client, targets, bare, chunks } => {
-                let client = self.client(*client)?;
-                let (numbers, wanted) = graph(targets, *bare);
+                let (client, (numbers, wanted)) = (self.client(*client)?, graph(targets, *bare));
                 self.submit(client, &numbers, &wanted, usize::from(*chunks));
             }
             Op::Resubmit { client, targets, chunks } => {
-                let client = self.client(*client)?;
-                let (numbers, wanted) = graph(targets, false);
+                let (client, (numbers, wanted)) = (self.client(*client)?, graph(targets, false));
                 self.resubmit(client, &numbers, &wanted, usize::from(*chunks));
+            }
+            Op::SubmitFrom { client, worker, pick: number, late, targets, chunks } => {
+                let (client, worker) = (self.client(*client)?, self.worker(*worker)?);
+                let runs = self.workers[&worker].runs.iter().map(|assignment| (assignment.task.key, assignment.run));
+                let (parent, mut run) = pick(runs, *number)?;
+                run.0 -= u64::from(*late);
+                self.submit_from(client, (parent, run), &graph(targets, false).0, usize::from(*chunks));
             }
             Op::Publish { client, pick: number, name, replace } => {
                 let client = self.client(*client)?;
@@ -462,7 +471,7 @@ impl World {
         let before = self.machine.describe();
         self.handle(event.clone());
         let after = self.machine.describe();
-        assert!(before == after, "I28: twice is not once: {event:?}\n{}", difference(&before, &after));
+        assert!(before == after, "I28: twice is not once: {event:?}\n{}", world::difference(&before, &after));
         Some(())
     }
 
@@ -552,11 +561,6 @@ fn graph(targets: &[u8], bare: bool) -> (Vec<u64>, Vec<u64>) {
         }
     }
     (numbers.into_iter().collect(), wanted)
-}
-
-fn difference(before: &str, after: &str) -> String {
-    let mut lines = before.lines().zip(after.lines()).filter(|(a, b)| a != b).take(10);
-    lines.by_ref().map(|(a, b)| format!("- {a}\n+ {b}\n")).collect()
 }
 
 proptest! {

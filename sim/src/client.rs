@@ -11,7 +11,7 @@ use std::{
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
-    id::{ClientId, RequestId, WantId, WorkerId},
+    id::{ClientId, RequestId, RunId, WantId, WorkerId},
     key::Key,
     message::{ClientToScheduler, FetchOutcome, KeyNews, ScatteredValue},
 };
@@ -120,8 +120,16 @@ impl Client {
         self.requests.values().any(|count| *count <= workers)
     }
 
-    /// Wants these tasks: submits what they need, in chunks of at most so many tasks. Returns the submission.
-    pub fn submit(&mut self, workload: &Workload, roots: &[TaskIndex], chunk: usize, gathers: bool) -> RequestId {
+    /// Wants these tasks: submits what they need, in chunks of at most so many tasks, and from within a run if there is one.
+    /// Returns the submission.
+    pub fn submit(
+        &mut self,
+        workload: &Workload,
+        roots: &[TaskIndex],
+        chunk: usize,
+        gathers: bool,
+        from: Option<(Key, RunId)>,
+    ) -> RequestId {
         let needed = workload.needed_for(roots, |task| self.knows(task));
         let (scattered, tasks): (Vec<_>, Vec<_>) = needed.into_iter().partition(|task| workload.task(*task).scattered);
         let submission = self.request();
@@ -144,6 +152,9 @@ impl Client {
             self.outbox.push_back(ClientToScheduler::Functions(workload::functions()));
         }
         self.outbox.extend(announced);
+        if let Some((parent, run)) = from.filter(|_| !tasks.is_empty()) {
+            self.outbox.push_back(ClientToScheduler::SubmitFrom { submission, parent, run });
+        }
         let chunks: Vec<_> = tasks.chunks(chunk.max(1)).collect();
         let last = chunks.len().saturating_sub(1);
         for (i, tasks) in chunks.into_iter().enumerate() {

@@ -12,7 +12,8 @@ use std::{
 };
 
 use brisk_core::{
-    id::{ClientId, WorkerId},
+    id::{ClientId, RunId, WorkerId},
+    key::Key,
     time::Moment,
 };
 
@@ -312,7 +313,7 @@ impl Simulation {
                 let (chunk, gathers) = (self.options.chunk, self.random.chance(500));
                 self.cluster.with_client(id, |client, workload| {
                     client.release(workload, task);
-                    client.submit(workload, &[task], chunk, gathers);
+                    client.submit(workload, &[task], chunk, gathers, None);
                 })
             }
             (Move::Cancel | Move::CancelForAll, Some(task)) => {
@@ -350,9 +351,21 @@ impl Simulation {
         roots.sort_unstable();
         roots.dedup();
         let (chunk, gathers) = (self.options.chunk, self.random.chance(500));
+        let from = if self.random.chance(250) { self.some_run(build) } else { None };
         self.cluster.with_client(id, |client, workload| {
-            client.submit(workload, &roots, chunk, gathers);
+            client.submit(workload, &roots, chunk, gathers, from);
         })
+    }
+
+    /// A run of a task of a build that goes on now, from within which something may be submitted. By the time that the
+    /// scheduler hears of it, it may have ended.
+    fn some_run(&mut self, build: Build) -> Option<(Key, RunId)> {
+        let ids: Vec<_> = self.cluster.workers().map(|(id, _)| id).collect();
+        let runs = ids.into_iter().filter_map(|id| self.cluster.worker(id)).flat_map(|worker| worker.runs());
+        let of_build = runs.map(|(task, run)| (self.cluster.workload.task(task), run));
+        let runs: Vec<_> =
+            of_build.filter(|(task, _)| task.build == build).map(|(task, run)| (task.key, run)).collect();
+        self.random.pick(&runs).copied()
     }
 
     /// From here on nothing goes wrong, but for what tasks do.

@@ -9,7 +9,7 @@ use crate::{
     address::Address,
     error::TaskError,
     function::{FunctionId, FunctionInfo},
-    id::{RequestId, WantId, WorkerId},
+    id::{RequestId, RunId, WantId, WorkerId},
     key::Key,
     options::TaskOptions,
     payload::Payload,
@@ -40,6 +40,17 @@ pub enum ClientToScheduler {
     /// connection that was lost. Values of it may be on offer, so nothing begins before its last chunk but for what is
     /// wanted by then.
     Resubmit(RequestId),
+    /// The submission of this number, whose chunks follow, comes from within a task: its tasks go before those that were
+    /// submitted beside that one and come later, with its user priority on top of their own, and at the expense of whoever
+    /// pays for it, be that another client. If it does not run any more, the submission is like any other.
+    SubmitFrom {
+        /// The submission.
+        submission: RequestId,
+        /// The task.
+        parent: Key,
+        /// Its run.
+        run: RunId,
+    },
     /// The client wants these keys no more. Only the current want of a key is ended.
     Release(Vec<(Key, WantId)>),
     /// Cancel these tasks, and what depends on them. A task that another client wants stays, unless `force`.

@@ -97,22 +97,46 @@ pub struct Assignment {
 }
 
 /// A task's place among others: user priority, then submission, then place in the graph. Lower runs first.
+///
+/// Submissions are numbered in steps of [`STEP`](Self::STEP), so that one which comes from within a task has a place before
+/// the one that the task came with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Priority {
     /// The user's priority, negated: a higher one runs first.
     pub user: i32,
-    /// Earlier submissions run first.
+    /// The submission: the lower one runs first.
+    #[serde(with = "steps")]
     pub generation: u64,
     /// The place in the graph's depth-first order.
     pub order: u32,
 }
 
 impl Priority {
+    /// How far apart two submissions are numbered, but for those from within tasks. A power of two.
+    pub const STEP: u64 = 1 << 24;
+
     /// The three as one number that compares as they do. Queues of a million tasks are searched by it: comparing one number
     /// has no branches.
     fn rank(self) -> u128 {
         let user = (self.user as u32) ^ (1 << 31);
         u128::from(user) << 96 | u128::from(self.generation) << 32 | u128::from(self.order)
+    }
+}
+
+/// How a generation goes over a wire: short, for whole steps, as small numbers are.
+mod steps {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Priority;
+
+    const BITS: u32 = Priority::STEP.trailing_zeros();
+
+    pub(super) fn serialize<S: Serializer>(generation: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        generation.rotate_right(BITS).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        Ok(u64::deserialize(deserializer)?.rotate_left(BITS))
     }
 }
 
@@ -284,5 +308,17 @@ mod tests {
             }
         }
         assert!(all.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn generations_go_over_a_wire_as_short_as_they_can() {
+        for (generation, length) in
+            [(0, 1), (Priority::STEP, 1), (100 * Priority::STEP, 1), (Priority::STEP - 1, 10), (u64::MAX, 10)]
+        {
+            let priority = Priority { generation, ..Priority::default() };
+            let bytes = postcard::to_allocvec(&priority).unwrap();
+            assert_eq!(bytes.len(), 2 + length);
+            assert_eq!(postcard::from_bytes::<Priority>(&bytes).unwrap(), priority);
+        }
     }
 }

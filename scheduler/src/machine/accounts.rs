@@ -7,6 +7,7 @@
 //! of whoever was served last. That is start-time fair queueing (Goyal, Vin and Cheng, 1996), with equal weights.
 //!
 //! A task is charged to who first needed it: to a client that wants it, else to whoever pays for a task that depends on it.
+//! What was submitted from within a task is charged to whom that task is charged to, as long as they are there.
 //! So a value that was lost is computed again at the expense of those who still want it. An account lives as long as its
 //! client, and longer only while tasks charged to it are unfinished: detached ones, and those that others share.
 
@@ -16,6 +17,7 @@ use super::{
     Scheduler,
     class::Kind,
     functions::nanos,
+    nested::is_nested,
     slab::{EnvironmentIndex, TaskIndex},
 };
 
@@ -120,6 +122,10 @@ impl Scheduler {
         /// Dependents looked at, before it is left to who submitted the task.
         const LOOKED_AT: usize = 64;
         let task = &self.tasks[t];
+        // What came from within a task is at the expense of whose that is, whoever has said so.
+        if is_nested(&task.priority) && self.accounts.get(task.account).is_some() {
+            return task.account;
+        }
         if let Some(want) = task.wants.first() {
             return self.clients[want.client].account;
         }

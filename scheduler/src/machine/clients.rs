@@ -64,6 +64,7 @@ impl Scheduler {
                 self.submit(c, Place { submission, chunk, last }, tasks, &wants);
             }
             ClientToScheduler::Resubmit(submission) => self.resubmit(c, submission),
+            ClientToScheduler::SubmitFrom { submission, parent, run } => self.submit_from(c, submission, parent, run),
             ClientToScheduler::Release(keys) => self.release(c, &keys),
             ClientToScheduler::Cancel { keys, force } => self.cancel(c, &keys, force),
             ClientToScheduler::Retry(keys) => self.retry(c, &keys),

@@ -25,6 +25,7 @@ use super::{
     accounts::AccountId,
     class::Kind,
     config::Config,
+    nested::is_nested,
     peers::Worker,
     placement::Place,
     pool::FEW,
@@ -157,9 +158,9 @@ impl Live {
 impl Scheduler {
     /// Whether a ready task would take more memory than there should be taken.
     pub(super) fn takes_too_much(&self, t: TaskIndex) -> bool {
-        let Task { class, function, .. } = self.tasks[t];
+        let Task { class, function, ref priority, .. } = self.tasks[t];
         let pool = &self.classes.environments[self.classes.slab[class].environment].pool;
-        if pool.live.unlimited > 0 || pool.withheld.impatient {
+        if pool.live.unlimited > 0 || pool.withheld.impatient || is_nested(priority) {
             return false;
         }
         let live = self.eligible_live(class);

@@ -52,6 +52,7 @@ mod gathering;
 mod lineage;
 mod locality;
 mod moves;
+mod nested;
 mod no_worker;
 mod offers;
 mod once;

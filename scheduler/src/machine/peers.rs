@@ -20,6 +20,7 @@ use super::{
     lane::Urgency,
     links::Sending,
     live_bytes::Live,
+    nested::Within,
     slab::{ClassIndex, ClientIndex, EnvironmentIndex, HostIndex, Index, IndexSet, Slab, TaskIndex, WorkerIndex},
     speed::{STEPS, Speed},
     stealing::{Promised, Question},
@@ -128,7 +129,10 @@ pub(super) struct Client {
 /// A submission some of whose chunks have come.
 #[derive(Debug)]
 pub(super) struct OpenSubmission {
+    /// Its place among submissions: see [`nested`](super::nested). No two have one.
     pub(super) generation: u64,
+    /// Whose task it comes from within, if it does.
+    pub(super) within: Option<Within>,
     /// The number of the chunk that must come next.
     pub(super) next_chunk: u32,
     /// The place of the next task in the submission's order.

@@ -109,6 +109,8 @@ pub struct Counters {
     pub stale_wants: u64,
     /// Chunks that came twice, or belong to a submission that was refused.
     pub ignored_chunks: u64,
+    /// Submissions from within runs that were no longer those of their tasks, or whose tasks are too old.
+    pub late_parents: u64,
     /// Submissions that were refused.
     pub refused_submissions: u64,
     /// Answers to requests that were not made.

@@ -15,6 +15,8 @@ use smallvec::SmallVec;
 
 use super::{
     Scheduler,
+    accounts::AccountId,
+    nested::{self, Within},
     peers::OpenSubmission,
     record::FunctionIndex,
     slab::{ClassIndex, ClientIndex, TaskIndex},
@@ -60,7 +62,7 @@ impl Scheduler {
             }
             return;
         }
-        let (next_chunk, first) = (open.next_chunk, (open.generation, open.next_order));
+        let (next_chunk, first) = (open.next_chunk, (open.generation, open.next_order, open.within));
         let added = tasks.len() as u32;
         let named = if chunk == next_chunk {
             self.insert_chunk(c, first, tasks, wants)
@@ -81,7 +83,7 @@ impl Scheduler {
     }
 
     /// Begins a submission that was not seen before. Whether there is one now.
-    fn open_submission(&mut self, c: ClientIndex, submission: RequestId, again: bool) -> bool {
+    pub(super) fn open_submission(&mut self, c: ClientIndex, submission: RequestId, again: bool) -> bool {
         if !self.clients[c].seen.is_new(submission) {
             self.counters.ignored_chunks += 1;
             return false;
@@ -90,9 +92,16 @@ impl Scheduler {
             self.expel_client(c, "it has too many submissions open at once");
             return false;
         }
-        self.next_generation += 1;
-        let generation = self.next_generation;
-        let open = OpenSubmission { generation, next_chunk: 0, next_order: 0, held: Vec::new(), refused: false, again };
+        self.next_generation = nested::after(self.next_generation);
+        let open = OpenSubmission {
+            generation: self.next_generation,
+            within: None,
+            next_chunk: 0,
+            next_order: 0,
+            held: Vec::new(),
+            refused: false,
+            again,
+        };
         self.clients[c].open.insert(submission, open);
         true
     }
@@ -101,7 +110,7 @@ impl Scheduler {
     fn insert_chunk(
         &mut self,
         c: ClientIndex,
-        (generation, first): (u64, u32),
+        (generation, first, within): (u64, u32, Option<Within>),
         tasks: Vec<SubmittedTask>,
         wants: &[(Key, WantId)],
     ) -> Result<Vec<TaskIndex>, TaskError> {
@@ -113,8 +122,9 @@ impl Scheduler {
         }
         let (mut named, mut new) = (Vec::with_capacity(tasks.len()), Vec::new());
         let mut outcome = Ok(());
+        let Within { account, user } = within.unwrap_or(Within { account: self.clients[c].account, user: 0 });
         for (order, task) in (first..).zip(tasks) {
-            match self.insert_task(c, Priority { user: 0, generation, order }, task) {
+            match self.insert_task(c, account, Priority { user, generation, order }, task) {
                 Ok((t, is_new)) => {
                     named.push(t);
                     new.extend(is_new.then_some(t));
@@ -141,10 +151,12 @@ impl Scheduler {
         Ok(named)
     }
 
-    /// Puts a task into the table, or finds that it is there. Whether it is new.
+    /// Puts a task into the table, or finds that it is there. Whether it is new. Its own user priority comes on top of
+    /// that of `priority`.
     fn insert_task(
         &mut self,
         c: ClientIndex,
+        account: AccountId,
         priority: Priority,
         task: SubmittedTask,
     ) -> Result<(TaskIndex, bool), TaskError> {
@@ -164,7 +176,7 @@ impl Scheduler {
         }
         let user = options.as_ref().map_or(0, |options| options.priority.saturating_neg());
         let class = self.class_of(c, function, options.as_deref());
-        let (account, priority) = (self.clients[c].account, Priority { user, ..priority });
+        let priority = Priority { user: priority.user.saturating_add(user), ..priority };
         let task = Task::new(key, function, class, account, spec, options, priority);
         Ok((self.tasks.insert(task, &dependencies), true))
     }

@@ -110,6 +110,9 @@ impl Story {
                     (None, false) => return None,
                 }
             }
+            ClientToScheduler::SubmitFrom { submission, parent, run } if self.query.means(*parent) => {
+                format!("says that submission {submission} comes from its run {run}")
+            }
             ClientToScheduler::Release(keys) if among(keys) => "wants its value no more".to_owned(),
             ClientToScheduler::Cancel { keys, force } if among(keys) => {
                 format!("cancels it{}", if *force { " for everybody" } else { "" })

@@ -252,6 +252,20 @@ impl World {
         }
     }
 
+    /// As [`submit`](Self::submit), from within a run; be it one that is not there any more.
+    pub(crate) fn submit_from(
+        &mut self,
+        client: ClientId,
+        (parent, run): (Key, RunId),
+        numbers: &[u64],
+        chunks: usize,
+    ) {
+        let submission = RequestId(self.clients[&client].next_request + 1);
+        self.say(client, ClientToScheduler::SubmitFrom { submission, parent, run });
+        let wanted: Vec<_> = numbers.last().copied().into_iter().collect();
+        self.submit(client, numbers, &wanted, chunks);
+    }
+
     /// As [`submit`](Self::submit), for a scheduler that is said to be new.
     pub(crate) fn resubmit(&mut self, client: ClientId, numbers: &[u64], wanted: &[u64], chunks: usize) {
         let submission = RequestId(self.clients[&client].next_request + 1);
@@ -460,4 +474,9 @@ impl Client {
     fn refused(&mut self) {
         self.wants.retain(|_, (_, status)| *status != Status::Pending);
     }
+}
+
+pub(crate) fn difference(before: &str, after: &str) -> String {
+    let mut lines = before.lines().zip(after.lines()).filter(|(a, b)| a != b).take(10);
+    lines.by_ref().map(|(a, b)| format!("- {a}\n+ {b}\n")).collect()
 }

@@ -97,6 +97,12 @@ impl WorkerNode {
         self.running.iter().filter(|(run, _)| !returns::is_left_over(**run)).map(|(_, run)| run.task)
     }
 
+    /// Those, each with its run.
+    pub fn runs(&self) -> impl Iterator<Item = (TaskIndex, RunId)> {
+        let own = self.running.iter().filter(|(run, _)| !returns::is_left_over(**run));
+        own.map(|(run, running)| (running.task, *run))
+    }
+
     pub(super) fn slots(&self) -> (u32, u32) {
         let detached = self.running.values().filter(|run| run.detached).count() as u32;
         (self.running.len() as u32 - detached, detached)

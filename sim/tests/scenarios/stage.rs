@@ -48,7 +48,7 @@ impl Stage {
     pub(crate) fn submit_as(&mut self, client: ClientId, tasks: &[TaskIndex], gathers: bool) {
         self.cluster
             .with_client(client, |client, workload| {
-                client.submit(workload, tasks, 1_024, gathers);
+                client.submit(workload, tasks, 1_024, gathers, None);
             })
             .unwrap();
     }

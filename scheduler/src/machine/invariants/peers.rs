@@ -6,6 +6,7 @@ use super::{Check, ensure};
 use crate::machine::{
     Scheduler,
     gathering::Gathering,
+    peers::OpenSubmission,
     slab::{ClassIndex, Index, TaskIndex, WorkerIndex},
     task::State,
     timers::Timer,
@@ -125,7 +126,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// I25: what an open submission has named so far is held, and what is published, and nothing else.
+    /// I25: what an open submission has named so far is held, and what is published, and nothing else. No two have one
+    /// place.
     pub(super) fn i25_holds_are_those_of_open_submissions(&self) -> Check {
         let mut holds: BTreeMap<TaskIndex, u32> = BTreeMap::new();
         let open = self.clients.slab.iter().flat_map(|(_, client)| client.open.values());
@@ -139,6 +141,12 @@ impl Scheduler {
             ensure!(task.holds == expected, "{} is held {} times, not {expected}", self.name(t), task.holds);
         }
         ensure!(holds.is_empty(), "tasks are held that are gone");
+        let open = self.clients.slab.iter().flat_map(|(_, client)| client.open.values());
+        let mut places = BTreeSet::new();
+        for OpenSubmission { generation, .. } in open {
+            ensure!(*generation <= self.next_generation, "a submission is numbered {generation}, ahead of the last");
+            ensure!(places.insert(generation), "two submissions are numbered {generation}");
+        }
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod full;
 mod lineage;
 mod live_bytes;
 mod losing;
+mod nesting;
 mod no_worker;
 mod offering;
 mod ordering;

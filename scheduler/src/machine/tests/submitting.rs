@@ -25,7 +25,7 @@ fn the_life_of_one_task() {
         task: TaskName::of_call("inc".into(), key(1)),
         run: id,
         attempt: 1,
-        priority: Priority { user: 0, generation: 1, order: 0 },
+        priority: Priority { user: 0, generation: Priority::STEP, order: 0 },
         spec: Payload::from_bytes(vec![1]),
         dependencies: vec![],
         resources: vec![],
