@@ -10,7 +10,7 @@ use common::{BRISK, Directory, Running, are_gone, eventually, example};
 
 mod common;
 
-/// A scheduler, a supervisor of two workers, and a program that has values on the workers and waits for tasks there.
+/// A scheduler, a supervisor of two workers, and a program that has said how far it is.
 struct Site {
     directory: Directory,
     credentials: String,
@@ -21,7 +21,12 @@ struct Site {
 }
 
 impl Site {
+    /// The program has values on the workers, and waits for tasks there.
     fn start(name: &str, reconnect: &str) -> Self {
+        Self::with_program(name, reconnect, "persistent", "waiting")
+    }
+
+    fn with_program(name: &str, reconnect: &str, program: &str, ready: &str) -> Self {
         let directory = Directory::new(name);
         let credentials = directory.file("cluster.brisk");
         assert!(Command::new(BRISK).args(["credentials", "create", &credentials]).status().unwrap().success());
@@ -30,12 +35,18 @@ impl Site {
         let arguments = ["worker", &address, "--credentials", &credentials, "--workers", "2", "--threads", "1"];
         let mut supervisor = Running::start(Command::new(BRISK).args(arguments).args(["--reconnect", reconnect]));
         supervisor.line("supervisor of 2 workers");
-        let mut command = Command::new(example("persistent"));
+        let mut command = Command::new(example(program));
         command.arg(directory.file("")).env("BRISK_SCHEDULER", &address).env("BRISK_CREDENTIALS", &credentials);
         command.stderr(fs::File::create(directory.file("notices")).unwrap());
         let mut program = Running::start(command.env("BRISK_RECONNECT", reconnect));
-        program.line("waiting");
+        program.line(ready);
         Site { directory, credentials, address, scheduler, supervisor, program }
+    }
+
+    fn scheduler_is_killed_and_started_again(&mut self) {
+        self.scheduler.signal("-KILL");
+        self.scheduler.ends();
+        self.scheduler_again();
     }
 
     fn scheduler_again(&mut self) {
@@ -50,8 +61,13 @@ impl Site {
 
     /// How often each task ran: those that make values, and those that wait.
     fn runs(&self) -> (Vec<usize>, Vec<usize>) {
-        let count = |name: String| fs::read(self.directory.file(&name)).map_or(0, |noted| noted.len());
-        ((0..20).map(|n| count(format!("made-{n}"))).collect(), (0..4).map(|n| count(format!("gated-{n}"))).collect())
+        let count = |kind: &str, n: usize| self.noted(&format!("{kind}-{n}"));
+        ((0..20).map(|n| count("made", n)).collect(), (0..4).map(|n| count("gated", n)).collect())
+    }
+
+    /// How often a task wrote down that it ran.
+    fn noted(&self, what: &str) -> usize {
+        fs::read(self.directory.file(what)).map_or(0, |noted| noted.len())
     }
 
     fn ends_well(&mut self) {
@@ -70,9 +86,7 @@ fn scheduler(credentials: &str, port: &str) -> Running {
 fn a_scheduler_that_is_killed_and_started_again_costs_only_what_was_running() {
     let mut site = Site::start("restart", "60");
     let workers = site.supervisor.children();
-    site.scheduler.signal("-KILL");
-    site.scheduler.ends();
-    site.scheduler_again();
+    site.scheduler_is_killed_and_started_again();
     let notices = site.directory.file("notices");
     eventually("the program is back", || {
         fs::read_to_string(&notices).unwrap().contains("24 results are asked for again")
@@ -88,6 +102,43 @@ fn a_scheduler_that_is_killed_and_started_again_costs_only_what_was_running() {
     assert!(gated.iter().all(|count| (1..=2).contains(count)) && again <= 2, "{gated:?}");
     assert_eq!(workers.len(), 2);
     are_gone(&workers);
+}
+
+#[test]
+fn what_a_new_scheduler_can_not_be_told_fails_by_name_and_can_be_made_again() {
+    let mut site = Site::with_program("soft-state", "60", "soft_state", "names: ");
+    site.program.line("waiting");
+    site.scheduler_is_killed_and_started_again();
+    let mut told = |what: &str| site.program.line(&format!("{what}: "));
+
+    // Whether it was started is not known any more, so it is not started.
+    let error = told("once and running");
+    assert!(error.starts_with("SchedulerLost gated-") && error.contains("may be started once only"), "{error}");
+    let scattered = told("needs the scattered value");
+    assert!(scattered.starts_with("DataLost Vec<u64>-") && scattered.contains("needed by gated-"), "{scattered}");
+    let error = told("scattered");
+    assert!(error.starts_with("DataLost Vec<u64>-") && error.contains("scatter it again"), "{error}");
+    let error = told("once and finished");
+    assert!(error.starts_with("SchedulerLost made-") && error.contains("may be started once only"), "{error}");
+    assert_eq!(told("ordinary"), "a value");
+    let error = told("published");
+    assert!(
+        error.starts_with("Refused ") && error.contains("nothing is published under the name `numbers`"),
+        "{error}"
+    );
+
+    site.ends_well();
+    let runs = ["ordinary", "once", "once-running"].map(|what| site.noted(what));
+    assert_eq!(runs, [1; 3], "what was finished is not made again, and what starts once is not started again");
+}
+
+#[test]
+fn a_scheduler_that_is_killed_while_it_is_given_a_hundred_thousand_tasks_loses_none() {
+    let mut site = Site::with_program("many", "60", "many", "submitting");
+    site.scheduler_is_killed_and_started_again();
+    site.ends_well();
+    let told = fs::read_to_string(site.directory.file("notices")).unwrap();
+    assert!(told.contains("is lost") && told.contains("is back"), "it was killed before all had ended: {told}");
 }
 
 #[test]

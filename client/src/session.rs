@@ -116,6 +116,8 @@ struct Wanted {
     submission: RequestId,
     /// The scheduler has not taken the submission, or has ended the want.
     refused: bool,
+    /// This program has scattered the value: no call makes it, and what it is called is known here only.
+    scattered: bool,
     /// Who holds the value, as far as is known.
     holders: SmallVec<[WorkerId; 1]>,
     /// Holders that were asked in vain since the last news.
@@ -127,7 +129,7 @@ impl Wanted {
     fn new(handle: &Handle, fingerprint: Option<Key>, submission: RequestId) -> Self {
         let (holders, tried) = Default::default();
         let (handle, want) = (handle.downgrade(), handle.want());
-        Wanted { handle, want, fingerprint, submission, refused: false, holders, tried }
+        Wanted { handle, want, fingerprint, submission, refused: false, scattered: false, holders, tried }
     }
 }
 

@@ -182,7 +182,5 @@ async fn kill_one() {
 fn kill_9(cluster: &LocalCluster, worker: WorkerId) {
     let snapshot = cluster.snapshot();
     let name = &snapshot.workers.iter().find(|w| w.worker == worker).expect("the worker is alive").name;
-    let process = cluster.processes().into_iter().find(|process| process.name == **name).expect("its process runs");
-    let killed = Command::new("kill").args(["-9", &process.pid.to_string()]).status().unwrap();
-    assert!(killed.success());
+    support::signal(cluster, name, "-9");
 }

@@ -44,7 +44,7 @@ impl Session {
                 }
                 handle.set_finished();
             }
-            KeyNews::Erred(error) => handle.set_error(error),
+            KeyNews::Erred(error) => handle.set_error(self.named(error)),
             KeyNews::Cancelled(error) => {
                 self.forgotten(key, want);
                 handle.set_cancelled(error);
@@ -55,6 +55,18 @@ impl Session {
             }
             other => tracing::warn!(?other, "news that this version does not know"),
         }
+    }
+
+    /// The scheduler has no name for a scattered value. Its future has.
+    fn named(&self, error: TaskError) -> TaskError {
+        let scattered = error.key().and_then(|key| {
+            let table = self.table.lock();
+            let wanted = table.wanted.get(&key).filter(|wanted| wanted.scattered)?;
+            wanted.handle.upgrade()
+        });
+        // Dropped without the lock: it may be the last handle by now.
+        let Some(handle) = scattered else { return error };
+        error.with(|report| report.task = Some(handle.name().clone()))
     }
 
     /// For the case that the scheduler is lost: which values exist.

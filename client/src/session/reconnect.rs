@@ -113,7 +113,7 @@ impl Session {
         // Each has to be found anew, or made. A value that is here stays.
         told.asked.iter().for_each(Handle::set_pending);
         for (handle, error) in &told.failed {
-            handle.set_error(error.clone().with(|report| report.task = Some(handle.name().clone())));
+            handle.set_error(error.clone());
         }
         let asked = told.asked.len();
         notice(&[], &format!("the scheduler at {} is back: {asked} results are asked for again", self.scheduler()));
@@ -198,7 +198,8 @@ impl Table {
                 }
                 Err(broken) => {
                     wanted.refused = true;
-                    told.failed.push((handle, unrepeatable(broken)));
+                    let error = self.unrepeatable(broken, &handle, &mut told.spare);
+                    told.failed.push((handle, error));
                 }
             }
             if tasks.len() >= CHUNK_TASKS {
@@ -218,17 +219,35 @@ impl Table {
             self.queue(submission, tasks, wants);
         }
     }
-}
 
-fn unrepeatable(broken: Broken) -> TaskError {
-    match broken {
-        Broken::Missing(key) => TaskError::new(
-            ErrorKind::DataLost,
-            format!("the scheduler was lost, and this client can't ask for {key} again: it has no call that makes it"),
-        ),
-        Broken::Once(key) => TaskError::new(
-            ErrorKind::SchedulerLost,
-            format!("the scheduler was lost, and whether {key} was started is unknown: it may be started once only"),
-        ),
+    /// Why a future can't be asked for again, told as the failure of what is missing. Handles that are met on the way go
+    /// into `spare`.
+    fn unrepeatable(&self, broken: Broken, asked: &Handle, spare: &mut Vec<Handle>) -> TaskError {
+        let (Broken::Missing(key) | Broken::Once(key)) = broken;
+        let wanted = self.wanted.get(&key);
+        let (kind, message) = match broken {
+            Broken::Missing(_) if wanted.is_some_and(|wanted| wanted.scattered) => (
+                ErrorKind::DataLost,
+                "this scattered value was lost with the scheduler, and nothing can compute it: scatter it again, and submit \
+                 again what needs it"
+                    .to_owned(),
+            ),
+            Broken::Missing(_) => (
+                ErrorKind::DataLost,
+                format!(
+                    "the scheduler was lost, and this client can't ask for {key} again: it has no call that makes it, which \
+                     was another client's, or a scattered value"
+                ),
+            ),
+            Broken::Once(_) => (
+                ErrorKind::SchedulerLost,
+                format!("the scheduler was lost, and whether {key} was started is unknown: it may be started once only"),
+            ),
+        };
+        let known = wanted.and_then(|wanted| wanted.handle.upgrade());
+        let culprit = known.as_ref().unwrap_or(asked).name().clone();
+        let needed_by = if culprit.key == asked.key() { Vec::new() } else { vec![asked.name().clone()] };
+        spare.extend(known);
+        TaskError::new(kind, message).with(|report| (report.task, report.needed_by) = (Some(culprit), needed_by))
     }
 }

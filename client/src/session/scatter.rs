@@ -10,7 +10,7 @@ use std::{
 
 use brisk_core::{
     error::{ErrorKind, Failure, TaskError},
-    future::Handle,
+    future::{Handle, Status},
     id::{EnvironmentId, WorkerId},
     key::Key,
     limits::{CHUNK_TASKS, MAX_DATA_PAYLOAD_BYTES},
@@ -182,11 +182,19 @@ impl Session {
             let mut told = BTreeSet::new();
             let mut handles: Vec<Handle> = Vec::with_capacity(values.len());
             for &(key, nbytes) in values {
-                // One that is here already has one more holder.
-                let handle = table.live(key, &mut spare).unwrap_or_else(|| {
+                // One that is here already has one more holder. One that was lost stays so for who was told, and is begun anew.
+                let live = match table.live(key, &mut spare) {
+                    Some(handle) if handle.status() == Status::Erred => {
+                        spare.push(handle);
+                        None
+                    }
+                    live => live,
+                };
+                let handle = live.unwrap_or_else(|| {
                     let name = TaskName::of_call(how.name.clone(), key);
                     let handle = Handle::new(name, table.next_want(), owner.clone());
-                    table.wanted.insert(key, Wanted::new(&handle, None, submission));
+                    let wanted = Wanted { scattered: true, ..Wanted::new(&handle, None, submission) };
+                    table.wanted.insert(key, wanted);
                     handle
                 });
                 let (want, replicas) = (handle.want(), how.replicas);

@@ -2,7 +2,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use brisk_client::{LocalBuilder, LocalCluster, Snapshot};
 
@@ -48,6 +51,24 @@ pub async fn start(kind: Kind, builder: LocalBuilder) -> LocalCluster {
     builder.start().await.expect("a local cluster starts")
 }
 
+/// Runs a test on a new cluster of two workers of one thread each. It fails after a minute.
+pub fn run_on<F: Future<Output = ()>>(kind: Kind, test: fn(LocalCluster) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async move {
+        let limit = Duration::from_secs(60);
+        let test = async move { test(cluster(kind).await).await };
+        tokio::time::timeout(limit, test).await.expect("nothing hangs");
+    });
+}
+
+/// Sends a signal, as in `-9`, to the process of a worker.
+#[cfg(feature = "quic")]
+pub fn signal(cluster: &LocalCluster, worker: &str, signal: &str) {
+    let process = cluster.processes().into_iter().find(|process| process.name == worker).expect("its process runs");
+    let sent = std::process::Command::new("kill").args([signal, &process.pid.to_string()]).status().unwrap();
+    assert!(sent.success(), "kill {signal} of {worker}");
+}
+
 /// The bytes of all values that workers hold.
 pub fn bytes(snapshot: &Snapshot) -> u64 {
     snapshot.workers.iter().map(|worker| worker.bytes).sum()
@@ -73,12 +94,7 @@ macro_rules! on_every_cluster {
             async fn run($cluster: brisk_client::LocalCluster) $body
 
             fn on(kind: $crate::support::Kind) {
-                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-                runtime.block_on(async move {
-                    let limit = std::time::Duration::from_secs(60);
-                    let test = async move { run($crate::support::cluster(kind).await).await };
-                    tokio::time::timeout(limit, test).await.expect("nothing hangs");
-                });
+                $crate::support::run_on(kind, run);
             }
 
             $(#[$meta])*

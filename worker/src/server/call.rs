@@ -102,7 +102,11 @@ fn prepare(
         malformed => Box::new(Failure::from(malformed)),
     })?;
     let inputs = shared.store.inputs(&call).map_err(|key| {
-        let message = format!("its input {key} was dropped by worker {} before the task began", shared.name);
+        let message = format!(
+            "its input {key} is not on worker {}: it was dropped before the task began, or it was lost with the scheduler and \
+             the call that makes it is not kept any more. Submit that call again",
+            shared.name
+        );
         Box::new(Failure::new(ErrorKind::DataLost, message))
     })?;
     Ok((call, inputs))
