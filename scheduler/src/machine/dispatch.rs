@@ -117,12 +117,18 @@ impl Scheduler {
                 self.tell_worker(w, SchedulerToWorker::Worker { worker, address, host });
             }
         }
+        if let [only] = holders[..] {
+            return SmallVec::from_buf([self.workers[only].id]);
+        }
         holders.into_iter().map(|holder| self.workers[holder].id).collect()
     }
 
     /// Some of the workers that hold a value, as a client is told of them.
     pub(super) fn holders_for_client(&mut self, t: TaskIndex, c: ClientIndex, turn: u64) -> SmallVec<[WorkerId; 1]> {
         let holders = self.some_holders(t, None, turn);
+        if let [only] = holders[..] {
+            return SmallVec::from_buf([self.known_to_client(c, only)]);
+        }
         holders.into_iter().map(|holder| self.known_to_client(c, holder)).collect()
     }
 
@@ -130,6 +136,9 @@ impl Scheduler {
     /// same.
     fn some_holders(&self, t: TaskIndex, asker: Option<WorkerIndex>, turn: u64) -> SmallVec<[WorkerIndex; 4]> {
         let all = self.tasks[t].holders();
+        if let [only] = all {
+            return SmallVec::from_slice(&[only.worker]);
+        }
         let here = asker.filter(|&w| self.tasks[t].is_held_by(w));
         let start = (turn % all.len().max(1) as u64) as usize;
         let turned = all[start..].iter().chain(&all[..start]).map(|holder| holder.worker);

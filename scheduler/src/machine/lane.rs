@@ -131,7 +131,7 @@ impl Lane {
 
     /// An account was given more, or less after all.
     pub(super) fn reorder(&mut self, account: AccountId, before: u64, after: u64) {
-        if self.order.remove(&(before, account)) {
+        if !self.order.is_empty() && self.order.remove(&(before, account)) {
             self.order.insert((after, account));
         }
     }
@@ -147,6 +147,14 @@ impl Lane {
         let heads = self.heads.entry(account).or_default();
         heads.insert((priority, class));
         heads.len() == 1
+    }
+
+    /// Another task of a class is an account's first in it now. The account keeps its place.
+    pub(super) fn relist(&mut self, account: AccountId, from: Priority, to: Priority, class: ClassIndex) {
+        if let Some(heads) = self.heads.get_mut(&account) {
+            heads.remove(&(from, class));
+            heads.insert((to, class));
+        }
     }
 
     pub(super) fn unlist(&mut self, account: AccountId, priority: Priority, class: ClassIndex, given_ns: u64) {

@@ -263,6 +263,9 @@ impl Scheduler {
 
     /// Nothing is set aside until it is found to be again. Returns the builds of what was.
     pub(super) fn forget_withheld(&mut self) -> BTreeSet<EnvironmentIndex> {
+        if self.classes.withheld.is_empty() {
+            return BTreeSet::new();
+        }
         let builds = std::mem::take(&mut self.classes.withheld);
         for &environment in &builds {
             if let Some(build) = self.classes.environments.get_mut(environment) {
@@ -275,7 +278,9 @@ impl Scheduler {
     /// All that could go has gone: what was set aside of a build is looked at again after a while, if anything was.
     pub(super) fn arm_withheld(&mut self, builds: impl Iterator<Item = EnvironmentIndex>) {
         for environment in builds {
-            if self.classes.environments.get(environment).is_none() {
+            let Some(build) = self.classes.environments.get(environment) else { continue };
+            // Mostly nothing is, nor was.
+            if !build.pool.withheld.any && build.pool.withheld.until.is_none() {
                 continue;
             }
             let patience = self.patience(environment);

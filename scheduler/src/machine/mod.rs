@@ -34,6 +34,7 @@ mod live_bytes;
 mod peers;
 mod pool;
 mod slab;
+mod sorted;
 mod task;
 mod timers;
 mod work;

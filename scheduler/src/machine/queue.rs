@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 
 use brisk_core::message::Priority;
+use smallvec::SmallVec;
 
 use super::{
     Scheduler,
@@ -69,14 +70,12 @@ impl Scheduler {
         }
         if self.classes.slab[class].standing == Standing::Listed {
             // One that is not the first may go and let another into the window, which comes first then.
-            if before != after {
-                // The next one is listed first, so that the account keeps its place.
-                if let Some((next, _)) = after {
-                    self.list_head(account, next, class);
+            match (before, after) {
+                (Some((first, _)), Some((next, _))) if first != next => {
+                    self.lane_mut(class).relist(account, first, next, class);
                 }
-                if let Some((first, _)) = before {
-                    self.unlist_head(account, first, class);
-                }
+                (Some((first, _)), None) => self.unlist_head(account, first, class),
+                _ => {}
             }
         } else if emptied {
             self.take_off(class);
@@ -205,7 +204,7 @@ impl Scheduler {
 
     /// Assigns queued tasks, in every lane where there are some, until no class can go on.
     pub(super) fn drain_queues(&mut self) {
-        let lanes: Vec<_> = self.classes.busy.iter().copied().collect();
+        let lanes: SmallVec<[_; 4]> = self.classes.busy.iter().copied().collect();
         let withheld = self.forget_withheld();
         for &(environment, kind) in &lanes {
             self.drain_lane(environment, kind);

@@ -43,8 +43,10 @@ struct Inputs {
 impl Scheduler {
     /// Sends ahead what there is room for, on all workers of which that may have changed.
     pub(super) fn feed(&mut self) {
-        for t in std::mem::take(&mut self.work.nearly_ready) {
-            self.follow_last(t);
+        if !self.work.nearly_ready.is_empty() {
+            for t in std::mem::take(&mut self.work.nearly_ready) {
+                self.follow_last(t);
+            }
         }
         while let Some(w) = self.work.feeding.pop() {
             // It may be gone by now.

@@ -196,6 +196,9 @@ impl Scheduler {
                 info.name
             )));
         }
+        if keys.is_empty() {
+            return Ok(Dependencies::new());
+        }
         let found = keys.iter().map(|&dependency| {
             self.tasks.find(dependency).ok_or_else(|| {
                 let what =

@@ -11,7 +11,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use brisk_core::message::Priority;
 
-use super::slab::TaskIndex;
+use super::{slab::TaskIndex, sorted::Sorted};
 
 /// Ready tasks. If all have ways of the same length, as calls that have nothing to do with one another, depth first is
 /// all there is, and no window is kept.
@@ -24,7 +24,7 @@ pub(super) struct ReadyTasks {
     /// All and only the tasks of the window, the next first.
     ranked: BTreeMap<Rank, TaskIndex>,
     /// All others, by priority: those with inputs, and roots.
-    behind: [BTreeMap<Priority, (u32, TaskIndex)>; 2],
+    behind: [Sorted; 2],
 }
 
 /// A ready task.
@@ -45,16 +45,16 @@ const WIDEST: usize = 1_024;
 
 impl ReadyTasks {
     pub(super) fn is_empty(&self) -> bool {
-        self.window.is_empty() && self.behind.iter().all(BTreeMap::is_empty)
+        self.window.is_empty() && self.behind.iter().all(Sorted::is_empty)
     }
 
     /// All tasks, by priority; of those behind the window the ones with inputs first.
     pub(super) fn iter(&self) -> impl Iterator<Item = TaskIndex> {
-        self.window.values().map(|ready| ready.t).chain(self.behind.iter().flat_map(BTreeMap::values).map(|&(_, t)| t))
+        self.window.values().map(|ready| ready.t).chain(self.behind.iter().flat_map(Sorted::iter).map(|&(.., t)| t))
     }
 
     pub(super) fn contains(&self, priority: Priority, t: TaskIndex) -> bool {
-        let behind = || self.behind.iter().find_map(|tasks| tasks.get(&priority)).map(|&(_, t)| t);
+        let behind = || self.behind.iter().find_map(|tasks| tasks.get(priority)).map(|&(.., t)| t);
         self.window.get(&priority).map(|ready| ready.t).or_else(behind) == Some(t)
     }
 
@@ -69,7 +69,7 @@ impl ReadyTasks {
     /// All tasks as far as is known in which order they come: the window's, or if none is kept all, those with inputs
     /// first.
     pub(super) fn next(&self) -> impl Iterator<Item = TaskIndex> {
-        let even = self.behind.iter().flat_map(BTreeMap::values).filter(|_| self.ranked.is_empty()).map(|&(_, t)| t);
+        let even = self.behind.iter().flat_map(Sorted::iter).filter(|_| self.ranked.is_empty()).map(|&(.., t)| t);
         self.ranked.values().copied().chain(even)
     }
 
@@ -83,7 +83,7 @@ impl ReadyTasks {
     /// The tasks that have inputs: those of the window first, each part by priority.
     pub(super) fn with_inputs(&self) -> impl Iterator<Item = TaskIndex> {
         let inside = self.window.values().filter(|ready| !ready.is_root).map(|ready| ready.t);
-        inside.chain(self.behind[0].values().map(|&(_, t)| t))
+        inside.chain(self.behind[0].iter().map(|&(.., t)| t))
     }
 
     /// Adds a task; `threads` is how wide the window is to be.
@@ -110,7 +110,7 @@ impl ReadyTasks {
             }
             None => {
                 let [with_inputs, roots] = &mut self.behind;
-                with_inputs.remove(&priority).or_else(|| roots.remove(&priority));
+                with_inputs.remove(priority).or_else(|| roots.remove(priority));
             }
         }
         if self.even.is_none() {
@@ -128,8 +128,9 @@ impl ReadyTasks {
             .behind
             .iter()
             .zip([false, true])
-            .flat_map(|(tasks, is_root)| tasks.values().map(move |&(way, t)| Ready { t, way, is_root }));
+            .flat_map(|(tasks, is_root)| tasks.iter().map(move |&(_, way, t)| Ready { t, way, is_root }));
         ranked == self.ranked
+            && self.behind.iter().all(Sorted::is_sorted)
             && last.zip(first).is_none_or(|(last, first)| last < first)
             && (self.even.is_none() || self.window.is_empty())
             && self.window.values().all(|&ready| ready == is(ready.t))
@@ -142,15 +143,18 @@ impl ReadyTasks {
     }
 
     fn put_behind(&mut self, priority: Priority, task: Ready) {
-        self.behind[usize::from(task.is_root)].insert(priority, (task.way, task.t));
+        self.behind[usize::from(task.is_root)].insert((priority, task.way, task.t));
     }
 
     /// The first task behind the window.
     fn first_behind(&self) -> Option<(Priority, Ready)> {
-        let firsts = self.behind.iter().zip([false, true]).filter_map(|(tasks, is_root)| {
-            tasks.first_key_value().map(|(&priority, &(way, t))| (priority, Ready { t, way, is_root }))
-        });
-        firsts.min_by_key(|(priority, _)| *priority)
+        let [with_inputs, roots] = &self.behind;
+        let (is_root, &(priority, way, t)) = match (with_inputs.first(), roots.first()) {
+            (Some(first), Some(root)) if first.0 < root.0 => (false, first),
+            (Some(first), None) => (false, first),
+            (_, root) => (true, root?),
+        };
+        Some((priority, Ready { t, way, is_root }))
     }
 
     /// Makes the window as wide as it is to be.
