@@ -206,6 +206,9 @@ impl Scheduler {
     pub(super) fn drain_queues(&mut self) {
         let lanes: SmallVec<[_; 4]> = self.classes.busy.iter().copied().collect();
         let withheld = self.forget_withheld();
+        if lanes.is_empty() && withheld.is_empty() {
+            return;
+        }
         for &(environment, kind) in &lanes {
             self.drain_lane(environment, kind);
         }
@@ -232,6 +235,7 @@ impl Scheduler {
                         self.assign(t, w);
                     }
                     Place::Unfit => self.refit(t),
+                    Place::Nowhere if self.classes.slab[class].is_plain() => return,
                     Place::Nowhere if !self.is_any_open(environment, kind) => return,
                     Place::Nowhere => {
                         stuck.insert(class);

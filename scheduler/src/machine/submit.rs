@@ -34,6 +34,13 @@ pub(super) struct Place {
     pub(super) last: bool,
 }
 
+/// A chunk whose tasks are in the table.
+struct Inserted {
+    /// Each task that it names, new or not.
+    named: Vec<TaskIndex>,
+    wanted: Vec<(TaskIndex, WantId)>,
+}
+
 impl Scheduler {
     /// A client introduces functions.
     pub(super) fn introduce(&mut self, c: ClientIndex, functions: Vec<FunctionInfo>) {
@@ -70,7 +77,7 @@ impl Scheduler {
             Err(refused(format!("chunk {next_chunk} of the submission is missing: chunk {chunk} came instead")))
         };
         match named {
-            Ok(named) => self.commit(c, &place, added, named, wants),
+            Ok(chunk) => self.commit(c, &place, added, chunk),
             Err(error) => self.refuse(c, submission, last, error),
         }
     }
@@ -106,14 +113,14 @@ impl Scheduler {
         true
     }
 
-    /// Puts a chunk's tasks into the table; all of them, or none. Returns one index for each.
+    /// Puts a chunk's tasks into the table; all of them, or none.
     fn insert_chunk(
         &mut self,
         c: ClientIndex,
         (generation, first, within): (u64, u32, Option<Within>),
         tasks: Vec<SubmittedTask>,
         wants: &[(Key, WantId)],
-    ) -> Result<Vec<TaskIndex>, TaskError> {
+    ) -> Result<Inserted, TaskError> {
         if tasks.len() > CHUNK_TASKS {
             return Err(refused(format!("a chunk of {} tasks is longer than the {CHUNK_TASKS} allowed", tasks.len())));
         }
@@ -135,20 +142,28 @@ impl Scheduler {
                 }
             }
         }
-        if outcome.is_ok()
-            && let Some((key, _)) = wants.iter().find(|(key, _)| self.tasks.find(*key).is_none())
-        {
-            outcome = Err(refused(format!("the key {key} is wanted, but there is no task of that key")));
-        }
-        if let Err(error) = outcome {
-            for t in new.into_iter().rev() {
-                let task = self.tasks.remove(t);
-                self.classes.part(task.class);
+        match outcome.and_then(|()| self.resolve_wants(wants)) {
+            Ok(wanted) => {
+                self.raise_ways(generation, first, &named);
+                Ok(Inserted { named, wanted })
             }
-            return Err(error);
+            Err(error) => {
+                for t in new.into_iter().rev() {
+                    let task = self.tasks.remove(t);
+                    self.classes.part(task.class);
+                }
+                Err(error)
+            }
         }
-        self.raise_ways(generation, first, &named);
-        Ok(named)
+    }
+
+    /// Finds the tasks that a chunk's wants are of.
+    fn resolve_wants(&self, wants: &[(Key, WantId)]) -> Result<Vec<(TaskIndex, WantId)>, TaskError> {
+        let found = wants.iter().map(|&(key, want)| match self.tasks.find(key) {
+            Some(t) => Ok((t, want)),
+            None => Err(refused(format!("the key {key} is wanted, but there is no task of that key"))),
+        });
+        found.collect()
     }
 
     /// Puts a task into the table, or finds that it is there. Whether it is new. Its own user priority comes on top of
@@ -254,11 +269,11 @@ impl Scheduler {
     }
 
     /// A chunk is in the table: its tasks are held until the submission's last chunk, and the wants begin.
-    fn commit(&mut self, c: ClientIndex, place: &Place, added: u32, named: Vec<TaskIndex>, wants: &[(Key, WantId)]) {
+    fn commit(&mut self, c: ClientIndex, place: &Place, added: u32, Inserted { named, wanted }: Inserted) {
         if place.last {
             let open = self.clients[c].open.remove(&place.submission);
             let held = open.map_or_else(Vec::new, |open| open.held);
-            self.want_all(c, wants);
+            self.want_all(c, &wanted);
             self.unhold(&held);
             self.work.unneeded.extend(named);
         } else {
@@ -271,7 +286,7 @@ impl Scheduler {
                 open.next_order += added;
                 open.held.extend(named);
             }
-            self.want_all(c, wants);
+            self.want_all(c, &wanted);
         }
         self.arm_notices_of(c);
     }
@@ -286,11 +301,9 @@ impl Scheduler {
         }
     }
 
-    fn want_all(&mut self, c: ClientIndex, wants: &[(Key, WantId)]) {
-        for &(key, want) in wants {
-            if let Some(t) = self.tasks.find(key) {
-                self.add_want(c, t, want);
-            }
+    fn want_all(&mut self, c: ClientIndex, wanted: &[(TaskIndex, WantId)]) {
+        for &(t, want) in wanted {
+            self.add_want(c, t, want);
         }
     }
 

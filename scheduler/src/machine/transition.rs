@@ -145,7 +145,9 @@ impl Scheduler {
         self.replace(t, State::Memory { nbytes, holders: Few::of(Holder { worker: w, slot }) });
         self.workers[w].replicas.push(t);
         self.set_bytes(w, self.workers[w].bytes.saturating_add(nbytes));
-        self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });
+        if self.config.records {
+            self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });
+        }
         self.tasks[t].detached = false;
         self.note_once(t);
         self.note_depth(t);
@@ -224,8 +226,10 @@ impl Scheduler {
             self.end_to_wait(t);
         }
         self.value_unneeded(t);
-        let (from, run) = (self.tasks[t].state.name(), self.run_of(&self.tasks[t].state));
-        self.note_transition(t, from, TaskState::Forgotten, run);
+        if self.config.records {
+            let (from, run) = (self.tasks[t].state.name(), self.run_of(&self.tasks[t].state));
+            self.note_transition(t, from, TaskState::Forgotten, run);
+        }
         let task = self.tasks.remove(t);
         let dead = task.dependencies.iter().map(|edge| edge.task);
         self.work.unneeded.extend(dead.filter(|&d| !self.tasks[d].is_alive()));
@@ -322,7 +326,9 @@ impl Scheduler {
         {
             holder.slot = slot;
         }
-        self.record(What::ReplicaLost { key: self.tasks[t].key, worker: self.workers[w].id, holders: left });
+        if self.config.records {
+            self.record(What::ReplicaLost { key: self.tasks[t].key, worker: self.workers[w].id, holders: left });
+        }
         self.copies_changed(t, None);
     }
 
