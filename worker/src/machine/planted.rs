@@ -27,8 +27,6 @@ pub enum Planted {
     EndNotTold,
     /// A value whose key a user chose is offered to the next scheduler.
     NamedOffered,
-    /// That a client says it has put a value here is believed, whether it is here or not.
-    ConfirmIgnored,
 }
 
 impl Planted {
@@ -44,7 +42,6 @@ impl Planted {
         Planted::PauseIgnored,
         Planted::EndNotTold,
         Planted::NamedOffered,
-        Planted::ConfirmIgnored,
     ];
 }
 
