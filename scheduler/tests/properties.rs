@@ -463,7 +463,7 @@ impl World {
     /// I28: a message that comes twice acts once. Of those that say "do it again" (wait, detach, retry) and of ends of
     /// sessions this holds too; of time it does not need to.
     fn repeat(&mut self) -> Option<()> {
-        let event = self.history.last()?.clone();
+        let event = self.history.last().filter(|event| !self.is_new_when_repeated(event))?.clone();
         // What is due comes first, or the second time would be the time that it comes.
         if self.machine.next_deadline().is_some_and(|at| at <= self.now) {
             self.handle(Event::Tick);

@@ -175,6 +175,23 @@ impl World {
         }
     }
 
+    /// Whether the same words mean something else when they are said again at once. What a worker says that it holds may have
+    /// been freed for it in between; and who asks for a failed task to be tried again, and hears that it failed, decides
+    /// anew. Connections bring neither twice.
+    pub(crate) fn is_new_when_repeated(&self, event: &Event) -> bool {
+        match event {
+            Event::FromWorker { message, .. } => {
+                matches!(message, WorkerToScheduler::Offered(_) | WorkerToScheduler::Received(_))
+            }
+            Event::FromClient { client, message: ClientToScheduler::Retry(keys), .. } => {
+                let wants = self.clients.get(client).map(|state| &state.wants);
+                let status = |key| wants.and_then(|wants| wants.get(key)).map(|(_, status)| *status);
+                keys.iter().any(|(key, _)| status(key) == Some(Status::Erred))
+            }
+            _ => false,
+        }
+    }
+
     fn incarnation(&mut self) -> Incarnation {
         self.next_incarnation += 1;
         Incarnation(self.next_incarnation)
