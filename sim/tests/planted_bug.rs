@@ -124,7 +124,9 @@ fn news_that_is_not_told_is_found() {
             !(matches!(action, Action::ToClient { message, .. } if is_news(message)) && self.0.is_now())
         }
     }
-    assert_eq!(found(20, || Box::new(Silent(Once(3)))), "convergence");
+    // Whoever waits for ever is found in the end, unless later news gives it away before.
+    let by = found(20, || Box::new(Silent(Once(3))));
+    assert!(["convergence", "news"].contains(&by), "{by}");
 }
 
 #[test]
