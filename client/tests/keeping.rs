@@ -5,7 +5,7 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use brisk_client::{ErrorKind, LocalCluster, Snapshot, TaskFuture, task, wait};
-use support::eventually;
+use support::{all_is_forgotten, eventually};
 
 brisk_client::test_worker!();
 
@@ -38,14 +38,6 @@ fn held(snapshot: &Snapshot) -> Vec<u64> {
     let mut held: Vec<u64> = snapshot.workers.iter().map(|worker| worker.bytes).collect();
     held.sort_unstable();
     held
-}
-
-async fn all_is_forgotten(cluster: &LocalCluster) {
-    eventually(Duration::from_secs(5), "tasks and bytes are back where they were", || {
-        let snapshot = cluster.snapshot();
-        snapshot.total() == 0 && support::bytes(&snapshot) == 0
-    })
-    .await;
 }
 
 on_every_cluster! {

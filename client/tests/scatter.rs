@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use brisk_client::{Client, ErrorKind, LocalCluster, task};
 use serde::{Deserialize, Serialize};
-use support::eventually;
+use support::{all_is_forgotten, eventually};
 
 brisk_client::test_worker!();
 
@@ -39,14 +39,6 @@ const BLOCK: usize = 100_000;
 
 fn held(cluster: &LocalCluster) -> Vec<u64> {
     cluster.snapshot().workers.iter().map(|worker| worker.bytes).collect()
-}
-
-async fn all_is_forgotten(cluster: &LocalCluster) {
-    eventually(Duration::from_secs(5), "tasks and bytes are back where they were", || {
-        let snapshot = cluster.snapshot();
-        snapshot.total() == 0 && support::bytes(&snapshot) == 0
-    })
-    .await;
 }
 
 on_every_cluster! {

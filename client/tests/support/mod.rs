@@ -83,6 +83,15 @@ pub async fn eventually(limit: Duration, what: &str, mut holds: impl FnMut() -> 
     }
 }
 
+/// Waits until the scheduler and the workers have forgotten every task and value.
+pub async fn all_is_forgotten(cluster: &LocalCluster) {
+    eventually(Duration::from_secs(5), "tasks and bytes are back where they were", || {
+        let snapshot = cluster.snapshot();
+        snapshot.total() == 0 && bytes(&snapshot) == 0
+    })
+    .await;
+}
+
 /// Runs a test on every kind of cluster.
 #[macro_export]
 macro_rules! on_every_cluster {
