@@ -4,7 +4,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use brisk_client::{ErrorKind, LocalCluster, Snapshot, TaskFuture, task, wait};
+use brisk_client::{ErrorKind, Snapshot, TaskFuture, task, wait};
 use support::{all_is_forgotten, eventually};
 
 brisk_client::test_worker!();
