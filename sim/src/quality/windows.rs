@@ -6,7 +6,7 @@
 //! tasks with a head of at least `x` and a tail of at least `y` must run within the makespan less `x` and `y`, on all
 //! threads there are. That is the argument of Fernandez and Bussell (1973), and of Carlier's for one machine (1982).
 //!
-//! How long a set of tasks takes at least ([`Threads::span`]) is the longest of three: its longest task on a fastest
+//! How long a set of tasks takes at least (`Threads::span`) is the longest of three: its longest task on a fastest
 //! thread; its work, spread evenly; and the time in which all threads together can end as many calls as there are, if each took
 //! only as long as the shortest of them, for the longest tasks of the set, so many that some thread must run one more.
 //!

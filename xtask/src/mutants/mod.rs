@@ -3,7 +3,7 @@
 //! What is changed is what `cargo mutants` would change. It builds everything anew for each mutant; here all are compiled
 //! into one set of programs, each behind a switch ([`rewrite`]), and those that don't compile are left out ([`build`]). The
 //! tests are run once to see which of them come by which mutant; then for each mutant those of its own package that do, and
-//! where they pass the simulator's tests, and seeds ([`run`]).
+//! where they pass the simulator's tests, and seeds ([`mod@run`]).
 //!
 //! What is in constants and constant functions can't be switched: that is left to `cargo mutants`.
 
