@@ -162,7 +162,8 @@ fn a_program_that_stands_still_for_long_comes_back_as_another_client() {
     let mut site = Site::start("frozen", "60");
     let before = site.runs();
     site.program.signal("-STOP");
-    // Longer than the silence that ends a connection, and the time for which a lost client's wants are kept.
+    // Standing still is what is tested: longer than the silence that ends a connection, and the time for which a lost client's
+    // wants are kept.
     std::thread::sleep(Duration::from_secs(16));
     site.let_go();
     site.program.signal("-CONT");

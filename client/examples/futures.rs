@@ -29,7 +29,7 @@ fn total(xs: &[i64]) -> i64 {
     xs.iter().sum()
 }
 
-/// A task that takes its time.
+/// A task that takes its time, and holds its thread meanwhile, as one that computes does: it stands for real work.
 #[task]
 fn slowly(x: i64, time: Duration) -> i64 {
     std::thread::sleep(time);

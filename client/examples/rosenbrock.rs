@@ -20,7 +20,8 @@ struct Point {
     y: f64,
 }
 
-/// The function to be minimised: 0 at (1, 1), at the bottom of a long curved valley. It takes its time, as real ones do.
+/// The function to be minimised: 0 at (1, 1), at the bottom of a long curved valley. It sleeps in place of the work that a real one
+/// does.
 #[task]
 fn rosenbrock(point: Point) -> (Point, f64) {
     std::thread::sleep(Duration::from_millis(2));

@@ -28,7 +28,7 @@ pub(crate) fn add(x: i64, y: i64) -> i64 {
     x + y
 }
 
-/// Takes 20 ms.
+/// Takes 20 ms, and holds its thread meanwhile, as a task that computes does.
 #[task(impure)]
 pub(crate) fn sleep_inc(x: i64) -> i64 {
     std::thread::sleep(Duration::from_millis(20));

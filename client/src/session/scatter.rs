@@ -210,11 +210,7 @@ impl Session {
             (handles, closed)
         };
         drop(spare);
-        if let Some(error) = closed {
-            handles.iter().for_each(|handle| handle.set_error(error.clone()));
-        }
-        self.pump();
-        handles
+        self.sent_or_failed(handles, closed)
     }
 }
 

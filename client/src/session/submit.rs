@@ -82,6 +82,11 @@ impl Session {
             (handles, closed)
         };
         drop(spare);
+        self.sent_or_failed(handles, closed)
+    }
+
+    /// New handles, whose wants go out now; or fail, if the session had ended before.
+    pub(super) fn sent_or_failed(&self, handles: Vec<Handle>, closed: Option<TaskError>) -> Vec<Handle> {
         if let Some(error) = closed {
             handles.iter().for_each(|handle| handle.set_error(error.clone()));
         }
