@@ -71,8 +71,16 @@ impl Site {
     }
 
     fn ends_well(&mut self) {
+        self.program_ends_well();
+        self.workers_end();
+    }
+
+    fn program_ends_well(&mut self) {
         self.program.line("all right");
         self.program.ends();
+    }
+
+    fn workers_end(&mut self) {
         self.supervisor.signal("-TERM");
         self.supervisor.ends();
     }
@@ -127,9 +135,11 @@ fn what_a_new_scheduler_can_not_be_told_fails_by_name_and_can_be_made_again() {
         "{error}"
     );
 
-    site.ends_well();
+    site.program_ends_well();
+    // Before the workers end: what is published is made again by those that are left, as long as there are any.
     let runs = ["ordinary", "once", "once-running"].map(|what| site.noted(what));
     assert_eq!(runs, [1; 3], "what was finished is not made again, and what starts once is not started again");
+    site.workers_end();
 }
 
 #[test]
