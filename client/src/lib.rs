@@ -34,6 +34,7 @@
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
+//! - Inside a task: [`TaskContext`] tells which run this is, and whether anybody still waits for it.
 //! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
 
 pub use brisk_core::{
@@ -50,6 +51,7 @@ pub use brisk_core::{
 };
 pub use brisk_macros::{main, task, task_fn, test};
 pub use brisk_scheduler::machine::{Record, Snapshot, What};
+pub use brisk_worker::server::{CancellationToken, TaskContext};
 
 mod as_completed;
 pub mod blocking;

@@ -17,7 +17,7 @@ use brisk_core::{
 use tokio::runtime::Handle;
 
 mod call;
-
+mod context;
 mod detached;
 mod driver;
 mod engine;
@@ -37,7 +37,10 @@ mod timer;
 
 use self::driver::Shared;
 
-pub use self::rejoin::{Rejoin, Site, Stop};
+pub use self::{
+    context::{CancellationToken, TaskContext},
+    rejoin::{Rejoin, Site, Stop},
+};
 
 /// What a worker is given to work with.
 #[derive(Clone)]

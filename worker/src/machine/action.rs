@@ -1,6 +1,6 @@
 //! Everything that a worker can ask for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use brisk_core::{
     address::Address,
@@ -30,8 +30,10 @@ pub enum Action {
         attempt: u32,
         /// Whether a client waits: a short value should go along with the report.
         wanted: bool,
+        /// How long it may take, from now on. The machine watches that; the task may want to know.
+        limit: Option<Duration>,
     },
-    /// Nobody waits for this run any more: end it early if that can be done. Its `Done` must still come.
+    /// Nobody waits for this run any more: tell its task, and end it early if that can be done. Its `Done` must still come.
     Abort {
         /// The run.
         run: RunId,

@@ -256,6 +256,6 @@ impl Worker {
         self.slots.busy += 1;
         self.tell(WorkerToScheduler::Started { key, run });
         let Assignment { task, spec, attempt, wanted, .. } = *assignment;
-        self.actions.push_back(Action::Execute { run, key, spec, task, attempt, wanted });
+        self.actions.push_back(Action::Execute { run, key, spec, task, attempt, wanted, limit });
     }
 }

@@ -15,6 +15,7 @@ use brisk_core::{
 };
 
 use super::{
+    context::{self, Facts},
     detached::{self, AsyncRun},
     driver::{Done, News, Shared},
     executor::Job,
@@ -25,7 +26,7 @@ type Outcome = Result<Done, Box<Failure>>;
 
 /// Runs a job, and reports its end: now, or when its future ends.
 pub(super) fn make(shared: &Arc<Shared>, job: Job) {
-    let Job { run, spec, task, wanted } = job;
+    let Job { run, spec, task, wanted, attempt, deadline } = job;
     let call = panics::catch("while the call was read", || prepare(shared, &spec, &task)).and_then(|call| call);
     drop(spec);
     let (call, inputs) = match call {
@@ -33,11 +34,13 @@ pub(super) fn make(shared: &Arc<Shared>, job: Job) {
         Err(failure) => return shared.tell(News::Done { run, outcome: Err(failure), took: Duration::ZERO }),
     };
     let started = Instant::now();
-    let ran = panics::catch("of the task", || call.run(inputs));
+    let facts = Facts { run, task, attempt, deadline };
+    let (ran, left) = context::run(facts, || panics::catch("of the task", || call.run(inputs)));
     let outcome = match ran {
         Ok(Ran::Done(outcome)) => outcome,
         Ok(Ran::Future(future)) => {
-            let run = AsyncRun::new(shared, run, wanted, call, started, future);
+            let context = left.context(&shared.site);
+            let run = AsyncRun::new(shared, run, wanted, call, started, future, context);
             return detached::go_on(shared, run);
         }
         Err(failure) => Err(failure),

@@ -3,39 +3,19 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Poll},
     time::Instant,
 };
 
 use brisk_core::{error::Failure, graph::Invocation, id::RunId, value::Datum};
-use parking_lot::Mutex;
 
 use super::{
     call,
+    context::{self, TaskContext},
     driver::{News, Shared},
     panics,
 };
-
-/// Ends an asynchronous task from outside: its future is dropped where it runs.
-#[derive(Default)]
-pub(super) struct Abort {
-    asked: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Abort {
-    pub(super) fn abort(&self) {
-        self.asked.store(true, Ordering::Release);
-        let waker = self.waker.lock().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
 
 type Work = Pin<Box<dyn Future<Output = Result<Datum, Box<Failure>>> + Send>>;
 
@@ -48,7 +28,8 @@ pub(super) struct AsyncRun {
     started: Instant,
     /// `None` once the end was reported.
     work: Option<Work>,
-    abort: Arc<Abort>,
+    /// By which it is ended from outside: it is dropped where it runs.
+    context: TaskContext,
 }
 
 impl AsyncRun {
@@ -59,9 +40,9 @@ impl AsyncRun {
         call: Invocation,
         started: Instant,
         work: Work,
+        context: TaskContext,
     ) -> Self {
-        let abort = Arc::new(Abort::default());
-        AsyncRun { shared: shared.clone(), run, wanted, call: Some(call), started, work: Some(work), abort }
+        AsyncRun { shared: shared.clone(), run, wanted, call: Some(call), started, work: Some(work), context }
     }
 
     fn report(&mut self, outcome: Result<Datum, Box<Failure>>) {
@@ -79,7 +60,7 @@ impl AsyncRun {
 /// Gives the thread back, and lets the future go on.
 pub(super) fn go_on(shared: &Arc<Shared>, run: AsyncRun) {
     // First this, then the future: its end must not be told before its beginning.
-    shared.tell(News::Detached(run.run, run.abort.clone()));
+    shared.tell(News::Detached(run.run, run.context.clone()));
     shared.executor.async_tasks.spawn(run);
 }
 
@@ -88,13 +69,13 @@ impl Future for AsyncRun {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        *this.abort.waker.lock() = Some(context.waker().clone());
-        if this.abort.asked.load(Ordering::Acquire) {
+        this.context.wake_on_cancel(context.waker());
+        if this.context.is_cancelled() {
             this.report(Err(call::cancelled()));
             return Poll::Ready(());
         }
         let Some(work) = &mut this.work else { return Poll::Ready(()) };
-        match panics::catch("of the task", || work.as_mut().poll(context)) {
+        match context::poll(&this.context, || panics::catch("of the task", || work.as_mut().poll(context))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(outcome)) => this.report(outcome),
             Err(failure) => this.report(Err(failure)),
@@ -106,6 +87,7 @@ impl Future for AsyncRun {
 impl Drop for AsyncRun {
     fn drop(&mut self) {
         if self.work.is_some() {
+            self.context.cancel();
             self.report(Err(call::cancelled()));
         }
     }

@@ -30,7 +30,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     Ended, Snapshot, call,
-    detached::Abort,
+    context::{Site, TaskContext},
     engine::{After, Engine},
     executor::Executor,
     fetch::Links,
@@ -47,6 +47,8 @@ use crate::machine::{FetchResult, LeaveReason, Worker};
 /// Everything that a worker's threads share.
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
+    /// What tasks may know of it.
+    pub(super) site: Arc<Site>,
     pub(super) environment: EnvironmentId,
     pub(super) registry: Arc<Registry>,
     pub(super) runtime: Handle,
@@ -97,7 +99,7 @@ pub(super) enum News {
         outcome: Result<Done, Box<Failure>>,
         took: Duration,
     },
-    Detached(RunId, Arc<Abort>),
+    Detached(RunId, TaskContext),
     Fetched {
         request: RequestId,
         outcomes: Vec<(Key, Fetched)>,
@@ -144,7 +146,7 @@ pub(super) enum Fetched {
 impl Shared {
     #[allow(clippy::too_many_arguments, reason = "its parts, each once")]
     pub(super) fn new(
-        name: Arc<str>,
+        site: Site,
         environment: EnvironmentId,
         registry: Arc<Registry>,
         runtime: Handle,
@@ -153,7 +155,8 @@ impl Shared {
         serve: Serve,
     ) -> Arc<Self> {
         Arc::new(Shared {
-            name,
+            name: site.name.clone(),
+            site: Arc::new(site),
             environment,
             registry,
             runtime,
@@ -226,7 +229,7 @@ impl Shared {
     pub(super) fn abort_all(self: &Arc<Self>) {
         let running = self.engine.lock().as_mut().map(Engine::take_futures);
         self.look_again();
-        running.into_iter().flatten().for_each(|future| future.abort());
+        running.into_iter().flatten().for_each(|future| future.cancel());
     }
 
     /// What everybody does who has had the machine: somebody may have found it taken, and left.
@@ -263,7 +266,7 @@ impl Shared {
         answers.into_iter().for_each(|client| client.flush());
         disconnects.into_iter().for_each(|worker| self.links.disconnect(worker));
         fetches.into_iter().for_each(|fetch| self.fetch(fetch));
-        aborts.into_iter().for_each(|future| future.abort());
+        aborts.into_iter().for_each(|run| run.cancel());
         for job in never_ran {
             self.tell(News::Done { run: job.run, outcome: Err(call::cancelled()), took: Duration::ZERO });
         }

@@ -1,6 +1,6 @@
 //! The machine with all that belongs to it: events and the values that come with them in, effects out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use brisk_core::{
     id::{RunId, WorkerId},
@@ -13,9 +13,9 @@ use brisk_core::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    detached::Abort,
+    context::TaskContext,
     driver::{Done, Fetched, News, Put, Shared},
-    executor::Job,
+    executor::{Aborted, Job},
     fetch::ToFetch,
     links::Sender,
 };
@@ -39,7 +39,7 @@ pub(super) struct Engine {
 #[derive(Default)]
 struct Futures {
     /// The asynchronous ones that go on.
-    running: FxHashMap<RunId, Arc<Abort>>,
+    running: FxHashMap<RunId, TaskContext>,
     /// Those in a thread's hands that nobody waits for any more: one that turns out to be asynchronous need not go on.
     unwanted: FxHashSet<RunId>,
     /// The session is over: none need go on.
@@ -51,7 +51,8 @@ struct Futures {
 pub(super) struct After {
     pub(super) fetches: Vec<ToFetch>,
     pub(super) disconnects: Vec<WorkerId>,
-    pub(super) aborts: Vec<Arc<Abort>>,
+    /// Runs that nobody waits for, to be told so.
+    pub(super) aborts: Vec<TaskContext>,
     /// Runs that no thread has taken and nobody waits for.
     pub(super) never_ran: Vec<Job>,
     /// Clients to whom something waits to be sent.
@@ -91,7 +92,7 @@ impl Engine {
     }
 
     /// No asynchronous task need go on, nor begin. Answers how to end those that do.
-    pub(super) fn take_futures(&mut self) -> impl Iterator<Item = Arc<Abort>> + use<> {
+    pub(super) fn take_futures(&mut self) -> impl Iterator<Item = TaskContext> + use<> {
         self.futures.over = true;
         std::mem::take(&mut self.futures.running).into_values()
     }
@@ -201,12 +202,11 @@ impl Engine {
                 }
                 self.outbox.push(message);
             }
-            Action::Execute { run, spec, task, wanted, .. } => self.jobs.push(Job { run, spec, task, wanted }),
-            Action::Abort { run } => match (shared.executor.take_back(run), self.futures.running.get(&run)) {
-                (Some(job), _) => self.after.never_ran.push(job),
-                (None, Some(future)) => self.after.aborts.push(future.clone()),
-                (None, None) => _ = self.futures.unwanted.insert(run),
-            },
+            Action::Execute { run, spec, task, attempt, wanted, limit, .. } => {
+                let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+                self.jobs.push(Job { run, spec, task, wanted, attempt, deadline });
+            }
+            Action::Abort { run } => self.abort(shared, run),
             Action::Keep { key } => {
                 let value = brought.one.take().or_else(|| brought.find(key, &mut self.after.garbage));
                 if let Some((value, nbytes)) = value {
@@ -221,6 +221,24 @@ impl Engine {
             }
             Action::Disconnect { worker } => self.after.disconnects.push(worker),
             Action::Leave { reason } => self.after.leave = Some(reason),
+        }
+    }
+
+    /// Ends a run early, as far as that can be done: one that a thread has is told.
+    fn abort(&mut self, shared: &Shared, run: RunId) {
+        if let Some(future) = self.futures.running.get(&run) {
+            return self.after.aborts.push(future.clone());
+        }
+        // It may be about to be handed over.
+        if let Some(place) = self.jobs.iter().position(|job| job.run == run) {
+            return self.after.never_ran.push(self.jobs.remove(place));
+        }
+        match shared.executor.abort(run) {
+            Aborted::NotTaken(job) => self.after.never_ran.push(job),
+            Aborted::Taken(context) => {
+                self.futures.unwanted.insert(run);
+                self.after.aborts.extend(context);
+            }
         }
     }
 

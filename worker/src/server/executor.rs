@@ -3,13 +3,17 @@
 //! The machine hands out as many tasks as there are threads, the most urgent first, so this queue is short: a task waits
 //! in it only for the moment in which a thread is about to look.
 
-use std::{cell::Cell, collections::VecDeque, io, sync::Arc, thread};
+use std::{cell::Cell, collections::VecDeque, io, sync::Arc, thread, time::Instant};
 
 use brisk_core::{id::RunId, payload::Payload, task::TaskName};
 use parking_lot::{Condvar, Mutex};
 use tokio::{runtime::Handle, sync::watch};
 
-use super::{call, driver::Shared};
+use super::{
+    call,
+    context::{self, TaskContext},
+    driver::Shared,
+};
 
 thread_local! {
     /// The executor whose thread this is.
@@ -22,6 +26,9 @@ pub(super) struct Job {
     pub(super) spec: Payload,
     pub(super) task: TaskName,
     pub(super) wanted: bool,
+    pub(super) attempt: u32,
+    /// When its time is up.
+    pub(super) deadline: Option<Instant>,
 }
 
 pub(super) struct Executor {
@@ -37,9 +44,29 @@ pub(super) struct Executor {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// What each thread is at.
+    seats: Vec<Seat>,
     /// Threads that sleep.
     idle: u32,
     stopped: bool,
+}
+
+/// What a thread is at.
+#[derive(Default)]
+struct Seat {
+    run: Option<RunId>,
+    /// Whether nobody waits for that run any more.
+    cancelled: bool,
+    /// The run's context, if it has asked for it.
+    context: Option<TaskContext>,
+}
+
+/// What has become of a run that is to end early.
+pub(super) enum Aborted {
+    /// No thread had taken it, and none will.
+    NotTaken(Job),
+    /// It has been taken: this is its context, if it has asked for one.
+    Taken(Option<TaskContext>),
 }
 
 impl Executor {
@@ -72,21 +99,35 @@ impl Executor {
         MINE.get() == std::ptr::from_ref(self)
     }
 
-    /// Takes a job back that no thread has taken yet.
-    pub(super) fn take_back(&self, run: RunId) -> Option<Job> {
+    /// Takes a job back that no thread has taken yet, or notes that nobody waits for it.
+    pub(super) fn abort(&self, run: RunId) -> Aborted {
         let mut queue = self.queue.lock();
-        let place = queue.jobs.iter().position(|job| job.run == run)?;
-        queue.jobs.remove(place)
+        let waiting = queue.jobs.iter().position(|job| job.run == run);
+        if let Some(job) = waiting.and_then(|place| queue.jobs.remove(place)) {
+            return Aborted::NotTaken(job);
+        }
+        Aborted::Taken(queue.seats.iter_mut().find(|seat| seat.run == Some(run)).and_then(Seat::cancel))
     }
 
-    /// Lets all threads go once they have finished what they are at.
+    /// A run has made its context. Whether nobody waits for it any more.
+    pub(super) fn is_told(&self, seat: usize, run: RunId, context: &TaskContext) -> bool {
+        let mut queue = self.queue.lock();
+        let seat = &mut queue.seats[seat];
+        debug_assert_eq!(seat.run, Some(run));
+        seat.context = Some(context.clone());
+        seat.cancelled
+    }
+
+    /// Lets all threads go once they have finished what they are at, and tells them that nobody waits for it.
     pub(super) fn stop(&self) {
-        let jobs = {
+        let (jobs, contexts) = {
             let mut queue = self.queue.lock();
             queue.stopped = true;
-            std::mem::take(&mut queue.jobs)
+            let contexts: Vec<_> = queue.seats.iter_mut().filter_map(Seat::cancel).collect();
+            (std::mem::take(&mut queue.jobs), contexts)
         };
         self.more.notify_all();
+        contexts.iter().for_each(TaskContext::cancel);
         drop(jobs);
     }
 
@@ -101,9 +142,13 @@ impl Executor {
         self.alive.subscribe()
     }
 
-    /// The next job; sleeps until there is one, after a last call of `idle`. `None` once the executor is stopped.
-    fn next(&self, idle: impl FnOnce()) -> Option<Job> {
+    /// The next job for the thread on this seat, which has ended the one before; sleeps until there is one, after a last
+    /// call of `idle`. `None` once the executor is stopped.
+    fn next(&self, seat: usize, idle: impl FnOnce()) -> Option<Job> {
+        // Dropped after the lock.
+        let _former;
         let mut queue = self.queue.lock();
+        _former = std::mem::take(&mut queue.seats[seat]);
         if queue.jobs.is_empty() && !queue.stopped {
             drop(queue);
             // It may bring a job.
@@ -115,6 +160,7 @@ impl Executor {
                 return None;
             }
             if let Some(job) = queue.jobs.pop_front() {
+                queue.seats[seat].run = Some(job.run);
                 if !queue.jobs.is_empty() && queue.idle > 0 {
                     // Whoever submitted counted on this thread for one job. The others are for the others.
                     self.more.notify_one();
@@ -128,12 +174,21 @@ impl Executor {
     }
 }
 
+impl Seat {
+    /// Nobody waits for what the thread is at. The context by which it is told, if there is one.
+    fn cancel(&mut self) -> Option<TaskContext> {
+        self.cancelled = true;
+        self.context.clone()
+    }
+}
+
 impl Shared {
     /// Starts the threads.
     ///
     /// # Errors
     /// If the system gives none. Those that were started go when the executor is stopped.
     pub(super) fn start_threads(self: &Arc<Self>) -> io::Result<()> {
+        self.executor.queue.lock().seats.resize_with(self.executor.threads as usize, Seat::default);
         for number in 0..self.executor.threads {
             let shared = self.clone();
             self.executor.alive.send_modify(|alive| *alive += 1);
@@ -141,18 +196,23 @@ impl Shared {
             let work = move || {
                 let _alive = alive;
                 MINE.set(std::ptr::from_ref(&shared.executor));
-                let mut last: Option<Arc<str>> = None;
-                while let Some(job) = shared.executor.next(|| shared.report_held()) {
-                    if last.as_deref() != Some(&*job.task.name) {
-                        shared.report_held();
-                        last = Some(job.task.name.clone());
-                    }
-                    call::make(&shared, job);
-                }
+                context::seated(&shared, number as usize, || shared.work(number as usize));
             };
             thread::Builder::new().name(format!("brisk-worker-{number}")).spawn(work)?;
         }
         Ok(())
+    }
+
+    /// Makes calls until there will be none any more.
+    fn work(self: &Arc<Self>, seat: usize) {
+        let mut last: Option<Arc<str>> = None;
+        while let Some(job) = self.executor.next(seat, || self.report_held()) {
+            if last.as_deref() != Some(&*job.task.name) {
+                self.report_held();
+                last = Some(job.task.name.clone());
+            }
+            call::make(self, job);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     Ended, StartError, WorkerConfig,
+    context::Site,
     driver::{FromScheduler, News, Session, Shared},
     executor::Executor,
     fetch::Links,
@@ -53,7 +54,7 @@ pub(super) async fn start(
     };
     let hello = Hello::new(Purpose::Worker(info), config.name.clone(), config.environment);
     let shared = Shared::new(
-        config.name,
+        Site { name: config.name, address: listener.address() },
         config.environment,
         config.registry,
         runtime.clone(),

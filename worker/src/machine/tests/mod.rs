@@ -157,7 +157,7 @@ fn started_as(n: u64, run: u64) -> [Action; 2] {
     let task = TaskName::of_call("t".into(), key);
     [
         Action::ToScheduler(WorkerToScheduler::Started { key, run }),
-        Action::Execute { run, key, spec: spec(), task, attempt: 1, wanted: false },
+        Action::Execute { run, key, spec: spec(), task, attempt: 1, wanted: false, limit: None },
     ]
 }
 

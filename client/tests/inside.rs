@@ -1,0 +1,159 @@
+//! What a task sees of itself while it runs, on every kind of cluster.
+
+mod support;
+
+use std::{fs, process::Command, time::Duration};
+
+use brisk_client::{ErrorKind, TaskContext, task};
+
+brisk_client::test_worker!();
+
+#[task]
+fn inc(x: i64) -> i64 {
+    x + 1
+}
+
+/// What a task is told of itself: its name, attempt, worker's name and address, and whether it may take any time.
+type Facts = (String, u32, String, String, bool);
+
+fn facts() -> Facts {
+    let context = TaskContext::current().expect("a task has a context");
+    assert_eq!(context.key(), context.name().key);
+    let (worker, address) = (context.worker_name().to_owned(), context.worker_address().to_string());
+    (context.name().to_string(), context.attempt(), worker, address, context.time_left().is_none())
+}
+
+/// Fails in its first attempt.
+#[task(impure)]
+fn facts_here() -> Result<Facts, String> {
+    assert!(std::thread::spawn(TaskContext::current).join().unwrap().is_none(), "a thread of its own runs no task");
+    let facts = facts();
+    if facts.1 == 1 { Err("once more".to_owned()) } else { Ok(facts) }
+}
+
+#[task(impure)]
+async fn facts_later() -> Facts {
+    let before = facts();
+    tokio::task::yield_now().await;
+    assert_eq!(before, facts(), "it is the same run wherever its future is polled");
+    before
+}
+
+#[task]
+fn time_left() -> Option<Duration> {
+    TaskContext::current()?.time_left()
+}
+
+/// Tells through one pipe that it has begun, goes on until it is cancelled, and tells that through another.
+#[task(impure)]
+fn until_cancelled(pipes: [String; 2]) {
+    let context = TaskContext::current().unwrap();
+    fs::write(&pipes[0], "begun").unwrap();
+    while !context.is_cancelled() {
+        std::thread::yield_now();
+    }
+    fs::write(&pipes[1], "cancelled").unwrap();
+}
+
+/// The same, by a future that the task has started elsewhere, and that waits.
+#[task(impure)]
+async fn helper_until_cancelled(pipes: [String; 2]) {
+    let token = TaskContext::current().unwrap().cancellation();
+    tokio::spawn(async move {
+        tokio::task::spawn_blocking({
+            let begun = pipes[0].clone();
+            move || fs::write(begun, "begun").unwrap()
+        });
+        token.cancelled().await;
+        tokio::task::spawn_blocking(move || fs::write(&pipes[1], "cancelled").unwrap());
+    });
+    std::future::pending().await
+}
+
+/// Two pipes, which are gone when this is.
+struct Pipes([String; 2]);
+
+impl Pipes {
+    fn new() -> Self {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = |end| std::env::temp_dir().join(format!("brisk-inside-{}-{count}-{end}", std::process::id()));
+        let pipes = [path("begun"), path("cancelled")].map(|path| path.to_string_lossy().into_owned());
+        assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
+        Pipes(pipes)
+    }
+
+    /// Waits until the task has said this.
+    async fn hears(&self, what: &'static str) {
+        let pipe = self.0.iter().find(|pipe| pipe.ends_with(what)).unwrap().clone();
+        let said = tokio::task::spawn_blocking(move || fs::read_to_string(pipe).unwrap());
+        assert_eq!(said.await.unwrap(), what);
+    }
+}
+
+impl Drop for Pipes {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|pipe| fs::remove_file(pipe).unwrap());
+    }
+}
+
+/// On `worker-0`, which has one thread.
+async fn its_thread_is_free(client: &brisk_client::Client, number: i64) {
+    assert_eq!(client.submit(inc(number).workers(["worker-0"])).await.unwrap(), number + 1);
+}
+
+on_every_cluster! {
+    async fn a_task_knows_which_run_it_is(cluster: LocalCluster) {
+        assert!(TaskContext::current().is_none(), "this is no task");
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let workers = cluster.snapshot().workers;
+        let address = &workers.iter().find(|worker| &*worker.name == "worker-1").unwrap().address;
+        let here = client.submit(facts_here().workers(["worker-1"]).retries(1));
+        let later = client.submit(facts_later().workers(["worker-1"]));
+        let expected = |name: String, attempt| (name, attempt, "worker-1".to_owned(), address.to_string(), true);
+        assert_eq!(here.result().await.unwrap(), expected(here.name().to_string(), 2));
+        assert_eq!(later.result().await.unwrap(), expected(later.name().to_string(), 1));
+        let left = client.submit(time_left().timeout(Duration::from_secs(100))).await.unwrap().unwrap();
+        assert!((Duration::from_secs(50)..=Duration::from_secs(100)).contains(&left), "{left:?}");
+    }
+
+    async fn a_task_that_heeds_its_cancellation_frees_its_thread(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        for number in 0..3 {
+            let pipes = Pipes::new();
+            let call = until_cancelled(pipes.0.clone()).workers(["worker-0"]);
+            let call = if number == 2 { call.timeout(Duration::from_millis(100)) } else { call };
+            let future = client.submit(call);
+            pipes.hears("begun").await;
+            match number {
+                0 => future.cancel(),
+                1 => drop(future),
+                _ => assert_eq!(future.result().await.unwrap_err().kind(), ErrorKind::TimedOut),
+            }
+            client.flush().await;
+            pipes.hears("cancelled").await;
+            its_thread_is_free(&client, number).await;
+        }
+    }
+
+    async fn what_works_for_an_async_task_hears_of_its_cancellation(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let pipes = Pipes::new();
+        let future = client.submit(helper_until_cancelled(pipes.0.clone()));
+        pipes.hears("begun").await;
+        future.cancel();
+        client.flush().await;
+        pipes.hears("cancelled").await;
+    }
+
+    async fn a_task_hears_that_its_cluster_ends(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let pipes = Pipes::new();
+        let future = client.submit(until_cancelled(pipes.0.clone()));
+        pipes.hears("begun").await;
+        let ((), ()) = tokio::join!(cluster.close(), pipes.hears("cancelled"));
+        assert_eq!(future.result().await.unwrap_err().kind(), ErrorKind::SchedulerLost);
+    }
+}
