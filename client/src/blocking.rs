@@ -42,6 +42,14 @@ impl Client {
         block_on(crate::Client::from_env()).map(Client)
     }
 
+    /// As [`brisk_client::current`](crate::current): the client of the task that runs here.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn current() -> Result<Client, ClientError> {
+        block_on(crate::current()).map(Client)
+    }
+
     /// A cluster of one's own, as [`Client::local`](crate::Client::local) makes it.
     ///
     /// # Errors

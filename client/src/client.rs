@@ -84,6 +84,10 @@ impl Client {
         Client(Backend::Sync(SyncSession::new()))
     }
 
+    pub(crate) fn of_sync(session: Arc<SyncSession>) -> Client {
+        Client(Backend::Sync(session))
+    }
+
     pub(crate) fn of_session(session: Arc<Session>) -> Client {
         Client(Backend::Session(session))
     }

@@ -54,6 +54,8 @@ pub(crate) struct Ground {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) environment: EnvironmentId,
     pub(crate) program: Option<ProgramSpec>,
+    /// What the scheduler calls this client, for people.
+    pub(crate) name: String,
     /// For so long a lost scheduler is called again. `None` if it can't come back: it is in this process.
     pub(crate) reconnect: Option<Duration>,
     /// Transport, local cluster: whatever must outlive the session.
@@ -71,7 +73,7 @@ pub(crate) trait Keep: Send + Sync {
 impl Ground {
     /// What a client says first.
     fn hello(&self) -> Hello {
-        Hello::new(Purpose::Client { program: self.program.clone() }, program_name(), self.environment)
+        Hello::new(Purpose::Client { program: self.program.clone() }, self.name.as_str(), self.environment)
     }
 
     /// Ends everything below a session, whose last words are on their way.
@@ -99,12 +101,21 @@ impl Ground {
 
 /// Opens a session with the scheduler at `address`.
 pub(crate) async fn open(address: Address, ground: Ground) -> Result<Client, ClientError> {
+    Ok(Client::of_session(open_session(address, ground, false).await?))
+}
+
+/// The same; `of_tasks`: for all tasks of a worker.
+pub(crate) async fn open_session(
+    address: Address,
+    ground: Ground,
+    of_tasks: bool,
+) -> Result<Arc<Session>, ClientError> {
     let runtime = ground.io.handle();
     let connector = ground.connector.clone();
     let keys = KeySource::new(ground.environment, session_number());
     let hello = ground.hello();
     let reconnect = ground.reconnect.map(|patience| Reconnect { patience, hello: hello.clone() });
-    let session = Session::new(keys, connector.clone(), reconnect, runtime.clone());
+    let session = Session::new(keys, connector.clone(), reconnect, runtime.clone(), of_tasks);
     let inbox = session.inbox();
     let called = address.clone();
     let connecting = async move { connector.connect(&called, hello, Session::scheduler_peer(), inbox).await };
@@ -113,7 +124,7 @@ pub(crate) async fn open(address: Address, ground: Ground) -> Result<Client, Cli
         source: std::io::Error::other(error),
     })??;
     session.open(comm, welcome, address, ground);
-    Ok(Client::of_session(session))
+    Ok(session)
 }
 
 /// Connects to a cluster that somebody else runs.
@@ -128,6 +139,7 @@ pub(crate) async fn connect(address: Address, credentials: &Path) -> Result<Clie
         connector: transport.connector(Role::Client).map_err(crate::quic::error)?,
         environment: environment.id,
         program: Some(ProgramSpec { environment: environment.id, path: environment.path.to_string_lossy().into() }),
+        name: program_name(),
         reconnect: Some(reconnect_patience()?),
         keep: Box::new(transport),
         io,
@@ -156,7 +168,7 @@ pub(crate) async fn connect(_: Address, _: &Path) -> Result<Client, ClientError>
 }
 
 /// What the program is called, for people.
-fn program_name() -> String {
+pub(crate) fn program_name() -> String {
     let path = std::env::args_os().next().map(PathBuf::from);
     let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_default()

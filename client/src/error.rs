@@ -59,6 +59,12 @@ pub enum ClientError {
     /// Two task functions of this program can't be told apart.
     #[error(transparent)]
     DuplicateTask(#[from] DuplicateTask),
+    /// A task's client was asked for where no task runs.
+    #[error(
+        "no task runs here, so there is no task's client: ask in the task's own thread, or in its own future, and hand the \
+         client on to the threads and futures that it starts"
+    )]
+    NotInTask,
     /// The session ended while it began.
     #[error(transparent)]
     Session(#[from] TaskError),

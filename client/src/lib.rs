@@ -34,7 +34,7 @@
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
-//! - Inside a task: [`TaskContext`] tells which run this is, and whether anybody still waits for it.
+//! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it.
 //! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
 
 pub use brisk_core::{
@@ -60,6 +60,7 @@ mod closing;
 mod connect;
 mod entry;
 mod error;
+mod inside;
 mod local;
 mod map_stream;
 mod process;
@@ -75,6 +76,7 @@ pub use as_completed::AsCompleted;
 pub use client::{Calls, Client, Dataset, Publish, Rebalance, Replicate, Scatter};
 pub use entry::init;
 pub use error::ClientError;
+pub use inside::current;
 pub use local::{LocalBuilder, LocalCluster};
 pub use map_stream::{Items, MapStream};
 #[cfg(feature = "quic")]

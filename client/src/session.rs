@@ -70,6 +70,8 @@ pub(crate) struct Session {
     cork: Cork,
     /// Held while what arrived is handled: until then a handle that the program has dropped may live on there.
     delivering: RwLock<()>,
+    /// Whether it is of all tasks of a worker: each says which run it is, and none closes it.
+    of_tasks: bool,
     fetcher: Fetcher,
 }
 
@@ -140,6 +142,7 @@ impl Session {
         connector: Arc<dyn Connector>,
         reconnect: Option<Reconnect>,
         runtime: runtime::Handle,
+        of_tasks: bool,
     ) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Session>| Session {
             this: this.clone(),
@@ -163,6 +166,7 @@ impl Session {
             cork: Cork::new(),
             delivering: RwLock::new(()),
             reconnect,
+            of_tasks,
             fetcher: Fetcher::new(connector),
         })
     }
@@ -286,12 +290,30 @@ impl Session {
 
     /// Ends the session in order: everything is released, and pending futures settle as closed.
     pub(crate) async fn close(&self) {
-        // First, so that the scheduler's answer, which is to hang up, finds nothing to complain of.
-        self.settle_all(&TaskError::new(ErrorKind::Closed, "the client was closed"));
-        self.say(ClientToScheduler::Goodbye);
-        if let Some(ground) = self.hang_up() {
+        if self.of_tasks {
+            // Other tasks may be using it: it ends with the worker.
+            return self.let_go();
+        }
+        if let Some(ground) = self.say_goodbye("the client was closed") {
             ground.close().await;
         }
+    }
+
+    /// The worker ends whose tasks this is of.
+    pub(crate) fn end(&self) {
+        drop(self.say_goodbye("the worker whose tasks' client this is has ended"));
+    }
+
+    fn say_goodbye(&self, why: &str) -> Option<Ground> {
+        // First, so that the scheduler's answer, which is to hang up, finds nothing to complain of.
+        self.settle_all(&TaskError::new(ErrorKind::Closed, why));
+        self.say(ClientToScheduler::Goodbye);
+        self.hang_up()
+    }
+
+    /// Whether nothing can be asked of it any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.table.lock().closed.is_some()
     }
 
     /// Closes all connections. What they stood on is the caller's to let go.

@@ -1,6 +1,9 @@
 //! A session without a cluster: every task runs in the submitting thread.
 
-use std::sync::{Arc, Weak};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Weak},
+};
 
 use brisk_core::{
     error::{ErrorKind, Failure, TaskError},
@@ -17,6 +20,25 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::session::How;
+
+thread_local! {
+    /// The session whose task runs in this thread.
+    static CURRENT: RefCell<Option<Weak<SyncSession>>> = const { RefCell::new(None) };
+}
+
+/// The session whose task runs in this thread.
+pub(crate) fn current() -> Option<Arc<SyncSession>> {
+    CURRENT.with_borrow(|current| current.as_ref()?.upgrade())
+}
+
+/// Puts the former one back, also when a task panics: that is a panic of whoever submits.
+struct Current(Option<Weak<SyncSession>>);
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
 
 pub(crate) struct SyncSession {
     this: Weak<SyncSession>,
@@ -53,7 +75,7 @@ impl SyncSession {
         let planned = {
             let mut table = self.table.lock();
             let Table { keys, wanted, .. } = &mut *table;
-            let spare = std::cell::RefCell::new(&mut spare);
+            let spare = RefCell::new(&mut spare);
             plan(roots, keys, |name, fingerprint| {
                 let Some((known, handle)) = wanted.get(&name.key).and_then(|w| Some((w, w.handle.upgrade()?))) else {
                     return Known::No;
@@ -113,6 +135,7 @@ impl SyncSession {
         let inputs = call.inputs(|key| self.value_of(key, outcomes)).map_err(|key| {
             TaskError::new(ErrorKind::ForeignFuture, format!("the argument {key} is a future of another client"))
         })?;
+        let _current = Current(CURRENT.replace(Some(self.this.clone())));
         let outcome = match call.run(inputs) {
             Ran::Done(outcome) => outcome,
             Ran::Future(future) => block_on(future),

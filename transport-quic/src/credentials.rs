@@ -167,6 +167,14 @@ impl Credentials {
         Ok(Credentials { identities: BTreeMap::from([(role, identity)]), ..self.clone() })
     }
 
+    /// The same, for those of these roles that are among them.
+    #[must_use]
+    pub fn only_for(&self, roles: &[Role]) -> Self {
+        let identities = self.identities.iter().filter(|(role, _)| roles.contains(role));
+        let identities = identities.map(|(role, identity)| (*role, identity.clone())).collect();
+        Credentials { identities, ..self.clone() }
+    }
+
     /// The cluster's name: a fingerprint of its authority.
     pub fn cluster(&self) -> &str {
         &self.cluster
@@ -241,6 +249,15 @@ mod tests {
         assert_eq!(client.roles().collect::<Vec<_>>(), [Role::Client]);
         let text = client.for_role(Role::Worker).unwrap_err().to_string();
         assert!(text.contains("are not for a worker"), "{text}");
+    }
+
+    #[test]
+    fn some_roles_are_only_those_that_are_there() {
+        let all = Credentials::generate().unwrap();
+        let roles = |credentials: &Credentials| credentials.roles().collect::<Vec<_>>();
+        assert_eq!(roles(&all.only_for(&[Role::Worker, Role::Client])), [Role::Worker, Role::Client]);
+        let client = all.for_role(Role::Client).unwrap();
+        assert_eq!(roles(&client.only_for(&[Role::Worker, Role::Client])), [Role::Client]);
     }
 
     #[test]

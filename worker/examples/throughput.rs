@@ -89,6 +89,7 @@ fn with_shell(tasks: u64, threads: u32) {
         environment: EnvironmentId::IN_PROCESS,
         registry: Arc::new(Registry::default()),
         async_tasks: runtime.handle().clone(),
+        provided: None,
     };
     let at = network.listen("w", Role::Worker).unwrap();
     let start = Worker::start(config, listener.address(), network.connector(), at, runtime.handle().clone());

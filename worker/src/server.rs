@@ -5,7 +5,7 @@
 //! machine, and leads to tasks for the executor, requests to peers, and one batch to the scheduler. Nothing here
 //! waits for another thread while it holds the machine, so delivering a message never blocks its sender.
 
-use std::{fmt, io, sync::Arc};
+use std::{any::Any, fmt, io, sync::Arc};
 
 use brisk_core::{
     address::Address,
@@ -62,6 +62,9 @@ pub struct WorkerConfig {
     /// Where asynchronous tasks run: a runtime with timers, apart from the one that the worker itself stands on. A task that
     /// blocks a thread of that one would make a worker that lives look dead.
     pub async_tasks: Handle,
+    /// What whoever starts the worker has for its tasks: they find it in their [context](TaskContext::provided). It goes from
+    /// one session to the next.
+    pub provided: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A worker in its session with a scheduler. Dropping it shuts it down without waiting.

@@ -12,7 +12,7 @@ use brisk_transport_quic::{Credentials, QuicTransport};
 
 use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
 use crate::{
-    connect::Ground,
+    connect::{Ground, program_name},
     error::ClientError,
     process::{
         self, Image,
@@ -69,6 +69,7 @@ impl Workers for Processes {
             connector: self.connector.clone(),
             environment: self.environment,
             program: None,
+            name: program_name(),
             reconnect: None,
             keep: Box::new(cluster.share()),
             io: cluster.0.io.clone(),

@@ -11,11 +11,18 @@ use brisk_transport_inproc::InprocNetwork;
 use brisk_worker::server::{Worker, WorkerConfig};
 
 use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
-use crate::{connect::Ground, error::ClientError, runtime::Io};
+use crate::{
+    connect::{Ground, program_name},
+    error::ClientError,
+    inside::Home,
+    runtime::Io,
+};
 
 struct Threads {
     network: InprocNetwork,
     workers: Vec<Arc<Worker>>,
+    /// For the workers' tasks: all of them are in this process, and share a client.
+    home: Arc<Home>,
     /// Where asynchronous tasks of all workers run. After the workers, so that it ends after them.
     _async_tasks: Io,
 }
@@ -33,6 +40,19 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
     let listener = network.listen("scheduler", Role::Scheduler).map_err(taken)?;
     let address = listener.address();
     scheduler.serve(listener);
+    let home = {
+        let (network, io) = (network.clone(), io.clone());
+        let ground = move || Ground {
+            connector: network.connector(),
+            environment: EnvironmentId::IN_PROCESS,
+            program: None,
+            name: "tasks".to_owned(),
+            reconnect: None,
+            keep: Box::new(()),
+            io: io.clone(),
+        };
+        Arc::new(Home::new(address.clone(), ground))
+    };
     let mut workers = Vec::new();
     for number in 0..size.workers {
         let config = WorkerConfig {
@@ -44,10 +64,11 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
             environment: EnvironmentId::IN_PROCESS,
             registry: registry.clone(),
             async_tasks: async_tasks.handle(),
+            provided: Some(home.clone()),
         };
         workers.push(worker(config, &address, &network, &io).await?);
     }
-    let workers = Box::new(Threads { network, workers, _async_tasks: async_tasks });
+    let workers = Box::new(Threads { network, workers, home, _async_tasks: async_tasks });
     Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers, io })))
 }
 
@@ -75,6 +96,7 @@ impl Workers for Threads {
             connector: self.network.connector(),
             environment: EnvironmentId::IN_PROCESS,
             program: None,
+            name: program_name(),
             reconnect: None,
             keep: Box::new(cluster.share()),
             io: cluster.0.io.clone(),
@@ -87,16 +109,19 @@ impl Workers for Threads {
     }
 
     async fn end(&self) {
-        for worker in &self.workers {
-            worker.shutdown();
-        }
+        self.shut_down();
+    }
+}
+
+impl Threads {
+    fn shut_down(&self) {
+        self.workers.iter().for_each(|worker| worker.shutdown());
+        self.home.close();
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        for worker in &self.workers {
-            worker.shutdown();
-        }
+        self.shut_down();
     }
 }

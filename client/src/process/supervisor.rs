@@ -107,7 +107,7 @@ impl Supervisor {
         runtime: runtime::Handle,
     ) -> Result<Arc<Supervisor>, ClientError> {
         let supervisor = Arc::new(Supervisor {
-            worker_credentials: config.credentials.for_role(Role::Worker).map_err(quic::error)?,
+            worker_credentials: for_workers(&config.credentials)?,
             runtime,
             slots: Mutex::default(),
             connector: transport.connector(Role::Supervisor).map_err(quic::error)?,
@@ -246,6 +246,12 @@ impl Supervisor {
             other => tracing::debug!(?other, "nothing to do"),
         }
     }
+}
+
+/// What a worker process is given: a worker's part, and a client's, with which its tasks submit others.
+fn for_workers(credentials: &Credentials) -> Result<Credentials, ClientError> {
+    credentials.for_role(Role::Worker).map_err(quic::error)?;
+    Ok(credentials.only_for(&[Role::Worker, Role::Client]))
 }
 
 /// The path of a program whose file has the hash that it should have.

@@ -3,6 +3,7 @@
 use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread, time::Duration};
 
 use brisk_core::{hello::Role, options::Quantity, registry::Registry};
+use brisk_transport_quic::QuicTransport;
 use brisk_worker::server::{Ended, Rejoin, Site, Stop, Worker, WorkerConfig as ServerConfig};
 
 use tokio::{
@@ -11,7 +12,7 @@ use tokio::{
 };
 
 use super::config::{WorkerConfig, path_for_this_process};
-use crate::{error::ClientError, runtime::Io};
+use crate::{connect::Ground, error::ClientError, inside::Home, runtime::Io};
 
 /// The exit code of a worker process that was retired: no other is to be started in its place.
 pub(super) const RETIRED: i32 = 86;
@@ -35,7 +36,7 @@ fn run(path: &Path) -> Result<Ended, ClientError> {
     let config = WorkerConfig::read(path).map_err(ClientError::io("its configuration can't be read"))?;
     let starter = watch_starter()?;
     let registry = Registry::linked()?;
-    let io = Io::start(1).map_err(ClientError::io("no thread for connections"))?;
+    let io = Arc::new(Io::start(1).map_err(ClientError::io("no thread for connections"))?);
     let ended = io.handle().block_on(work(config, registry, &io, starter))?;
     tracing::info!(?ended, "worker ends");
     Ok(ended)
@@ -44,10 +45,11 @@ fn run(path: &Path) -> Result<Ended, ClientError> {
 async fn work(
     config: WorkerConfig,
     registry: Arc<Registry>,
-    io: &Io,
+    io: &Arc<Io>,
     starter: oneshot::Receiver<Gone>,
 ) -> Result<Ended, ClientError> {
-    let transport = crate::quic::for_worker(io, config.credentials, config.memory_limit)?;
+    let transport = crate::quic::for_worker(io, config.credentials.clone(), config.memory_limit)?;
+    let home = home(&config, &transport, io);
     let async_tasks = Io::for_tasks(config.threads).map_err(ClientError::io("no thread for asynchronous tasks"))?;
     let server = ServerConfig {
         name: config.name.into(),
@@ -58,6 +60,7 @@ async fn work(
         environment: config.environment,
         registry,
         async_tasks: async_tasks.handle(),
+        provided: home.clone().map(|home| home as _),
     };
     let connector = transport.connector(Role::Worker).map_err(crate::quic::error)?;
     let (at, place) = (transport.clone(), SocketAddr::new(config.listen, 0));
@@ -72,9 +75,29 @@ async fn work(
     let terminate = signal(SignalKind::terminate()).map_err(ClientError::io("its signals can't be watched"))?;
     let stop = asked_to_stop(starter, terminate);
     let ended = Worker::serve(server, site, rejoin, stop).await;
+    if let Some(home) = home {
+        home.close();
+    }
     let ended = ended.map_err(|error| ClientError::Worker(error.to_string()))?;
     transport.shutdown().await;
     Ok(ended)
+}
+
+/// Where tasks of this process find a client of the cluster; `None` if whoever started it holds no client's credentials.
+fn home(config: &WorkerConfig, transport: &Arc<QuicTransport>, io: &Arc<Io>) -> Option<Arc<Home>> {
+    let connector = transport.connector(Role::Client).ok()?;
+    let (environment, name, reconnect) = (config.environment, format!("tasks of {}", config.name), config.reconnect);
+    let io = io.clone();
+    let ground = move || Ground {
+        connector: connector.clone(),
+        environment,
+        program: None,
+        name: name.clone(),
+        reconnect: Some(reconnect),
+        keep: Box::new(()),
+        io: io.clone(),
+    };
+    Some(Arc::new(Home::new(config.scheduler.clone(), ground)))
 }
 
 /// Waits until the process should end. Whoever started it is not waited for longer than [`PATIENCE`]; a polite kill of this

@@ -14,6 +14,8 @@ use brisk_core::{
     task::TaskName,
 };
 
+use brisk_worker::server::TaskContext;
+
 use super::{Session, Table, Wanted};
 
 impl Session {
@@ -57,12 +59,24 @@ impl Session {
             let handles: Vec<Handle> = handles.collect();
             table.introduce(&planned);
             table.remember(&tasks, &wants);
+            if !(tasks.is_empty() && wants.is_empty()) {
+                self.say_whose(&mut table, submission);
+            }
             table.queue(submission, tasks, wants);
             (handles, table.outbox.len())
         };
         drop(spare);
         self.pump_soon(waiting);
         Ok(handles)
+    }
+
+    /// Says which run a submission comes from within, if it does: what it makes goes first.
+    fn say_whose(&self, table: &mut Table, submission: RequestId) {
+        let parent = if self.of_tasks { TaskContext::current() } else { None };
+        if let Some(parent) = parent.filter(|parent| !parent.is_cancelled()) {
+            let (parent, run) = (parent.key(), parent.run());
+            table.say(ClientToScheduler::SubmitFrom { submission, parent, run });
+        }
     }
 
     /// Wants keys that the scheduler knows from others: of a publication, for one. If one of them is gone by then, all of

@@ -5,6 +5,7 @@
 //! its future is ended from outside.
 
 use std::{
+    any::Any,
     cell::RefCell,
     fmt,
     future::poll_fn,
@@ -64,6 +65,7 @@ struct Inner {
 pub(super) struct Site {
     pub(super) name: Arc<str>,
     pub(super) address: Address,
+    pub(super) provided: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl TaskContext {
@@ -121,6 +123,18 @@ impl TaskContext {
     /// What tells of the cancellation, to be handed to those who work for the task.
     pub fn cancellation(&self) -> CancellationToken {
         CancellationToken(self.0.clone())
+    }
+
+    /// Which run this is. For clients.
+    #[doc(hidden)]
+    pub fn run(&self) -> RunId {
+        self.0.run
+    }
+
+    /// What whoever started the worker has for its tasks, if it is a `T`.
+    #[doc(hidden)]
+    pub fn provided<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.site.provided.clone()?.downcast().ok()
     }
 
     pub(super) fn new(facts: Facts, site: Arc<Site>) -> Self {

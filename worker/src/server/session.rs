@@ -54,7 +54,7 @@ pub(super) async fn start(
     };
     let hello = Hello::new(Purpose::Worker(info), config.name.clone(), config.environment);
     let shared = Shared::new(
-        Site { name: config.name, address: listener.address() },
+        Site { name: config.name, address: listener.address(), provided: config.provided },
         config.environment,
         config.registry,
         runtime.clone(),

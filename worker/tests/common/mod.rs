@@ -128,6 +128,7 @@ impl Cluster {
             environment: EnvironmentId::IN_PROCESS,
             registry: self.registry.clone(),
             async_tasks: Handle::current(),
+            provided: None,
         };
         change(&mut config);
         let address = self.listener.address();

@@ -107,6 +107,7 @@ fn a_worker_without_a_scheduler_or_threads_does_not_start() {
             environment: EnvironmentId::IN_PROCESS,
             registry: Arc::new(Registry::default()),
             async_tasks: tokio::runtime::Handle::current(),
+            provided: None,
         };
         let nobody: brisk_core::address::Address = "inproc://nobody".parse().unwrap();
         for threads in [0, 2] {

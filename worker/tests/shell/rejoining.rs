@@ -29,6 +29,7 @@ fn serve(cluster: &Cluster, threads: u32, deadline: Duration) -> Serving {
         environment: EnvironmentId::IN_PROCESS,
         registry: Arc::new(tasks::registry()),
         async_tasks: Handle::current(),
+        provided: None,
     };
     let network = cluster.network.clone();
     let sessions = std::sync::atomic::AtomicU32::new(0);
