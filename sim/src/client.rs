@@ -22,6 +22,8 @@ use crate::{
     workload::{self, Build, Task, TaskIndex, Workload},
 };
 
+mod puts;
+
 /// One client.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -33,12 +35,16 @@ pub struct Client {
     pub outbox: VecDeque<ClientToScheduler>,
     /// Values to ask of workers.
     pub asks: Vec<(WorkerId, TaskIndex)>,
+    /// Values to put on workers.
+    pub parcels: Vec<(WorkerId, Vec<TaskIndex>)>,
     /// Which workers have which of the values that it may announce.
     pub places: BTreeMap<TaskIndex, Vec<WorkerId>>,
     /// All and only the keys that it wants, cancelled ones included until they are dropped.
     handles: BTreeMap<TaskIndex, Handle>,
     /// Requests that are not answered, with how many workers each waits for.
     requests: BTreeMap<RequestId, u32>,
+    /// Values that the scheduler was asked places for.
+    unplaced: BTreeMap<RequestId, Vec<TaskIndex>>,
     introduced: bool,
     last_want: u64,
     last_request: u64,
@@ -96,9 +102,11 @@ impl Client {
             build,
             outbox: VecDeque::new(),
             asks: Vec::new(),
+            parcels: Vec::new(),
             places: BTreeMap::new(),
             handles: BTreeMap::new(),
             requests: BTreeMap::new(),
+            unplaced: BTreeMap::new(),
             introduced: false,
             last_want: 0,
             last_request: 0,
@@ -141,8 +149,7 @@ impl Client {
         let announced = self.announce(workload, &scattered, submission, &mut replaced);
         for root in roots {
             if !self.knows(*root) {
-                self.last_want += 1;
-                let want = WantId(self.last_want);
+                let want = self.next_want();
                 let handle = Handle { want, submission, gathers, state: State::Pending, ended: false };
                 replaced.extend(self.handles.insert(*root, handle).map(|old| (workload.task(*root).key, old.want)));
                 wants.push((*root, want));
@@ -186,8 +193,7 @@ impl Client {
     ) -> Option<ClientToScheduler> {
         let mut values = Vec::new();
         for task in scattered {
-            self.last_want += 1;
-            let want = WantId(self.last_want);
+            let want = self.next_want();
             let handle = Handle { want, submission, gathers: true, state: State::Pending, ended: false };
             replaced.extend(self.handles.insert(*task, handle).map(|old| (workload.task(*task).key, old.want)));
             values.push(self.announced(workload, *task, want));
@@ -198,7 +204,7 @@ impl Client {
     fn announced(&self, workload: &Workload, task: TaskIndex, want: WantId) -> ScatteredValue {
         let Task { key, nbytes, .. } = *workload.task(task);
         let holders = self.places.get(&task).into_iter().flatten().copied().collect();
-        ScatteredValue { key, want, nbytes, holders, replicas: 1 }
+        ScatteredValue { key, want, is_new: true, nbytes, holders, replicas: 1 }
     }
 
     /// Whether another handle needs a value that was announced: it would have to be announced again with it.
@@ -304,8 +310,7 @@ impl Client {
         let submission = self.request();
         let mut wants = Vec::new();
         for task in tasks.iter().filter(|task| !self.handles.contains_key(task)).copied().collect::<BTreeSet<_>>() {
-            self.last_want += 1;
-            let want = WantId(self.last_want);
+            let want = self.next_want();
             let handle = Handle { want, submission, gathers: false, state: State::Pending, ended: false };
             self.handles.insert(task, handle);
             wants.push((workload.task(task).key, want));
@@ -342,6 +347,9 @@ impl Client {
         self.id = id;
         self.outbox.clear();
         self.asks.clear();
+        // Asked of another session.
+        self.parcels.clear();
+        self.unplaced.clear();
         self.introduced = true;
         self.outbox.push_back(ClientToScheduler::Functions(workload::functions()));
         let (mut wants, mut scattered) = (Vec::new(), Vec::new());
@@ -518,6 +526,11 @@ impl Client {
     /// Whether the scheduler knows a task because this client wants it.
     fn knows(&self, task: TaskIndex) -> bool {
         self.handles.get(&task).is_some_and(|handle| !handle.ended)
+    }
+
+    fn next_want(&mut self) -> WantId {
+        self.last_want += 1;
+        WantId(self.last_want)
     }
 
     fn request(&mut self) -> RequestId {

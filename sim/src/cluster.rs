@@ -34,6 +34,7 @@ mod clocks;
 mod data;
 mod endings;
 mod outgoing;
+mod puts;
 pub(crate) mod returns;
 mod schedulers;
 mod supervisors;

@@ -52,6 +52,8 @@ pub struct Options {
 pub enum Move {
     /// A client submits.
     Submit,
+    /// A client puts values on workers itself.
+    Scatter,
     /// A client drops a handle.
     Release,
     /// A client drops all its handles.
@@ -154,6 +156,7 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::RestartScheduler, 4),
     (Move::JumpClock, 5),
     (Move::CutSupervisor, 5),
+    (Move::Scatter, 30),
 ];
 
 impl Options {

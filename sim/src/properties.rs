@@ -178,7 +178,7 @@ impl Judge {
     pub fn action(&mut self, workload: &Workload, action: &Action) -> Result<(), Failure> {
         self.introductions.check(action)?;
         match action {
-            Action::Record(record) => self.blame.noted(&record.what),
+            Action::Record(record) => self.blame.noted(&record.what, self.exit == Some(true)),
             Action::ToWorker { worker, message: SchedulerToWorker::Run(assignment) } => {
                 self.runs.assigned(workload, *worker, assignment)
             }

@@ -277,6 +277,7 @@ impl Simulation {
         let handle = self.some_handle(id);
         match (what, handle) {
             (Move::Submit, _) => self.submit(id),
+            (Move::Scatter, _) => self.scatter(id),
             (Move::ReleaseAll, _) => self.cluster.with_client(id, |client, workload| client.release_all(workload)),
             (Move::Ask, _) => {
                 let workers = self.random.below(u64::from(self.options.workers) + 2) as u32;
@@ -366,6 +367,20 @@ impl Simulation {
         let runs: Vec<_> =
             of_build.filter(|(task, _)| task.build == build).map(|(task, run)| (task.key, run)).collect();
         self.random.pick(&runs).copied()
+    }
+
+    /// A client puts some of the values that can't be computed on workers; where there are none, it submits.
+    fn scatter(&mut self, id: ClientId) -> Result<(), Failure> {
+        let Some(build) = self.cluster.client(id).map(|client| client.build) else { return Ok(()) };
+        let values = self.cluster.workload.scattered(build);
+        let count = self.random.within(1..=4);
+        let mut some: Vec<_> = (0..count).filter_map(|_| self.random.pick(&values).copied()).collect();
+        some.sort_unstable();
+        some.dedup();
+        if some.is_empty() {
+            return self.submit(id);
+        }
+        self.cluster.with_client(id, |client, workload| client.scatter(workload, some))
     }
 
     /// From here on nothing goes wrong, but for what tasks do.

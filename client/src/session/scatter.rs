@@ -190,6 +190,7 @@ impl Session {
                     }
                     live => live,
                 };
+                let is_new = live.is_none();
                 let handle = live.unwrap_or_else(|| {
                     let name = TaskName::of_call(how.name.clone(), key);
                     let handle = Handle::new(name, table.next_want(), owner.clone());
@@ -199,7 +200,8 @@ impl Session {
                 });
                 let (want, replicas) = (handle.want(), how.replicas);
                 if told.insert(key) {
-                    scattered.push(ScatteredValue { key, want, nbytes, holders: smallvec![holders[&key]], replicas });
+                    let holders = smallvec![holders[&key]];
+                    scattered.push(ScatteredValue { key, want, is_new, nbytes, holders, replicas });
                 }
                 handles.push(handle);
             }

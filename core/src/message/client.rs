@@ -176,6 +176,9 @@ pub struct ScatteredValue {
     pub key: Key,
     /// The client's want of it.
     pub want: WantId,
+    /// Whether the want begins with this. If not, the client had it before, and the value has one more holder; should the
+    /// want have ended meanwhile, the client is told or was told so, and this does not begin it again.
+    pub is_new: bool,
     /// The value's length.
     pub nbytes: u64,
     /// The workers that hold it.

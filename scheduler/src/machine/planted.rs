@@ -59,6 +59,10 @@ pub enum Planted {
     ScatteredComputed,
     /// When the clock jumps ahead, the first thing that it makes due is forgotten.
     JumpForgets,
+    /// An end that a supervisor says was intended is taken for a death.
+    IntendedExitBlamed,
+    /// A worker that speaks of a scattered value is not asked whether it still has it.
+    HolderNotAsked,
 }
 
 impl Planted {
@@ -90,6 +94,8 @@ impl Planted {
         Planted::ReleasedNotNeeded,
         Planted::ScatteredComputed,
         Planted::JumpForgets,
+        Planted::IntendedExitBlamed,
+        Planted::HolderNotAsked,
     ];
 }
 

@@ -305,7 +305,8 @@ impl Scheduler {
         if let Some(w) = oldest {
             // The supervisor knows before the connection times out.
             let (worker, reason) = (self.workers[w].id, words(&exit));
-            self.lose_worker(w, &reason, End::of(exit.intended));
+            let end = End::of(exit.intended && !planted!(self, IntendedExitBlamed));
+            self.lose_worker(w, &reason, end);
             self.act(Action::CloseWorker { worker, reason });
         }
     }

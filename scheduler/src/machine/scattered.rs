@@ -34,13 +34,16 @@ impl Scheduler {
     }
 
     fn scattered_one(&mut self, c: ClientIndex, value: ScatteredValue) {
-        let ScatteredValue { key, want, nbytes, holders, replicas } = value;
+        let ScatteredValue { key, want, is_new, nbytes, holders, replicas } = value;
         let mut there: Vec<WorkerIndex> = holders.iter().filter_map(|&id| self.workers.find(id)).collect();
         there.sort_unstable();
         there.dedup();
         let Some(t) = self.tasks.find(key).or_else(|| self.insert_scattered(c, key, replicas)) else {
             there.into_iter().for_each(|w| self.free(w, key));
-            return self.refuse_scattered(c, key, want);
+            if is_new {
+                self.refuse_scattered(c, key, want);
+            }
+            return;
         };
         let is_scattered = self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered);
         let is_back = !there.is_empty() || self.offers.0.contains_key(&key);
@@ -58,8 +61,10 @@ impl Scheduler {
         if is_scattered && matches!(self.tasks[t].state, State::Released) {
             self.fail_unheld(t, holders.len());
         }
-        self.add_want(c, t, want);
-        // If the want was an old one, nobody may need it.
+        if is_new {
+            self.add_want(c, t, want);
+        }
+        // If the want was an old one, or has ended on the way of this message, nobody may need it.
         self.work.unneeded.push(t);
     }
 
@@ -74,7 +79,7 @@ impl Scheduler {
 
     /// A worker begins to count as a holder of a value. If that was scattered, it is asked whether it is one.
     pub(super) fn confirm_holder(&mut self, t: TaskIndex, w: WorkerIndex) {
-        if self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered) {
+        if self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered) && !planted!(self, HolderNotAsked) {
             self.work.confirming.push((w, self.tasks[t].key));
         }
     }

@@ -300,7 +300,7 @@ impl World {
             self.receive(worker, number);
         }
         let holders = [worker].into_iter().collect();
-        let value = ScatteredValue { key, want, nbytes, holders, replicas };
+        let value = ScatteredValue { key, want, is_new: true, nbytes, holders, replicas };
         self.say(client, ClientToScheduler::Scattered(vec![value]));
         if !before {
             self.receive(worker, number);

@@ -47,6 +47,9 @@ impl Cluster {
                     client.gather_all(&self.workload);
                 }
             }
+            SchedulerToClient::Answered { request, answer: Answer::Places(places) } if client.answered(request) => {
+                client.placed(request, &places);
+            }
             SchedulerToClient::Workers { request, .. }
             | SchedulerToClient::Synced(request)
             | SchedulerToClient::Answered { request, .. }
@@ -96,6 +99,7 @@ impl Cluster {
         let node = Node::Client(id);
         let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
         let (messages, asks) = (std::mem::take(&mut client.outbox), std::mem::take(&mut client.asks));
+        let parcels = std::mem::take(&mut client.parcels);
         for message in messages {
             self.trace.note(self.calendar.now(), format_args!("{id} -> {message:?}"));
             if let Some(link) = self.links.get(&node).copied() {
@@ -109,6 +113,9 @@ impl Cluster {
             let request = RequestId(self.requests);
             let keys = vec![self.workload.task(task).key];
             self.ask(node, holder, DataMessage::Fetch { request, keys });
+        }
+        for (worker, tasks) in parcels {
+            self.put(id, worker, &tasks);
         }
         Ok(())
     }

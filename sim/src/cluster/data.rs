@@ -70,6 +70,12 @@ impl Cluster {
             (DataMessage::Values { values, .. }, Node::Worker(holder), Node::Client(client)) => {
                 self.client_fetched(client, holder, values)
             }
+            (DataMessage::Put { request, values }, Node::Client(_), Node::Worker(worker)) => {
+                self.worker_is_given(link, worker, request, values)
+            }
+            (DataMessage::Stored { keys, .. }, Node::Worker(worker), Node::Client(client)) => {
+                self.client_has_put(client, worker, &keys)
+            }
             (message, from, to) => Err(Failure::safety("network", format!("{from:?} sends {to:?} {message:?}"))),
         }
     }
@@ -141,7 +147,7 @@ impl Cluster {
         self.tell_worker(asker, Event::FetchDone { request, outcomes }, &incoming)
     }
 
-    fn send_data(&mut self, link: LinkId, from: Node, message: DataMessage) {
+    pub(super) fn send_data(&mut self, link: LinkId, from: Node, message: DataMessage) {
         let vanishes = self.random.chance(self.settings.trouble.vanishes);
         let breaks = self.random.chance(self.settings.trouble.breaks);
         let sent = self.network.send(self.calendar.now(), link, from, Packet::Data(message));

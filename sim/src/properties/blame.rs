@@ -26,14 +26,14 @@ impl Blame {
         self.began.insert(run);
     }
 
-    /// The scheduler notes something.
+    /// The scheduler notes something. `on_purpose`: what it was told just now is that a process has ended on purpose.
     ///
     /// # Errors
-    /// If it blames a run that had not begun.
-    pub fn noted(&mut self, what: &What) -> Result<(), Failure> {
+    /// If it blames a run that had not begun, or for an end that was intended.
+    pub fn noted(&mut self, what: &What, on_purpose: bool) -> Result<(), Failure> {
         let What::Suspected { key, worker, run, .. } = what else { return Ok(()) };
         let broken = |found: String| Err(Failure::safety("blame", found));
-        if self.intended.contains(worker) {
+        if on_purpose || self.intended.contains(worker) {
             return broken(format!("{run} of {key} is blamed for the end of {worker}, which was intended"));
         }
         if !self.began.contains(run) {

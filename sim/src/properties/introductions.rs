@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brisk_core::{
     id::{ClientId, SupervisorId, WorkerId},
-    message::{KeyNews, SchedulerToClient, SchedulerToWorker},
+    message::{Answer, KeyNews, SchedulerToClient, SchedulerToWorker},
 };
 use brisk_scheduler::machine::Action;
 
@@ -95,6 +95,14 @@ impl Introductions {
                     SchedulerToClient::News { news: KeyNews::Memory { holders, .. }, .. } => {
                         match holders.iter().find(|holder| !known.contains(holder)) {
                             Some(holder) => Err(broken(format!("{client} does not know {holder}"))),
+                            None => Ok(()),
+                        }
+                    }
+                    SchedulerToClient::Answered { answer: Answer::Places(places), .. } => {
+                        match places.iter().find(|place| !known.contains(place)) {
+                            Some(place) => {
+                                Err(broken(format!("{client} does not know {place}, where it may put values")))
+                            }
                             None => Ok(()),
                         }
                     }

@@ -86,7 +86,9 @@ impl Losses {
             WorkerToScheduler::Finished { key, run, .. } if runs.is_current(*worker, *run) => {
                 workload.find(*key).into_iter().for_each(|task| self.held(task, *worker));
             }
-            WorkerToScheduler::Added(values) | WorkerToScheduler::Offered(values) => {
+            WorkerToScheduler::Added(values)
+            | WorkerToScheduler::Offered(values)
+            | WorkerToScheduler::Received(values) => {
                 for task in values.iter().filter_map(|(key, _)| workload.find(*key)) {
                     self.held(task, *worker);
                     if self.takes_back == TakesBack::Nothing && workload.task(task).named {

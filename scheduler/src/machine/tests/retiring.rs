@@ -284,7 +284,7 @@ fn a_scattered_value_is_saved_and_one_that_nobody_takes_keeps_its_worker() {
     let (c, w) = (bench.client(), bench.worker(1));
     let scattered = |number, replicas| {
         let (key, want) = want(number);
-        ScatteredValue { key, want, nbytes: 8, holders: [w].into_iter().collect(), replicas }
+        ScatteredValue { key, want, is_new: true, nbytes: 8, holders: [w].into_iter().collect(), replicas }
     };
     bench.say(c, ClientToScheduler::Scattered(vec![scattered(1, 1)]));
     assert!(matches!(answers(&bench.retire(c, &[w]))[..], [(_, 5, Answer::Refused(_))]), "there is nobody else");
@@ -304,7 +304,8 @@ fn a_request_that_comes_twice_asks_nobody_twice() {
     let (c, a, b) = (bench.client(), bench.worker(1), bench.worker(1));
     for (number, holder, replicas) in [(1, a, 1), (2, a, 0), (3, b, 1)] {
         let (key, want) = want(number);
-        let value = ScatteredValue { key, want, nbytes: 8, holders: [holder].into_iter().collect(), replicas };
+        let value =
+            ScatteredValue { key, want, is_new: true, nbytes: 8, holders: [holder].into_iter().collect(), replicas };
         bench.say(c, ClientToScheduler::Scattered(vec![value]));
     }
     bench.retire(c, &[a, b]);

@@ -13,7 +13,7 @@ use crate::machine::{Action, Config};
 
 fn value(number: u128, holders: &[WorkerId], replicas: u32) -> ScatteredValue {
     let (key, want) = want(number);
-    ScatteredValue { key, want, nbytes: 8, holders: holders.iter().copied().collect(), replicas }
+    ScatteredValue { key, want, is_new: true, nbytes: 8, holders: holders.iter().copied().collect(), replicas }
 }
 
 fn scatter(bench: &mut Bench, c: ClientId, number: u128, holders: &[WorkerId]) -> Vec<Action> {
@@ -88,6 +88,25 @@ fn scattered_to_nobody_who_is_there_it_fails_at_once_and_may_be_scattered_anew()
     assert!(is_there(&bench.say(c, ClientToScheduler::Scattered(vec![again])), 1));
     let second = run(&bench.say(c, ClientToScheduler::Retry(vec![want(2)]))).1;
     assert!(is_there(&bench.finish(a, second, 8), 2));
+}
+
+#[test]
+fn one_more_holder_does_not_begin_a_want_again_that_has_ended_meanwhile() {
+    let mut bench = Bench::new();
+    let (a, b, c, d) = (bench.worker(1), bench.worker(1), bench.client(), bench.client());
+    let more = ScatteredValue { is_new: false, ..value(1, &[b], 1) };
+    scatter(&mut bench, c, 1, &[a]);
+    assert!(!is_there(&bench.say(c, ClientToScheduler::Scattered(vec![more.clone()])), 1), "it was told before");
+    let held = |bench: &Bench| bench.machine.snapshot().workers.iter().map(|w| w.values).collect::<Vec<_>>();
+    assert_eq!(held(&bench), [1, 1]);
+    scatter(&mut bench, d, 1, &[a]);
+    let actions = bench.say(d, ClientToScheduler::Cancel { keys: vec![want(1)], force: true });
+    assert!(news(&actions).iter().any(|(who, ..)| *who == c), "{actions:?}");
+    // On its way while the other client cancelled.
+    let actions = bench.say(c, ClientToScheduler::Scattered(vec![more]));
+    assert_eq!(news(&actions), [], "nobody wants it, and whoever did was told");
+    assert!(actions.contains(&to_worker(b, SchedulerToWorker::Free(vec![key(1)]))), "{actions:?}");
+    assert_eq!((held(&bench), bench.machine.task_count()), (vec![0, 0], 0));
 }
 
 #[test]
