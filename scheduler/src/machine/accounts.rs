@@ -11,7 +11,7 @@
 //! So a value that was lost is computed again at the expense of those who still want it. An account lives as long as its
 //! client, and longer only while tasks charged to it are unfinished: detached ones, and those that others share.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use super::{
     Scheduler,
@@ -19,6 +19,7 @@ use super::{
     functions::nanos,
     nested::is_nested,
     slab::{EnvironmentIndex, TaskIndex},
+    task::Run,
 };
 
 /// One account. Never used again, so that a task may name one that is closed.
@@ -28,7 +29,8 @@ pub(super) struct AccountId(u32);
 /// All accounts.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    by_id: BTreeMap<AccountId, Account>,
+    /// By number. New ones have the highest, so they come last, and of the few there are one is found sooner than in a tree.
+    list: Vec<(AccountId, Account)>,
     next: u32,
 }
 
@@ -53,33 +55,40 @@ impl Accounts {
     pub(super) fn open(&mut self, environment: EnvironmentIndex, owned: bool) -> AccountId {
         self.next += 1;
         let id = AccountId(self.next);
-        self.by_id.insert(id, Account { environment, owned, tasks: 0, given_ns: 0 });
+        self.list.push((id, Account { environment, owned, tasks: 0, given_ns: 0 }));
         id
     }
 
     pub(super) fn get(&self, id: AccountId) -> Option<&Account> {
-        self.by_id.get(&id)
+        self.position(id).map(|position| &self.list[position].1)
     }
 
     pub(super) fn given_ns(&self, id: AccountId) -> u64 {
-        self.by_id.get(&id).map_or(0, |account| account.given_ns)
+        self.get(id).map_or(0, |account| account.given_ns)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (AccountId, &Account)> {
-        self.by_id.iter().map(|(&id, account)| (id, account))
+        self.list.iter().map(|(id, account)| (*id, account))
     }
 
     fn get_mut(&mut self, id: AccountId) -> &mut Account {
-        self.by_id.get_mut(&id).expect("an account is kept while tasks are charged to it")
+        let position = self.position(id).expect("an account is kept while tasks are charged to it");
+        &mut self.list[position].1
     }
 
     /// Forgets an account that nobody will use any more. Whether it has.
     fn close_if_unused(&mut self, id: AccountId) -> bool {
-        let unused = self.by_id.get(&id).is_some_and(|account| !account.owned && account.tasks == 0);
+        let Some(position) = self.position(id) else { return false };
+        let Account { owned, tasks, .. } = self.list[position].1;
+        let unused = !owned && tasks == 0;
         if unused {
-            self.by_id.remove(&id);
+            self.list.remove(position);
         }
         unused
+    }
+
+    fn position(&self, id: AccountId) -> Option<usize> {
+        self.list.binary_search_by_key(&id, |(other, _)| *other).ok()
     }
 }
 
@@ -108,13 +117,17 @@ impl Scheduler {
 
     /// A task has ended, or is not needed any more.
     pub(super) fn end_account(&mut self, t: TaskIndex) {
-        let account = self.tasks[t].account;
-        let environment = self.classes.slab[self.tasks[t].class].environment;
-        self.accounts.get_mut(account).tasks -= 1;
-        let orphans = &mut self.classes.environments[environment].orphans;
-        if self.accounts.close_if_unused(account) && *orphans == Some(account) {
+        let id = self.tasks[t].account;
+        let account = self.accounts.get_mut(id);
+        account.tasks -= 1;
+        if account.owned || account.tasks > 0 {
+            return;
+        }
+        let orphans = &mut self.classes.environments[account.environment].orphans;
+        if *orphans == Some(id) {
             *orphans = None;
         }
+        self.accounts.close_if_unused(id);
     }
 
     /// Who pays for a task that is needed from now on.
@@ -143,32 +156,35 @@ impl Scheduler {
 
     /// A task is assigned: its account is charged what it will presumably take.
     pub(super) fn charge(&mut self, t: TaskIndex, kind: Kind, presumed_ns: u64) {
-        let account = self.tasks[t].account;
-        let Some(Account { environment, given_ns, .. }) = self.accounts.get(account) else { return };
-        let (environment, given_ns) = (*environment, *given_ns);
-        let build = &mut self.classes.environments[environment];
-        let start = given_ns.max(build.clock_ns);
+        let id = self.tasks[t].account;
+        let Some(account) = self.accounts.get(id) else { return };
+        let build = &mut self.classes.environments[account.environment];
+        let start = account.given_ns.max(build.clock_ns);
         // The clock is where the lowest is of those who wait: it must not run away from them.
         let waiting = build.lanes.iter().filter_map(|lane| lane.first_account());
         let lowest = waiting.map(|waiting| self.accounts.given_ns(waiting)).min();
         build.clock_ns = build.clock_ns.max(lowest.map_or(start, |lowest| lowest.min(start)));
-        self.set_given(account, start.saturating_add(charge_ns(kind, presumed_ns)));
+        self.set_given(id, start.saturating_add(charge_ns(kind, presumed_ns)));
     }
 
     /// A run has ended: what it took is learnt, and charged.
     pub(super) fn measure(&mut self, t: TaskIndex, took: Duration) {
-        let (function, took_ns) = (self.tasks[t].function, nanos(took));
-        let Some(run) = self.tasks[t].run().copied() else { return };
-        self.functions.measure(function, self.workers[run.worker].speed.step().ordinary(took_ns));
-        self.correct_charge(t, run.estimate_ns, Some(took_ns));
+        let (task, took_ns) = (&self.tasks[t], nanos(took));
+        let Some(&Run { worker, estimate_ns, .. }) = task.run() else { return };
+        self.functions.measure(task.function, self.workers[worker].speed.step().ordinary(took_ns));
+        self.correct_charge(t, estimate_ns, Some(took_ns));
     }
 
     /// A run has ended, and has taken another time than it was charged; or none, if it never began.
     pub(super) fn correct_charge(&mut self, t: TaskIndex, presumed_ns: u64, took_ns: Option<u64>) {
         let task = &self.tasks[t];
         let (account, kind) = (task.account, self.classes.slab[task.class].demand.kind);
-        let given_ns = self.accounts.given_ns(account).saturating_sub(charge_ns(kind, presumed_ns));
-        self.set_given(account, given_ns.saturating_add(took_ns.map_or(0, |ns| charge_ns(kind, ns))));
+        let (less_ns, more_ns) = (charge_ns(kind, presumed_ns), took_ns.map_or(0, |ns| charge_ns(kind, ns)));
+        // Mostly it took what it was charged, near enough.
+        if less_ns != more_ns {
+            let given_ns = self.accounts.given_ns(account).saturating_sub(less_ns);
+            self.set_given(account, given_ns.saturating_add(more_ns));
+        }
     }
 
     /// An account that had nothing queued has something now.

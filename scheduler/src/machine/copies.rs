@@ -103,6 +103,11 @@ impl Copies {
         self.pending.iter().map(|((t, w), pending)| (*t, *w, pending))
     }
 
+    /// Whether no value is to be looked at for too few copies, and no worker to be asked for one.
+    pub(super) fn nothing_is_due(&self) -> bool {
+        self.short.is_empty() && self.asking.is_empty()
+    }
+
     /// How many copies are under way to a worker, and how long they are together.
     pub(super) fn incoming(&self, w: WorkerIndex) -> (u32, u64) {
         self.incoming.get(&w).copied().unwrap_or_default()
@@ -133,6 +138,9 @@ impl Copies {
     }
 
     fn take(&mut self, t: TaskIndex, w: WorkerIndex) -> Option<Pending> {
+        if self.pending.is_empty() {
+            return None;
+        }
         let pending = self.pending.remove(&(t, w))?;
         self.by_worker.remove(&(w, t));
         if let Some((count, bytes)) = self.incoming.get_mut(&w) {
@@ -224,6 +232,9 @@ impl Scheduler {
 
     /// No copies of a value are needed any more.
     pub(super) fn give_up_copies_of(&mut self, t: TaskIndex) {
+        if self.copies.pending.is_empty() && self.copies.unable.is_empty() {
+            return;
+        }
         for w in self.copies.targets(t).collect::<Vec<_>>() {
             self.end_copy(t, w);
         }

@@ -10,7 +10,7 @@ use super::{
     Scheduler,
     placement::Place,
     slab::{ClientIndex, TaskIndex, WorkerIndex},
-    task::State,
+    task::{Holder, State},
 };
 
 /// How many holders of a value a message names at most. More would not help who asks, and a value that many workers hold
@@ -20,15 +20,32 @@ const HOLDERS: usize = 4;
 impl Scheduler {
     /// Assigns what can be assigned: what became ready in this event, and what waited for room.
     pub(super) fn dispatch(&mut self) {
-        let mut ready = std::mem::take(&mut self.work.ready);
-        ready.sort_unstable();
-        ready.dedup();
-        let several = ready.len() > 1;
         let waits = self.is_gathering();
         if waits {
             self.work.destined.clear();
         }
-        self.assign_destined();
+        if !self.work.destined.is_empty() {
+            self.assign_destined();
+        }
+        let queued = !self.work.ready.is_empty() && self.dispatch_ready(waits);
+        let room = std::mem::take(&mut self.work.room);
+        if waits {
+            let withheld = self.forget_withheld();
+            self.arm_withheld(withheld.into_iter());
+        } else if room || queued {
+            self.drain_queues();
+        }
+        self.work.roomy.clear();
+        self.feed();
+    }
+
+    /// Assigns what became ready in this event, or puts it into queues: all of it if the scheduler still waits for others
+    /// to come back. Whether anything was queued.
+    fn dispatch_ready(&mut self, waits: bool) -> bool {
+        let mut ready = std::mem::take(&mut self.work.ready);
+        ready.sort_unstable();
+        ready.dedup();
+        let several = ready.len() > 1;
         let mut queued = false;
         for (_, t) in ready.drain(..) {
             let Some(task) = self.tasks.get(t) else { continue };
@@ -58,15 +75,7 @@ impl Scheduler {
             }
         }
         self.work.ready = ready;
-        let room = std::mem::take(&mut self.work.room);
-        if waits {
-            let withheld = self.forget_withheld();
-            self.arm_withheld(withheld.into_iter());
-        } else if room || queued {
-            self.drain_queues();
-        }
-        self.work.roomy.clear();
-        self.feed();
+        queued
     }
 
     /// The worker for a task, once those that can be sent ahead and are more urgent were sent there.
@@ -108,6 +117,11 @@ impl Scheduler {
 
     /// Some of the workers that hold a value, as a worker is told of them: first that worker itself, if it does.
     pub(super) fn holders_for_worker(&mut self, t: TaskIndex, w: WorkerIndex, turn: u64) -> SmallVec<[WorkerId; 1]> {
+        if let [only] = self.tasks[t].holders()
+            && only.worker == w
+        {
+            return SmallVec::from_buf([self.workers[w].id]);
+        }
         let holders = self.some_holders(t, Some(w), turn);
         for &holder in holders.iter().filter(|&&holder| holder != w) {
             if self.workers[w].knows.insert(holder) {
@@ -117,18 +131,15 @@ impl Scheduler {
                 self.tell_worker(w, SchedulerToWorker::Worker { worker, address, host });
             }
         }
-        if let [only] = holders[..] {
-            return SmallVec::from_buf([self.workers[only].id]);
-        }
         holders.into_iter().map(|holder| self.workers[holder].id).collect()
     }
 
     /// Some of the workers that hold a value, as a client is told of them.
     pub(super) fn holders_for_client(&mut self, t: TaskIndex, c: ClientIndex, turn: u64) -> SmallVec<[WorkerId; 1]> {
-        let holders = self.some_holders(t, None, turn);
-        if let [only] = holders[..] {
-            return SmallVec::from_buf([self.known_to_client(c, only)]);
+        if let &[Holder { worker, .. }] = self.tasks[t].holders() {
+            return SmallVec::from_buf([self.known_to_client(c, worker)]);
         }
+        let holders = self.some_holders(t, None, turn);
         holders.into_iter().map(|holder| self.known_to_client(c, holder)).collect()
     }
 
@@ -136,9 +147,6 @@ impl Scheduler {
     /// same.
     fn some_holders(&self, t: TaskIndex, asker: Option<WorkerIndex>, turn: u64) -> SmallVec<[WorkerIndex; 4]> {
         let all = self.tasks[t].holders();
-        if let [only] = all {
-            return SmallVec::from_slice(&[only.worker]);
-        }
         let here = asker.filter(|&w| self.tasks[t].is_held_by(w));
         let start = (turn % all.len().max(1) as u64) as usize;
         let turned = all[start..].iter().chain(&all[..start]).map(|holder| holder.worker);

@@ -4,15 +4,16 @@ use std::{fmt, sync::Arc};
 
 use brisk_core::{
     error::{ErrorKind, Failure, TaskError},
-    id::RunId,
+    id::{RunId, WantId},
     message::{KeyNews, SchedulerToClient},
+    payload::Payload,
     task::TaskName,
 };
 
 use super::{
     Scheduler,
     slab::{ClientIndex, TaskIndex, WorkerIndex},
-    task::{Death, State, Task},
+    task::{Death, State, Task, Want},
 };
 
 /// How many tasks between the failed one and the one asked for an error names, the nearest to the failure first.
@@ -101,23 +102,27 @@ impl Scheduler {
     }
 
     /// Tells everybody who wants a finished task, passing the value on if it came along.
-    pub(super) fn tell_all_of_memory(&mut self, t: TaskIndex, value: Option<brisk_core::payload::Payload>) {
-        for i in 0..self.tasks[t].wants.len() {
-            let want = self.tasks[t].wants[i];
-            let holders = self.holders_for_client(t, want.client, want.id.0);
-            let news = KeyNews::Memory { nbytes: self.tasks[t].nbytes(), holders, value: value.clone() };
-            self.tell_news(want.client, t, want.id, news);
+    pub(super) fn tell_all_of_memory(&mut self, t: TaskIndex, value: Option<Payload>) {
+        let Some(&last) = self.tasks[t].wants.last() else { return };
+        for i in 0..self.tasks[t].wants.len() - 1 {
+            let Want { client, id, .. } = self.tasks[t].wants[i];
+            self.pass_value(t, client, id, value.clone());
         }
+        self.pass_value(t, last.client, last.id, value);
     }
 
     /// Tells one client of a value that is there.
-    pub(super) fn tell_of_memory(&mut self, t: TaskIndex, c: ClientIndex, id: brisk_core::id::WantId) {
-        let holders = self.holders_for_client(t, c, id.0);
-        let news = KeyNews::Memory { nbytes: self.tasks[t].nbytes(), holders, value: None };
-        self.tell_news(c, t, id, news);
+    pub(super) fn tell_of_memory(&mut self, t: TaskIndex, c: ClientIndex, id: WantId) {
+        self.pass_value(t, c, id, None);
     }
 
-    pub(super) fn tell_news(&mut self, c: ClientIndex, t: TaskIndex, want: brisk_core::id::WantId, news: KeyNews) {
+    fn pass_value(&mut self, t: TaskIndex, c: ClientIndex, id: WantId, value: Option<Payload>) {
+        let holders = self.holders_for_client(t, c, id.0);
+        let nbytes = self.tasks[t].nbytes();
+        self.tell_news(c, t, id, KeyNews::Memory { nbytes, holders, value });
+    }
+
+    pub(super) fn tell_news(&mut self, c: ClientIndex, t: TaskIndex, want: WantId, news: KeyNews) {
         let key = self.tasks[t].key;
         self.tell_client(c, SchedulerToClient::News { key, want, news });
     }

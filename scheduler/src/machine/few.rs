@@ -38,6 +38,20 @@ impl<T: Vacant, const N: usize> Few<T, N> {
         Few::Inside(items)
     }
 
+    /// As of a slice, without counting: most lists are asked for nothing else.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first().is_none()
+    }
+
+    #[inline]
+    pub(super) fn first(&self) -> Option<&T> {
+        match self {
+            Few::Inside(items) => items.first().filter(|item| !item.is_vacant()),
+            Few::Outside(items) => items.first(),
+        }
+    }
+
     pub(super) fn push(&mut self, item: T) {
         match self {
             Few::Inside(items) => match items.iter_mut().find(|place| place.is_vacant()) {
@@ -84,6 +98,7 @@ impl<T: Vacant, const N: usize> Default for Few<T, N> {
 impl<T: Vacant, const N: usize> Deref for Few<T, N> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         match self {
             Few::Inside(items) => &items[..items.iter().take_while(|item| !item.is_vacant()).count()],
@@ -93,6 +108,7 @@ impl<T: Vacant, const N: usize> Deref for Few<T, N> {
 }
 
 impl<T: Vacant, const N: usize> DerefMut for Few<T, N> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         match self {
             Few::Inside(items) => {
@@ -136,12 +152,14 @@ mod tests {
         let (mut few, mut list): (Few<Edge, 2>, Vec<Edge>) = Default::default();
         for number in 0..5 {
             assert_eq!(&few[..], &list[..]);
+            assert_eq!((few.first(), few.is_empty()), (list.first(), list.is_empty()));
             few.push(edge(number));
             list.push(edge(number));
         }
         for index in [1, 3, 0, 1, 0] {
             assert_eq!(few.swap_remove(index), list.swap_remove(index));
             assert_eq!(&few[..], &list[..]);
+            assert_eq!((few.first(), few.is_empty()), (list.first(), list.is_empty()));
         }
         assert!(few.is_empty() && matches!(few, Few::Inside(_)));
         few.push(edge(7));

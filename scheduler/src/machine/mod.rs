@@ -24,6 +24,7 @@ mod record;
 mod snapshot;
 
 mod accounts;
+mod chunked;
 mod class;
 mod few;
 mod functions;
@@ -282,6 +283,11 @@ impl Scheduler {
     /// Sees to it that there are as many copies of each value as there should be. A copy is asked for after messages that
     /// free a former one, and before anything is assigned.
     fn place_copies(&mut self) {
+        // Mostly nothing is copied or moved, and nobody leaves.
+        let nobody_asks = self.replicas.is_idle() && self.rebalances.is_idle() && self.retirements.is_empty();
+        if nobody_asks && self.copies.nothing_is_due() {
+            return self.arm_surplus();
+        }
         loop {
             self.advance_rebalances();
             self.make_copies();
@@ -368,7 +374,7 @@ impl Scheduler {
             Event::RetireWorker { worker, reason } => self.retire_worker(worker, reason, false),
             Event::SupervisorJoined { supervisor, host, workers } => self.supervisor_joined(supervisor, host, workers),
             Event::SupervisorLeft { supervisor, .. } => self.supervisor_left(supervisor),
-            Event::FromClient { client, epoch, message } => match self.clients.find(client) {
+            Event::FromClient { client, epoch, message } => match self.clients.find_speaker(client) {
                 Some(c) if self.is_current(epoch) => self.hear_client(c, message),
                 Some(_) => {}
                 None => self.counters.unknown_peers += 1,
@@ -387,8 +393,8 @@ impl Scheduler {
         }
     }
 
-    fn sender(&self, worker: WorkerId) -> Option<WorkerIndex> {
-        let found = self.workers.find(worker);
+    fn sender(&mut self, worker: WorkerId) -> Option<WorkerIndex> {
+        let found = self.workers.find_speaker(worker);
         if found.is_none() && planted!(self, IncarnationFence) {
             return self.workers.in_order().next().map(|(w, _)| w);
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
     sync::Arc,
 };
 
@@ -27,11 +28,12 @@ use super::{
 };
 
 /// Peers of one kind, by session and under dense indices.
-#[derive(Debug)]
 pub(super) struct Peers<Id, I: Index, T> {
     pub(super) slab: Slab<I, T>,
     /// All and only the slab's peers that are connected, in the order in which they joined.
     by_id: BTreeMap<Id, I>,
+    /// Who spoke last, if that one is still connected: most messages come many in a row.
+    speaker: Option<(Id, I)>,
 }
 
 pub(super) type Workers = Peers<WorkerId, WorkerIndex, Worker>;
@@ -92,6 +94,8 @@ pub(super) struct Worker {
     pub(super) parked: BTreeSet<(Urgency, ClassIndex)>,
     /// The loads under which its pool's orders list it, if they do.
     pub(super) listed: [Option<u64>; 2],
+    /// Where its loads stand in its pool, while that has few workers.
+    pub(super) place: u32,
     /// The workers it was told of.
     pub(super) knows: IndexSet,
     /// The workers that were told of it.
@@ -183,11 +187,23 @@ impl Seen {
 
 impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
     pub(super) fn new() -> Self {
-        Peers { slab: Slab::new(), by_id: BTreeMap::new() }
+        Peers { slab: Slab::new(), by_id: BTreeMap::new(), speaker: None }
     }
 
     pub(super) fn find(&self, id: Id) -> Option<I> {
         self.by_id.get(&id).copied()
+    }
+
+    /// The peer that a message is from.
+    pub(super) fn find_speaker(&mut self, id: Id) -> Option<I> {
+        if let Some((known, index)) = self.speaker
+            && known == id
+        {
+            return Some(index);
+        }
+        let index = self.find(id)?;
+        self.speaker = Some((id, index));
+        Some(index)
     }
 
     pub(super) fn insert(&mut self, id: Id, peer: T) -> I {
@@ -198,12 +214,14 @@ impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
 
     pub(super) fn remove(&mut self, id: Id) -> Option<(I, T)> {
         let index = self.by_id.remove(&id)?;
+        self.speaker = None;
         Some((index, self.slab.remove(index)))
     }
 
     /// Takes the name of a peer away, whose connection is gone, and leaves what is known of it.
     pub(super) fn hide(&mut self, id: Id) {
         self.by_id.remove(&id);
+        self.speaker = None;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -221,19 +239,29 @@ impl Clients {
     pub(super) fn remove_at(&mut self, index: ClientIndex) -> Client {
         let client = self.slab.remove(index);
         self.by_id.remove(&client.id);
+        self.speaker = None;
         client
+    }
+}
+
+/// Without who spoke last, from which nothing follows.
+impl<Id: fmt::Debug, I: Index, T: fmt::Debug> fmt::Debug for Peers<Id, I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").field("slab", &self.slab).field("by_id", &self.by_id).finish()
     }
 }
 
 impl<Id, I: Index, T> std::ops::Index<I> for Peers<Id, I, T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, index: I) -> &T {
         &self.slab[index]
     }
 }
 
 impl<Id, I: Index, T> std::ops::IndexMut<I> for Peers<Id, I, T> {
+    #[inline]
     fn index_mut(&mut self, index: I) -> &mut T {
         &mut self.slab[index]
     }

@@ -55,9 +55,10 @@ impl Budget {
             return false;
         }
         let ahead = worker.ahead();
-        let wait_ns = worker.occupancy_ns / threads as u64;
-        let fed_ns = worker.fed_a_thread_ns();
-        (ahead == 0 && self.tasks > 0 && wait_ns < self.one_ns) || (ahead < self.tasks && fed_ns < self.time_ns)
+        // By thread; multiplied, since this is asked with each task, and dividing takes longer.
+        let within = |ns: u64, bound_ns: u64| ns < bound_ns.saturating_mul(threads as u64);
+        (ahead < self.tasks && within(worker.fed_ns, self.time_ns))
+            || (ahead == 0 && self.tasks > 0 && within(worker.occupancy_ns, self.one_ns))
     }
 
     /// Whether a worker may be given more, if there is a reason.

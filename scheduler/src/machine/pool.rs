@@ -37,12 +37,16 @@ pub(super) const FEW: usize = 32;
 /// Stands among the loads for a worker that is not open.
 const CLOSED: u64 = u64::MAX;
 
+/// The place of a worker that is in no pool.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
 impl Pool {
     /// Takes a worker in. With the first that is one too many to look at all, the order begins to be kept.
     pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
         self.workers.push(index);
         let worker = &mut workers[index];
         self.threads += worker.threads();
+        worker.place = self.workers.len() as u32 - 1;
         self.paces.enter(worker.speed.step());
         self.live.add(&worker.live);
         *self.limits.entry(worker.info.memory_limit).or_default() += 1;
@@ -51,7 +55,7 @@ impl Pool {
         } else if self.workers.len() == FEW + 1 {
             self.keep_order(workers);
         }
-        self.update(index, &mut workers[index], budget);
+        KINDS.into_iter().for_each(|kind| self.update(index, &mut workers[index], budget, kind));
     }
 
     /// Takes a worker out.
@@ -81,8 +85,11 @@ impl Pool {
                 self.loads[kind as usize].remove(position);
             }
         }
+        workers[index].place = NOWHERE;
         if self.workers.len() == FEW {
             self.keep_loads(workers);
+        } else if self.workers.len() < FEW {
+            self.workers.iter().zip(0..).skip(position).for_each(|(&w, place)| workers[w].place = place);
         }
     }
 
@@ -96,39 +103,35 @@ impl Pool {
     }
 
     /// There are few again.
-    fn keep_loads(&mut self, workers: &Workers) {
+    fn keep_loads(&mut self, workers: &mut Workers) {
         for kind in KINDS {
             let loads = self.workers.iter().map(|&w| workers[w].listed[kind as usize].unwrap_or(CLOSED));
             self.loads[kind as usize] = loads.collect();
             self.by_load[kind as usize].clear();
         }
+        self.workers.iter().zip(0..).for_each(|(&w, place)| workers[w].place = place);
     }
 
-    /// A worker of this pool has more or less to do.
-    pub(super) fn update(&mut self, index: WorkerIndex, worker: &mut Worker, budget: Budget) {
-        let few = self.workers.len() <= FEW;
-        for kind in KINDS {
-            let load = budget.is_open(worker, kind).then(|| worker.load(kind));
-            let listed = &mut worker.listed[kind as usize];
-            if load == *listed {
-                continue;
+    /// A worker of this pool has more or less to do, of this kind.
+    pub(super) fn update(&mut self, index: WorkerIndex, worker: &mut Worker, budget: Budget, kind: Kind) {
+        let load = budget.is_open(worker, kind).then(|| worker.load(kind));
+        let before = std::mem::replace(&mut worker.listed[kind as usize], load);
+        if load == before {
+            return;
+        }
+        if self.workers.len() <= FEW {
+            // One that is just being taken out has no place any more.
+            if let Some(listed) = self.loads[kind as usize].get_mut(worker.place as usize) {
+                *listed = load.unwrap_or(CLOSED);
             }
-            let before = std::mem::replace(listed, load);
-            if few {
-                let position = self.workers.iter().position(|&other| other == index);
-                // One that is just being taken out is no longer there.
-                if let Some(position) = position {
-                    self.loads[kind as usize][position] = load.unwrap_or(CLOSED);
-                }
-                continue;
-            }
-            let order = &mut self.by_load[kind as usize];
-            if let Some(before) = before {
-                order.remove(&(before, index));
-            }
-            if let Some(load) = load {
-                order.insert((load, index));
-            }
+            return;
+        }
+        let order = &mut self.by_load[kind as usize];
+        if let Some(before) = before {
+            order.remove(&(before, index));
+        }
+        if let Some(load) = load {
+            order.insert((load, index));
         }
     }
 
@@ -168,7 +171,7 @@ impl Pool {
         let there = KINDS.map(|kind| {
             let position = self.workers.iter().position(|&other| other == index)?;
             match self.loads[kind as usize].get(position) {
-                Some(&load) => (load < CLOSED).then_some(load),
+                Some(&load) => (load < CLOSED && worker.place as usize == position).then_some(load),
                 None => expected[kind as usize].filter(|&load| self.by_load[kind as usize].contains(&(load, index))),
             }
         });

@@ -204,11 +204,11 @@ impl Scheduler {
 
     /// Assigns queued tasks, in every lane where there are some, until no class can go on.
     pub(super) fn drain_queues(&mut self) {
-        let lanes: SmallVec<[_; 4]> = self.classes.busy.iter().copied().collect();
-        let withheld = self.forget_withheld();
-        if lanes.is_empty() && withheld.is_empty() {
+        if self.classes.busy.is_empty() && self.classes.withheld.is_empty() {
             return;
         }
+        let lanes: SmallVec<[_; 4]> = self.classes.busy.iter().copied().collect();
+        let withheld = self.forget_withheld();
         for &(environment, kind) in &lanes {
             self.drain_lane(environment, kind);
         }
@@ -260,7 +260,8 @@ impl Scheduler {
         let lane = &self.classes.environments[environment].lanes[kind as usize];
         for &w in &self.work.roomy {
             let Some(worker) = self.workers.slab.get(w) else { continue };
-            if worker.environment != environment || !self.budget.is_open(worker, kind) {
+            let nothing_waits = worker.parked.is_empty() && lane.wide.is_empty();
+            if nothing_waits || worker.environment != environment || !self.budget.is_open(worker, kind) {
                 continue;
             }
             let fits = |class: ClassIndex| {

@@ -57,6 +57,11 @@ struct Level {
 }
 
 impl Rebalances {
+    /// Whether nobody has asked for anything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     pub(super) fn asked_by(&self) -> impl Iterator<Item = ClientIndex> {
         self.requests.keys().map(|(c, _)| *c)
     }

@@ -72,6 +72,13 @@ enum Due {
     Nowhere,
 }
 
+impl Replicas {
+    /// Whether no client waits for copies, and no value for its turn.
+    pub(super) fn is_idle(&self) -> bool {
+        self.requests.is_empty() && self.rest_at.is_none()
+    }
+}
+
 impl Scheduler {
     /// A client wants copies kept.
     pub(super) fn replicate(
@@ -146,7 +153,7 @@ impl Scheduler {
         if let Some(w) = came {
             self.copy_came(t, w);
         }
-        if self.replicas.declared.contains_key(&t) {
+        if !self.replicas.declared.is_empty() && self.replicas.declared.contains_key(&t) {
             self.copies.short.note(t);
         }
         self.note_sole_copies(t);

@@ -51,144 +51,61 @@ indices! {
     HostIndex;
 }
 
-/// Things under dense indices, which are used again once their thing is gone. Iterates in the order of the indices.
+/// Things under dense indices, which are used again once their thing is gone, the lowest first. Iterates in the order of
+/// the indices.
 ///
-/// They lie in chunks of `N`. So nothing is ever moved, room for twice as many as there are is never kept, and a chunk that
-/// has become empty gives its memory back, all but one. The lowest chunk with room is filled first.
-pub(super) struct Slab<I, T, const N: usize = 16> {
-    chunks: Vec<Chunk<T, N>>,
-    /// All and only the chunks with room.
-    open: BTreeSet<u32>,
-    /// The one chunk that is empty and has memory, if there is one.
-    spare: Option<u32>,
-    len: usize,
+/// For peers, classes, builds and hosts: they are looked into many times with each task and have few entries, so these lie
+/// side by side, and a look is one step. Tasks are in a [`ChunkedSlab`](super::chunked::ChunkedSlab).
+pub(super) struct Slab<I, T> {
+    /// The last one is not empty.
+    places: Vec<Option<T>>,
+    /// All and only the empty ones.
+    vacant: BTreeSet<u32>,
     index: PhantomData<I>,
 }
 
-struct Chunk<T, const N: usize> {
-    /// None while nothing is in it.
-    slots: Option<Box<[Slot<T>; N]>>,
-    /// How many things are in it.
-    len: u32,
-    /// The first vacant place; `N` if there is none.
-    vacant: u32,
-}
-
-enum Slot<T> {
-    Full(T),
-    /// The next vacant place of the chunk; `N` after the last.
-    Vacant(u32),
-}
-
-impl<T, const N: usize> Chunk<T, N> {
-    const EMPTY: Self = Chunk { slots: None, len: 0, vacant: 0 };
-
-    fn new_slots() -> Box<[Slot<T>; N]> {
-        let slots: Box<[Slot<T>]> = (1..=N as u32).map(Slot::Vacant).collect();
-        match slots.try_into() {
-            Ok(slots) => slots,
-            Err(_) => unreachable!("there are as many as were made"),
-        }
-    }
-}
-
-impl<I: Index, T, const N: usize> Slab<I, T, N> {
+impl<I: Index, T> Slab<I, T> {
     pub(super) fn new() -> Self {
-        Slab { chunks: Vec::new(), open: BTreeSet::new(), spare: None, len: 0, index: PhantomData }
+        Slab { places: Vec::new(), vacant: BTreeSet::new(), index: PhantomData }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.places.len() - self.vacant.len()
     }
 
     pub(super) fn insert(&mut self, value: T) -> I {
-        let number = self.open.first().copied().unwrap_or_else(|| {
-            let number = u32::try_from(self.chunks.len()).expect("the limits keep every table below 2^32");
-            self.chunks.push(Chunk::EMPTY);
-            self.open.insert(number);
-            number
+        let place = self.vacant.pop_first().unwrap_or_else(|| {
+            self.places.push(None);
+            u32::try_from(self.places.len() - 1).expect("the limits keep every slab below 2^32")
         });
-        let chunk = &mut self.chunks[number as usize];
-        let slots = chunk.slots.get_or_insert_with(Chunk::new_slots);
-        let place = chunk.vacant;
-        let slot = &mut slots[place as usize];
-        let Slot::Vacant(next) = *slot else { unreachable!("only vacant places are listed") };
-        *slot = Slot::Full(value);
-        chunk.vacant = next;
-        chunk.len += 1;
-        if chunk.len == 1 && self.spare == Some(number) {
-            self.spare = None;
-        }
-        if chunk.vacant == N as u32 {
-            self.open.remove(&number);
-        }
-        self.len += 1;
-        I::from_u32(number * N as u32 + place)
+        self.places[place as usize] = Some(value);
+        I::from_u32(place)
     }
 
-    /// Removing in the reverse order of insertion leaves the slab as it was.
     pub(super) fn remove(&mut self, index: I) -> T {
-        let (number, place) = Self::position(index);
-        let chunk = &mut self.chunks[number];
-        let slots = chunk.slots.as_mut().expect("only what is there is removed");
-        let Slot::Full(value) = std::mem::replace(&mut slots[place], Slot::Vacant(chunk.vacant)) else {
-            panic!("only what is there is removed");
-        };
-        if chunk.vacant == N as u32 {
-            self.open.insert(number as u32);
-        }
-        chunk.vacant = place as u32;
-        chunk.len -= 1;
-        self.len -= 1;
-        if chunk.len == 0 {
-            self.shrink(number as u32);
+        let place = index.as_u32();
+        let value = self.places[place as usize].take().expect("only what is there is removed");
+        self.vacant.insert(place);
+        while self.places.last().is_some_and(Option::is_none) {
+            self.places.pop();
+            self.vacant.remove(&(self.places.len() as u32));
         }
         value
     }
 
-    /// A chunk has become empty. One such chunk keeps its memory, so that things which come and go one by one take none
-    /// each time.
-    fn shrink(&mut self, number: u32) {
-        if let Some(spare) = self.spare.replace(number) {
-            self.spare = Some(spare.min(number));
-            self.chunks[spare.max(number) as usize] = Chunk::EMPTY;
-        }
-        while self.chunks.last().is_some_and(|chunk| chunk.slots.is_none()) {
-            self.chunks.pop();
-            self.open.remove(&(self.chunks.len() as u32));
-        }
-    }
-
-    fn position(index: I) -> (usize, usize) {
-        let index = index.as_u32() as usize;
-        (index / N, index % N)
-    }
-
+    #[inline]
     pub(super) fn get(&self, index: I) -> Option<&T> {
-        let (chunk, place) = Self::position(index);
-        match &self.chunks.get(chunk)?.slots.as_ref()?[place] {
-            Slot::Full(value) => Some(value),
-            Slot::Vacant(_) => None,
-        }
+        self.places.get(index.as_u32() as usize)?.as_ref()
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, index: I) -> Option<&mut T> {
-        let (chunk, place) = Self::position(index);
-        match &mut self.chunks.get_mut(chunk)?.slots.as_mut()?[place] {
-            Slot::Full(value) => Some(value),
-            Slot::Vacant(_) => None,
-        }
+        self.places.get_mut(index.as_u32() as usize)?.as_mut()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (I, &T)> {
-        let slots = self.chunks.iter().zip(0..).flat_map(|(chunk, number)| {
-            let slots = chunk.slots.iter().flat_map(|slots| slots.iter());
-            slots.zip(number * N as u32..)
-        });
-        slots.filter_map(|(slot, index)| match slot {
-            Slot::Full(value) => Some((I::from_u32(index), value)),
-            Slot::Vacant(_) => None,
-        })
+        let places = self.places.iter().zip(0..);
+        places.filter_map(|(value, index)| Some((I::from_u32(index), value.as_ref()?)))
     }
 
     /// The indices in use.
@@ -197,21 +114,23 @@ impl<I: Index, T, const N: usize> Slab<I, T, N> {
     }
 }
 
-impl<I: Index, T, const N: usize> std::ops::Index<I> for Slab<I, T, N> {
+impl<I: Index, T> std::ops::Index<I> for Slab<I, T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, index: I) -> &T {
         self.get(index).expect("the index is of something that is there")
     }
 }
 
-impl<I: Index, T, const N: usize> std::ops::IndexMut<I> for Slab<I, T, N> {
+impl<I: Index, T> std::ops::IndexMut<I> for Slab<I, T> {
+    #[inline]
     fn index_mut(&mut self, index: I) -> &mut T {
         self.get_mut(index).expect("the index is of something that is there")
     }
 }
 
-impl<I: Index, T: fmt::Debug, const N: usize> fmt::Debug for Slab<I, T, N> {
+impl<I: Index, T: fmt::Debug> fmt::Debug for Slab<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
@@ -269,63 +188,19 @@ impl fmt::Debug for IndexSet {
 mod tests {
     use super::*;
 
-    type Small = Slab<TaskIndex, u32, 4>;
-
-    fn number(index: TaskIndex) -> u32 {
-        index.as_u32()
-    }
-
     #[test]
-    fn slots_are_used_again_and_undoing_restores() {
-        let mut slab = Small::new();
-        let a = slab.insert(10);
-        let b = slab.insert(11);
-        slab.remove(a);
-        let more: Vec<_> = (0..9).map(|value| slab.insert(value)).collect();
-        assert_eq!((more[0], slab[b], slab[more[8]]), (a, 11, 8));
-        more.iter().rev().for_each(|&index| {
-            slab.remove(index);
-        });
-        assert_eq!((0..9).map(|value| slab.insert(value)).collect::<Vec<_>>(), more);
-        assert_eq!(slab.indices().map(number).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
-        assert!(slab.get(TaskIndex::from_u32(10)).is_none() && slab.get(TaskIndex::MAX).is_none());
-    }
-
-    #[test]
-    fn chunks_that_are_empty_give_their_memory_back_and_are_filled_from_below() {
-        let mut slab = Small::new();
-        let all: Vec<_> = (0..16).map(|value| slab.insert(value)).collect();
-        let memory = |slab: &Small| slab.chunks.iter().filter(|chunk| chunk.slots.is_some()).count();
-        assert_eq!((memory(&slab), slab.open.len()), (4, 0));
-        all[6..15].iter().for_each(|&index| {
-            slab.remove(index);
-        });
-        assert_eq!((memory(&slab), slab.spare), (4, Some(2)), "one in the middle is empty");
-        all[4..6].iter().for_each(|&index| {
-            slab.remove(index);
-        });
-        assert_eq!((memory(&slab), slab.spare), (3, Some(1)));
-        let next: Vec<_> = (0..7).map(|value| slab.insert(value)).collect();
-        assert!(next.iter().all(|&index| number(index) < 15), "{next:?}");
-        all[..4].iter().chain(&next).for_each(|&index| {
-            slab.remove(index);
-        });
-        slab.remove(all[15]);
-        assert_eq!((memory(&slab), slab.chunks.len(), slab.len()), (1, 1, 0));
-        assert!(number(slab.insert(1)) < 4);
-    }
-
-    #[test]
-    fn one_that_comes_and_goes_takes_no_memory_each_time() {
-        let mut slab = Small::new();
-        (0..4).for_each(|value| {
-            slab.insert(value);
-        });
-        for value in 0..3 {
-            let index = slab.insert(value);
-            slab.remove(index);
-            assert!(slab.chunks[1].slots.is_some());
-        }
+    fn the_lowest_place_is_used_again_and_what_is_empty_at_the_end_goes() {
+        let mut slab: Slab<WorkerIndex, u32> = Slab::new();
+        let all: Vec<_> = (0..5).map(|value| slab.insert(value)).collect();
+        [3, 1].into_iter().for_each(|place: usize| assert_eq!(slab.remove(all[place]), place as u32));
+        assert_eq!((slab.len(), slab.get(all[1])), (3, None));
+        assert_eq!(slab.insert(11), all[1]);
+        assert_eq!(slab.remove(all[4]), 4);
+        assert_eq!((slab.places.len(), slab.vacant.len()), (3, 0), "3 was empty already");
+        assert_eq!(slab.iter().map(|(_, &value)| value).collect::<Vec<_>>(), [0, 11, 2]);
+        slab[all[0]] = 7;
+        assert_eq!((slab[all[0]], slab.get(WorkerIndex::MAX)), (7, None));
+        assert_eq!(slab.indices().collect::<Vec<_>>(), all[..3]);
     }
 
     #[test]

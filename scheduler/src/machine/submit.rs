@@ -142,26 +142,34 @@ impl Scheduler {
                 }
             }
         }
-        match outcome.and_then(|()| self.resolve_wants(wants)) {
+        match outcome.and_then(|()| self.resolve_wants(wants, &named)) {
             Ok(wanted) => {
                 self.raise_ways(generation, first, &named);
                 Ok(Inserted { named, wanted })
             }
             Err(error) => {
                 for t in new.into_iter().rev() {
-                    let task = self.tasks.remove(t);
-                    self.classes.part(task.class);
+                    let (_, class) = self.tasks.remove(t);
+                    self.classes.part(class);
                 }
                 Err(error)
             }
         }
     }
 
-    /// Finds the tasks that a chunk's wants are of.
-    fn resolve_wants(&self, wants: &[(Key, WantId)]) -> Result<Vec<(TaskIndex, WantId)>, TaskError> {
-        let found = wants.iter().map(|&(key, want)| match self.tasks.find(key) {
-            Some(t) => Ok((t, want)),
-            None => Err(refused(format!("the key {key} is wanted, but there is no task of that key"))),
+    /// Finds the tasks that a chunk's wants are of: where all that it names are wanted, most likely in the same order.
+    fn resolve_wants(
+        &self,
+        wants: &[(Key, WantId)],
+        named: &[TaskIndex],
+    ) -> Result<Vec<(TaskIndex, WantId)>, TaskError> {
+        let likely = if wants.len() == named.len() { named } else { &[] };
+        let likely = likely.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let found = wants.iter().zip(likely).map(|(&(key, want), likely)| {
+            match likely.filter(|&t| self.tasks[t].key == key).or_else(|| self.tasks.find(key)) {
+                Some(t) => Ok((t, want)),
+                None => Err(refused(format!("the key {key} is wanted, but there is no task of that key"))),
+            }
         });
         found.collect()
     }
@@ -275,7 +283,8 @@ impl Scheduler {
             let held = open.map_or_else(Vec::new, |open| open.held);
             self.want_all(c, &wanted);
             self.unhold(&held);
-            self.work.unneeded.extend(named);
+            // What is wanted is needed.
+            self.work.unneeded.extend(named.into_iter().filter(|&t| self.tasks[t].wants.is_empty()));
         } else {
             let again = self.clients[c].open.get(&place.submission).is_some_and(|open| open.again);
             for &t in &named {

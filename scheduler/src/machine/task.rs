@@ -17,17 +17,18 @@ use smallvec::SmallVec;
 
 use super::{
     accounts::AccountId,
+    chunked::ChunkedSlab,
     few::{Few, Vacant},
     key_index::KeyIndex,
     live_bytes::Effect,
     record::FunctionIndex,
-    slab::{ClassIndex, ClientIndex, Slab, TaskIndex, WorkerIndex},
+    slab::{ClassIndex, ClientIndex, TaskIndex, WorkerIndex},
     unrepeatable::Unrepeatable,
 };
 
 /// All tasks, under dense indices and by key.
 pub(super) struct Tasks {
-    pub(super) slab: Slab<TaskIndex, Task, CHUNK>,
+    pub(super) slab: ChunkedSlab<TaskIndex, Task, CHUNK>,
     /// All and only the slab's tasks, by key.
     by_key: KeyIndex,
 }
@@ -353,7 +354,7 @@ impl fmt::Debug for Tasks {
 
 impl Tasks {
     pub(super) fn new() -> Self {
-        Tasks { slab: Slab::new(), by_key: KeyIndex::default() }
+        Tasks { slab: ChunkedSlab::new(), by_key: KeyIndex::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -382,14 +383,14 @@ impl Tasks {
         index
     }
 
-    /// Takes a task without dependents out, and the edges to its dependencies.
-    pub(super) fn remove(&mut self, index: TaskIndex) -> Task {
+    /// Takes a task without dependents out, and the edges to its dependencies. Returns those, and its class.
+    pub(super) fn remove(&mut self, index: TaskIndex) -> (Few<Edge, 2>, ClassIndex) {
         let dependencies = self.sever(index);
-        let mut task = self.slab.remove(index);
-        debug_assert!(task.dependents.is_empty());
-        self.by_key.remove(task.key, index);
-        task.dependencies = dependencies;
-        task
+        let Task { key, class, ref dependents, .. } = self.slab[index];
+        debug_assert!(dependents.is_empty());
+        self.by_key.remove(key, index);
+        self.slab.remove(index);
+        (dependencies, class)
     }
 
     /// Takes the edges to a task's dependencies out, and returns them.
@@ -410,12 +411,14 @@ impl Tasks {
 impl std::ops::Index<TaskIndex> for Tasks {
     type Output = Task;
 
+    #[inline]
     fn index(&self, index: TaskIndex) -> &Task {
         &self.slab[index]
     }
 }
 
 impl std::ops::IndexMut<TaskIndex> for Tasks {
+    #[inline]
     fn index_mut(&mut self, index: TaskIndex) -> &mut Task {
         &mut self.slab[index]
     }

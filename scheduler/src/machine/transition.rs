@@ -16,7 +16,7 @@ use brisk_core::{
 
 use super::{
     Scheduler,
-    class::Kind,
+    class::{KINDS, Kind},
     functions::Presumed,
     record::What,
     slab::{TaskIndex, WorkerIndex},
@@ -92,24 +92,24 @@ impl Scheduler {
         };
         let effect = self.effect_of(t, w);
         let demand = &self.classes.slab[task.class].demand;
+        let kind = demand.kind;
+        let worker = &mut self.workers[w];
         // A call that takes no thread keeps no other waiting.
-        let (step, budget_ns) = (self.workers[w].speed.step(), self.budget.time_ns());
-        let Presumed { mean_ns: estimate_ns, fed_ns } = match demand.kind {
+        let (step, budget_ns) = (worker.speed.step(), self.budget.time_ns());
+        let Presumed { mean_ns: estimate_ns, fed_ns } = match kind {
             Kind::Thread => self.functions.presume(task.function, self.config.unknown_duration, step, budget_ns),
             Kind::Async => Presumed { mean_ns: 0, fed_ns: 0 },
         };
-        let worker = &mut self.workers[w];
         let slot = worker.processing.len() as u32;
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;
         worker.fed_ns += fed_ns;
-        worker.async_tasks += u32::from(demand.kind == Kind::Async);
-        worker.awaiting += u32::from(awaiting > 0 && demand.kind == Kind::Thread);
+        worker.async_tasks += u32::from(kind == Kind::Async);
+        worker.awaiting += u32::from(awaiting > 0 && kind == Kind::Thread);
         if !worker.has_work_ahead() {
             worker.last_progress = self.now;
         }
         worker.take(&demand.resources);
-        let kind = demand.kind;
         self.begin_effect(w, effect, estimate_ns);
         self.replace(
             t,
@@ -129,7 +129,7 @@ impl Scheduler {
         self.tasks[t].attempt += 1;
         self.charge(t, kind, estimate_ns);
         self.enter_frontier(t);
-        self.load_changed(w);
+        self.load_changed_of(w, kind);
         self.watch(w);
         id
     }
@@ -230,47 +230,58 @@ impl Scheduler {
             let (from, run) = (self.tasks[t].state.name(), self.run_of(&self.tasks[t].state));
             self.note_transition(t, from, TaskState::Forgotten, run);
         }
-        let task = self.tasks.remove(t);
-        let dead = task.dependencies.iter().map(|edge| edge.task);
+        let (dependencies, class) = self.tasks.remove(t);
+        let dead = dependencies.iter().map(|edge| edge.task);
         self.work.unneeded.extend(dead.filter(|&d| !self.tasks[d].is_alive()));
-        self.classes.part(task.class);
+        self.classes.part(class);
     }
 
     /// Sets the state, which the table of transitions must allow.
+    #[inline]
     fn replace(&mut self, t: TaskIndex, state: State) {
         let (from, to) = (self.tasks[t].state.name(), state.name());
         assert!(from.may_become(to), "{} can't go from {from:?} to {to:?}", self.name(t));
-        if !self.config.records {
-            self.tasks[t].state = state;
-            return;
-        }
-        let run = self.run_of(&state).or_else(|| self.run_of(&self.tasks[t].state));
+        let run = match self.config.records {
+            true => self.run_of(&state).or_else(|| self.run_of(&self.tasks[t].state)),
+            false => None,
+        };
         self.tasks[t].state = state;
-        self.note_transition(t, from, to, run);
+        if self.config.records {
+            self.note_transition(t, from, to, run);
+        }
     }
 
     /// Takes the task out of the containers of its state.
+    #[inline]
     fn leave(&mut self, t: TaskIndex) {
-        match &self.tasks[t].state {
+        let task = &mut self.tasks[t];
+        let alarmed = task.past().is_some();
+        match task.state {
             State::Released | State::Erred { .. } => {}
+            State::Waiting { .. } if !alarmed => {}
             State::Waiting { .. } => self.clear_alarm(t),
             State::Queued => self.leave_queue(t),
             State::NoWorker { since } => {
-                self.timers.remove(*since + self.config.no_worker_timeout, Timer::Expire(t));
+                self.timers.remove(since + self.config.no_worker_timeout, Timer::Expire(t));
                 self.leave_queue(t);
             }
             State::Processing(run) => {
-                let run = *run;
-                self.clear_alarm(t);
+                if alarmed {
+                    self.clear_alarm(t);
+                }
                 self.leave_worker(t, run);
             }
             State::Memory { .. } => {
-                self.tasks[t].checkpoint = false;
-                while let Some(holder) = self.tasks[t].holders().last() {
-                    let worker = holder.worker;
-                    self.remove_replica(t, worker);
-                }
+                task.checkpoint = false;
+                self.leave_holders(t);
             }
+        }
+    }
+
+    fn leave_holders(&mut self, t: TaskIndex) {
+        while let Some(holder) = self.tasks[t].holders().last() {
+            let worker = holder.worker;
+            self.remove_replica(t, worker);
         }
     }
 
@@ -284,17 +295,20 @@ impl Scheduler {
 
     fn leave_worker(&mut self, t: TaskIndex, run: Run) {
         self.end_effect(run.worker, run.effect);
-        let worker = &mut self.workers[run.worker];
+        let (task, worker) = (&self.tasks[t], &mut self.workers[run.worker]);
         worker.processing.swap_remove(run.slot as usize);
         worker.started -= u32::from(run.started);
-        worker.frontier.remove(&(self.tasks[t].priority, t));
+        if !worker.frontier.is_empty() {
+            worker.frontier.remove(&(task.priority, t));
+        }
         if !planted!(self, LeakedOccupancy) {
             worker.occupancy_ns -= run.estimate_ns;
         }
         worker.fed_ns -= u64::from(run.fed_ns);
-        let demand = &self.classes.slab[self.tasks[t].class].demand;
-        worker.async_tasks -= u32::from(demand.kind == Kind::Async);
-        worker.awaiting -= u32::from(run.awaiting > 0 && demand.kind == Kind::Thread);
+        let demand = &self.classes.slab[task.class].demand;
+        let kind = demand.kind;
+        worker.async_tasks -= u32::from(kind == Kind::Async);
+        worker.awaiting -= u32::from(run.awaiting > 0 && kind == Kind::Thread);
         if !planted!(self, LeakedSlot) {
             worker.give_back(&demand.resources);
         }
@@ -303,10 +317,10 @@ impl Scheduler {
         {
             other.slot = run.slot;
         }
-        if self.workers[run.worker].question.is_some() {
+        if worker.question.is_some() {
             self.drop_theft(t, run.worker);
         }
-        self.load_changed(run.worker);
+        self.load_changed_of(run.worker, kind);
         self.note_room(run.worker);
         self.note_spare(run.worker);
     }
@@ -374,8 +388,13 @@ impl Scheduler {
 
     /// A worker has more or less to do, or may be given more or less.
     pub(super) fn load_changed(&mut self, w: WorkerIndex) {
-        let pool = &mut self.classes.environments[self.workers[w].environment].pool;
-        pool.update(w, &mut self.workers[w], self.budget);
+        KINDS.into_iter().for_each(|kind| self.load_changed_of(w, kind));
+    }
+
+    /// The same, of one kind: what takes a thread changes nothing for what takes none, nor the other way round.
+    pub(super) fn load_changed_of(&mut self, w: WorkerIndex, kind: Kind) {
+        let worker = &mut self.workers[w];
+        self.classes.environments[worker.environment].pool.update(w, worker, self.budget, kind);
         self.note_frontier(w);
     }
 
