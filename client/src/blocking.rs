@@ -23,7 +23,7 @@ use std::{future::IntoFuture, ops::Deref, sync::Arc};
 
 use brisk_core::{error::TaskError, future::TaskFuture, graph::block_on, value::Value};
 
-use crate::{client::Dataset, error::ClientError};
+use crate::{client::Dataset, error::ClientError, gather::Gather};
 
 /// A [`Client`](crate::Client) whose waits block the thread. Everything that does not wait is that client's own:
 /// `submit`, `map`, `compute`; and what is to be awaited there is waited for here by [`block`](Block::block):
@@ -96,6 +96,15 @@ impl Client {
         block_on(self.0.gather_each(futures))
     }
 
+    /// As [`Client::gather_nested`](crate::Client::gather_nested). For its options: `client.gather_nested(&shape).limit(n).block()`
+    /// of [that client](crate::Client).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn gather_nested<G: Gather + Sync + ?Sized>(&self, shape: &G) -> Result<G::Output, TaskError> {
+        self.0.gather_nested(shape).block()
+    }
+
     /// As [`wait`](crate::wait).
     pub fn wait<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
         block_on(crate::wait(futures));
@@ -106,7 +115,7 @@ impl Client {
     /// # Errors
     /// As there.
     pub fn wait_for_workers(&self, count: u32) -> Result<u32, TaskError> {
-        block_on(self.0.wait_for_workers(count))
+        self.0.wait_for_workers(count).block()
     }
 
     /// As [`Client::retire_workers`](crate::Client::retire_workers).

@@ -8,7 +8,6 @@ use brisk_core::{
     graph::{Call, Node},
     limits::CHUNK_TASKS,
     message::Answer,
-    value::Value,
 };
 
 use crate::{connect, error::ClientError, local::LocalBuilder, session::Session, sync::SyncSession};
@@ -17,13 +16,18 @@ mod calls;
 mod control;
 mod copies;
 mod datasets;
+mod gather;
+mod persist;
 mod scatter;
 mod workers;
 
 pub use calls::Calls;
 pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
+pub use gather::Gathering;
+pub use persist::Persist;
 pub use scatter::Scatter;
+pub use workers::WaitForWorkers;
 
 /// A connection with a scheduler, or a scheduler of one's own. A cheap handle: clones share it, threads may too.
 ///
@@ -155,68 +159,6 @@ impl Client {
     /// ```
     pub fn compute<C: Calls>(&self, calls: C) -> C::Futures {
         calls.submit(|nodes| self.submit_nodes(nodes))
-    }
-
-    /// Waits for all values and brings them here, in order.
-    ///
-    /// # Errors
-    /// The error of the first future, in the order given, that failed.
-    pub async fn gather<'a, T: Value + Clone>(
-        &self,
-        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
-    ) -> Result<Vec<T>, TaskError> {
-        let shared = self.gather_shared(futures).await?;
-        Ok(shared.into_iter().map(Arc::unwrap_or_clone).collect())
-    }
-
-    /// As [`gather`](Client::gather), without copies.
-    ///
-    /// # Errors
-    /// As [`gather`](Client::gather).
-    pub async fn gather_shared<'a, T: Value>(
-        &self,
-        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
-    ) -> Result<Vec<Arc<T>>, TaskError> {
-        let futures: Vec<&TaskFuture<T>> = futures.into_iter().collect();
-        self.want_all(&futures);
-        let mut values = Vec::with_capacity(futures.len());
-        for future in futures {
-            values.push(future.result_shared().await?);
-        }
-        Ok(values)
-    }
-
-    /// Waits for all to end, whatever their ends, and brings the values here, in order: for those that failed, why.
-    ///
-    /// ```
-    /// # use brisk_client::{Client, task};
-    /// # #[task] fn ratio(x: i64, y: i64) -> i64 { x / y }
-    /// # #[brisk_client::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let client = Client::local().await?;
-    /// let ratios = client.map([1, 0, 2], |y| ratio(4, y));
-    /// let known: Vec<i64> = client.gather_each(&ratios).await.into_iter().flatten().collect();
-    /// assert_eq!(known, [4, 2]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn gather_each<'a, T: Value + Clone>(
-        &self,
-        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
-    ) -> Vec<Result<T, TaskError>> {
-        let futures: Vec<&TaskFuture<T>> = futures.into_iter().collect();
-        self.want_all(&futures);
-        let mut outcomes = Vec::with_capacity(futures.len());
-        for future in futures {
-            outcomes.push(future.result().await);
-        }
-        outcomes
-    }
-
-    /// Has all these values brought here, together.
-    fn want_all<T: Value>(&self, futures: &[&TaskFuture<T>]) {
-        let _together = self.session().map(|session| session.cork());
-        futures.iter().for_each(|future| future.handle().want_value());
     }
 
     /// Waits until the scheduler has handled everything that was submitted, released or cancelled here before.

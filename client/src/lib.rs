@@ -29,8 +29,9 @@
 //!
 //! - A task function, called, describes the call: it returns a [`Delayed`]. [`Client::submit`] starts it and returns a
 //!   [`TaskFuture`], which can be awaited, and passed to other tasks.
-//! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
-//! - Data that stays on the cluster: [`Client::scatter`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
+//! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`],
+//!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
+//! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
@@ -60,6 +61,7 @@ mod closing;
 mod connect;
 mod entry;
 mod error;
+mod gather;
 mod inside;
 mod local;
 mod map_stream;
@@ -73,9 +75,10 @@ mod sync;
 mod wait;
 
 pub use as_completed::AsCompleted;
-pub use client::{Calls, Client, Dataset, Publish, Rebalance, Replicate, Scatter};
+pub use client::{Calls, Client, Dataset, Gathering, Persist, Publish, Rebalance, Replicate, Scatter, WaitForWorkers};
 pub use entry::init;
 pub use error::ClientError;
+pub use gather::Gather;
 pub use inside::current;
 pub use local::{LocalBuilder, LocalCluster};
 pub use map_stream::{Items, MapStream};

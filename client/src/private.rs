@@ -22,6 +22,7 @@ use brisk_core::{
     value::{Datum, Lent},
 };
 
+mod containers;
 mod inferred;
 
 pub use crate::{

@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -19,7 +19,7 @@ use brisk_core::{
     error::{ErrorKind, Failure, TaskError},
     function::{FunctionId, FunctionInfo},
     future::{Handle, Owner, WeakHandle},
-    graph::KeySource,
+    graph::{KeySource, Node},
     hello::Welcome,
     id::{RequestId, WantId, WorkerId},
     key::Key,
@@ -73,6 +73,7 @@ pub(crate) struct Session {
     /// Whether it is of all tasks of a worker: each says which run it is, and none closes it.
     of_tasks: bool,
     fetcher: Fetcher,
+    gather_limit: AtomicU64,
 }
 
 /// A connection with the scheduler.
@@ -120,6 +121,8 @@ struct Wanted {
     refused: bool,
     /// This program has scattered the value: no call makes it, and what it is called is known here only.
     scattered: bool,
+    /// The length of a value that exists and did not come with the news of it; else 0.
+    nbytes: u64,
     /// Who holds the value, as far as is known.
     holders: SmallVec<[WorkerId; 1]>,
     /// Holders that were asked in vain since the last news.
@@ -131,7 +134,7 @@ impl Wanted {
     fn new(handle: &Handle, fingerprint: Option<Key>, submission: RequestId) -> Self {
         let (holders, tried) = Default::default();
         let (handle, want) = (handle.downgrade(), handle.want());
-        Wanted { handle, want, fingerprint, submission, refused: false, scattered: false, holders, tried }
+        Wanted { handle, want, fingerprint, submission, refused: false, scattered: false, nbytes: 0, holders, tried }
     }
 }
 
@@ -168,6 +171,7 @@ impl Session {
             reconnect,
             of_tasks,
             fetcher: Fetcher::new(connector),
+            gather_limit: AtomicU64::new(crate::gather::AVAILABLE),
         })
     }
 
@@ -192,6 +196,11 @@ impl Session {
     /// Where the scheduler is.
     pub(crate) fn scheduler(&self) -> String {
         self.base.get().map_or_else(|| "not connected".to_owned(), |base| base.address.to_string())
+    }
+
+    /// How many bytes may be gathered at once; see [`gather`](crate::gather).
+    pub(crate) fn gather_limit(&self) -> &AtomicU64 {
+        &self.gather_limit
     }
 
     /// Whether the connection hands values over by pointer.
@@ -343,6 +352,16 @@ impl Session {
         }
     }
 
+    /// How many bytes each of these values has that are not here.
+    pub(crate) fn lengths<'a>(&self, handles: impl IntoIterator<Item = &'a Handle>) -> Vec<u64> {
+        let table = self.table.lock();
+        let length = |handle: &Handle| {
+            let wanted = table.wanted.get(&handle.key()).filter(|wanted| wanted.want == handle.want());
+            wanted.map_or(0, |wanted| wanted.nbytes)
+        };
+        handles.into_iter().map(length).collect()
+    }
+
     /// The handles of all wanted keys. They are dropped by the caller, outside the lock.
     fn handles(&self) -> Vec<Handle> {
         self.table.lock().wanted.values().filter_map(|wanted| wanted.handle.upgrade()).collect()
@@ -412,6 +431,10 @@ impl Table {
 }
 
 impl Owner for Session {
+    fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle> {
+        Session::submit(self, calls)
+    }
+
     fn released(&self, key: Key, want: WantId) {
         let full = {
             let mut table = self.table.lock();

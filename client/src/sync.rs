@@ -205,6 +205,10 @@ impl SyncSession {
 }
 
 impl Owner for SyncSession {
+    fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle> {
+        SyncSession::submit(self, calls)
+    }
+
     fn released(&self, key: Key, want: WantId) {
         let released = {
             let mut table = self.table.lock();

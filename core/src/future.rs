@@ -14,7 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::TaskError, id::WantId, key::Key, task::TaskName, value::Datum, wakers::WakerSet};
+use crate::{error::TaskError, graph::Node, id::WantId, key::Key, task::TaskName, value::Datum, wakers::WakerSet};
 
 mod task_future;
 
@@ -61,6 +61,9 @@ pub trait Owner: Send + Sync {
 
     /// The program wants the task to run to its end whether or not there are handles.
     fn detach(&self, handle: &Handle);
+
+    /// Starts calls that the program makes of one of this client's futures. A handle for each; what goes wrong is theirs.
+    fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle>;
 
     /// Somebody waits for one of this client's handles: whatever the client still keeps back is to be done now.
     fn awaited(&self) {}
@@ -248,6 +251,11 @@ impl Handle {
     /// Asks the client to let the task run to its end even if all handles are dropped.
     pub fn detach(&self) {
         self.0.owner.detach(self);
+    }
+
+    /// Starts calls with the client behind this handle. A handle for each.
+    pub(crate) fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle> {
+        self.0.owner.submit(calls)
     }
 
     /// Waits for the end, without bringing the value here.

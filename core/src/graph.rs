@@ -20,11 +20,13 @@ use crate::{
 
 mod arg;
 mod call;
+mod containers;
 mod delayed;
 mod elem;
 mod order;
 mod plan;
 mod run;
+pub(crate) mod split;
 
 pub use arg::{Arg, Call};
 pub use call::{CallError, Invocation};

@@ -3,14 +3,17 @@
 use std::{
     any::TypeId,
     fmt,
+    hash::BuildHasher,
     sync::{Arc, OnceLock},
 };
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
     function::{FunctionId, FunctionInfo},
+    graph::split,
     task::{TaskDef, TaskItem},
     typedef::TypeDef,
 };
@@ -29,6 +32,19 @@ inventory::collect!(TypeEntry);
 pub struct Registry {
     tasks: FxHashMap<FunctionId, &'static TaskDef>,
     types: FxHashMap<TypeId, TypeDef>,
+    /// The same by what names a type to other processes of this build.
+    by_token: FxHashMap<TypeToken, TypeId>,
+}
+
+/// What names a type to other processes that run this very executable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TypeToken(u64);
+
+impl TypeToken {
+    /// The token of a type: of the number that the compiler gave it in this build.
+    pub fn of(id: TypeId) -> Self {
+        TypeToken(FxBuildHasher.hash_one(id))
+    }
 }
 
 impl fmt::Debug for Registry {
@@ -67,12 +83,17 @@ impl Registry {
 
     /// The function with this id.
     pub fn task(&self, id: FunctionId) -> Option<&'static TaskDef> {
-        self.tasks.get(&id).copied()
+        self.tasks.get(&id).copied().or_else(|| Some(&split::PART).filter(|part| part.id() == id))
     }
 
     /// What is known of a type.
     pub fn type_def(&self, id: TypeId) -> Option<&TypeDef> {
         self.types.get(&id)
+    }
+
+    /// What is known of the type that another process of this build calls so.
+    pub fn type_called(&self, token: TypeToken) -> Option<&TypeDef> {
+        self.types.get(self.by_token.get(&token)?)
     }
 
     /// How many functions there are.
@@ -140,7 +161,9 @@ impl RegistryBuilder {
             self.add(entry.0);
         }
         for entry in inventory::iter::<TypeEntry> {
-            self.registry.types.insert((entry.0.id)(), entry.0);
+            let id = (entry.0.id)();
+            self.registry.types.insert(id, entry.0);
+            self.registry.by_token.insert(TypeToken::of(id), id);
         }
         self
     }

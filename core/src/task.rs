@@ -13,6 +13,10 @@ use crate::{
     value::{Datum, Lent, Value},
 };
 
+mod container;
+
+pub use container::Container;
+
 /// What `#[task]` makes of a function. There is one static of these per function, or per instance of a generic one.
 pub struct TaskDef {
     /// Which function it is.
@@ -86,7 +90,7 @@ pub struct Inputs(SmallVec<[Input; 2]>);
 pub enum Input {
     /// One value.
     One(Datum),
-    /// A `Vec<T>` or `&[T]` parameter that was given a list of futures.
+    /// The parts of a list or of another [`Container`], given one by one.
     List(Vec<Datum>),
 }
 
@@ -104,6 +108,41 @@ impl Inputs {
         match self.get(index)? {
             Input::One(datum) => datum.shared().map_err(|e| argument(index, e)),
             Input::List(_) => Err(argument(index, "a list was given where one value is wanted")),
+        }
+    }
+
+    /// Argument `index`, one value, without asking for its type.
+    ///
+    /// # Errors
+    /// If it is missing, or a list.
+    pub(crate) fn datum(&self, index: usize) -> Result<&Datum, Box<Failure>> {
+        match self.get(index)? {
+            Input::One(datum) => Ok(datum),
+            Input::List(_) => Err(argument(index, "a list was given where one value is wanted")),
+        }
+    }
+
+    /// Argument `index`, a container: moved if it is one value that nobody else holds, else copied; put together if its
+    /// parts were given one by one. It can be had once.
+    ///
+    /// # Errors
+    /// As [`Inputs::shared`].
+    pub fn owned_container<C: Container>(&mut self, index: usize) -> Result<C, Box<Failure>> {
+        match self.take(index)? {
+            Input::One(datum) => datum.into_value().map_err(|e| argument(index, e)),
+            Input::List(parts) => C::of_parts(parts).map_err(|e| argument(index, e)),
+        }
+    }
+
+    /// Argument `index`, a container, shared: not copied if it is one value, put together if its parts were given one by
+    /// one. It can be had once.
+    ///
+    /// # Errors
+    /// As [`Inputs::shared`].
+    pub fn shared_container<C: Container>(&mut self, index: usize) -> Result<Arc<C>, Box<Failure>> {
+        match self.take(index)? {
+            Input::One(datum) => datum.shared().map_err(|e| argument(index, e)),
+            Input::List(parts) => C::of_parts(parts).map(Arc::new).map_err(|e| argument(index, e)),
         }
     }
 

@@ -23,6 +23,8 @@ pub struct TypeDef {
     pub round_trip: fn(&Datum) -> Result<(), RoundTripError>,
     /// Prints a value in Debug form, if the type can.
     pub debug: fn(&Datum) -> Option<String>,
+    /// A copy of one part of a value, if the type is a tuple of values that can be copied.
+    pub part: fn(&Datum, usize) -> Result<Option<Datum>, ValueError>,
 }
 
 /// A value did not survive being encoded and decoded.
@@ -68,6 +70,19 @@ pub fn debug<T: Value>(datum: &Datum, print: Option<fn(&T) -> String>) -> Option
     print.map(|print| print(&value))
 }
 
+/// Part `index` of a `T`, copied by `copy` if the type has parts.
+///
+/// # Errors
+/// If the value is of another type, or does not decode.
+pub fn part<T: Value>(
+    datum: &Datum,
+    index: usize,
+    copy: Option<fn(&T, usize) -> Option<Datum>>,
+) -> Result<Option<Datum>, ValueError> {
+    let value = datum.shared::<T>()?;
+    Ok(copy.and_then(|copy| copy(&value, index)))
+}
+
 /// Asks a concrete type what it can do.
 ///
 /// A method of `Probe<T>` that needs `T: Debug` is found before the one of `&Probe<T>` that needs nothing, so
@@ -100,6 +115,45 @@ pub trait DebugNo<T> {
 }
 
 impl<T> DebugNo<T> for &Probe<T> {}
+
+/// The answer of a tuple, whose parts can be copied.
+pub trait PartsYes<T> {
+    /// How to copy one, by its place.
+    fn part_fn(&self) -> Option<fn(&T, usize) -> Option<Datum>>;
+}
+
+macro_rules! tuples {
+    ($(($($part:ident $index:tt),+))*) => {$(
+        impl<$($part: Value + Clone),+> PartsYes<($($part,)+)> for Probe<($($part,)+)> {
+            fn part_fn(&self) -> Option<fn(&($($part,)+), usize) -> Option<Datum>> {
+                Some(|tuple, index| match index {
+                    $($index => Some(Datum::new(tuple.$index.clone())),)+
+                    _ => None,
+                })
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+}
+
+/// The answer of any other type.
+pub trait PartsNo<T> {
+    /// It has none.
+    fn part_fn(&self) -> Option<fn(&T, usize) -> Option<Datum>> {
+        None
+    }
+}
+
+impl<T> PartsNo<T> for &Probe<T> {}
 
 /// The answer of an error type that is a value, for [`TaskError::downcast`](crate::error::TaskError::downcast).
 pub trait ErrorValueYes<T> {
@@ -139,6 +193,11 @@ macro_rules! type_def {
                 use $crate::typedef::{DebugNo as _, DebugYes as _};
                 $crate::typedef::debug::<$type>(datum, (&$crate::typedef::Probe::<$type>::NEW).debug_fn())
             },
+            part: |datum, index| {
+                #[allow(unused_imports)]
+                use $crate::typedef::{PartsNo as _, PartsYes as _};
+                $crate::typedef::part::<$type>(datum, index, (&$crate::typedef::Probe::<$type>::NEW).part_fn())
+            },
         }
     };
 }
@@ -166,6 +225,17 @@ mod tests {
     fn probes_find_what_a_type_can_do() {
         assert_eq!((type_def!(i64).debug)(&Datum::new(7i64)).as_deref(), Some("7"));
         assert_eq!((type_def!(Mute).debug)(&Datum::new(Mute(7))), None);
+    }
+
+    #[test]
+    fn only_tuples_have_parts() {
+        let part = |def: TypeDef, value: Datum, index| (def.part)(&value, index).unwrap();
+        let second = part(type_def!((i64, String)), Datum::new((7i64, "b".to_owned())), 1).unwrap();
+        assert_eq!(*second.shared::<String>().unwrap(), "b");
+        assert!(part(type_def!((i64, String)), Datum::new((7i64, "b".to_owned())), 2).is_none());
+        assert!(part(type_def!(i64), Datum::new(7i64), 0).is_none());
+        // A part that is no `Clone` can't be taken out of a value that others hold too.
+        assert!(part(type_def!((i64, Mute)), Datum::new((7i64, Mute(1))), 0).is_none());
     }
 
     #[test]

@@ -36,10 +36,11 @@ impl Session {
                 self.note_finished(key, true);
                 handle.set_value(value.into_value());
             }
-            KeyNews::Memory { holders, .. } => {
+            KeyNews::Memory { holders, nbytes, .. } => {
                 self.note_finished(key, true);
                 if let Some(wanted) = self.table.lock().wanted.get_mut(&key) {
                     wanted.holders = holders;
+                    wanted.nbytes = nbytes;
                     wanted.tried.clear();
                 }
                 handle.set_finished();

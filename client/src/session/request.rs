@@ -2,6 +2,8 @@
 //!
 //! A question that was not answered when the connection was lost is put to the next scheduler.
 
+use std::time::Duration;
+
 use brisk_core::{
     error::{ErrorKind, TaskError},
     id::RequestId,
@@ -55,6 +57,15 @@ impl Session {
             Ok(Reply::Answer(answer)) => Err(misunderstood(&format!("{answer:?}"))),
             Err(_) => Err(self.ended()),
         }
+    }
+
+    /// Sleeps with this session's timers: the caller's executor may have none.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        let sleep = {
+            let _context = self.runtime.enter();
+            tokio::time::sleep(time)
+        };
+        sleep.await;
     }
 
     /// Waits until everything said so far was handled by the scheduler, or the connection ended.

@@ -81,15 +81,21 @@ impl<T: Value> TaskFuture<T> {
     /// # Errors
     /// As [`result`](TaskFuture::result).
     pub async fn result_shared(&self) -> Result<Arc<T>, TaskError> {
-        let mut waiting = Waiting::new(self.handle().clone());
-        let value = std::future::poll_fn(|context| waiting.poll_value(context)).await?;
-        typed(self.handle(), &value)
+        typed(self.handle(), &self.handle().bring().await?)
     }
 
     /// Waits for the end. The error, or `None` if there is a value. The value stays where it is.
     pub async fn exception(&self) -> Option<TaskError> {
         self.settled().await;
         self.handle().error()
+    }
+
+    /// Waits until there is a value. It stays where it is, in a worker's memory.
+    ///
+    /// # Errors
+    /// As [`result`](TaskFuture::result).
+    pub async fn wait(&self) -> Result<(), TaskError> {
+        self.exception().await.map_or(Ok(()), Err)
     }
 
     /// Waits for the end, whatever it is. The value stays where it is.
@@ -203,6 +209,25 @@ impl Drop for Waiting {
         if let Some(slot) = self.slot {
             self.handle.stop_waiting(slot);
         }
+    }
+}
+
+impl Handle {
+    /// Waits for the value and brings it here. Dropping the wait stops the wait, not the task.
+    ///
+    /// # Errors
+    /// If the task failed, was cancelled, or its value is lost.
+    pub async fn bring(&self) -> Result<Datum, TaskError> {
+        let mut waiting = Waiting::new(self.clone());
+        std::future::poll_fn(|context| waiting.poll_value(context)).await
+    }
+
+    /// A value that was brought here, as what it is.
+    ///
+    /// # Errors
+    /// If it is of another type or does not decode; the error names the task.
+    pub fn typed<T: Value>(&self, value: &Datum) -> Result<Arc<T>, TaskError> {
+        typed(self, value)
     }
 }
 

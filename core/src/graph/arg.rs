@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// Something that a task takes as an argument of type `T`: a `T`, a [`TaskFuture<T>`], a [`Delayed<T>`], or a reference to
-/// one of the last two. Where `T` is a `Vec`, also lists and arrays of those.
+/// one of the last two. Where `T` is a container, also one of those: lists and arrays where it is a `Vec`, an `Option`, the
+/// values of a map, and tuples of two and three, in which plain values may stand beside them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be passed where the task takes `{T}`",
     label = "the task takes `{T}`, or a `TaskFuture` or `Delayed` of it",

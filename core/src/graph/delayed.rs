@@ -4,7 +4,8 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{Item, Node, Slot, run};
 use crate::{
-    error::TaskError,
+    error::{ErrorKind, TaskError},
+    future::{Handle, Settled},
     options::Quantity,
     task::TaskDef,
     value::{Datum, Value},
@@ -17,12 +18,14 @@ use crate::{
 #[must_use = "a call does nothing until it is submitted to a client or run"]
 pub struct Delayed<T> {
     node: Arc<Node>,
+    /// The result on a cluster, if a client was asked to keep it there.
+    persisted: Option<Handle>,
     result: PhantomData<fn() -> T>,
 }
 
 impl<T> Clone for Delayed<T> {
     fn clone(&self) -> Self {
-        Delayed { node: self.node.clone(), result: PhantomData }
+        Delayed { node: self.node.clone(), persisted: self.persisted.clone(), result: PhantomData }
     }
 }
 
@@ -36,7 +39,17 @@ impl<T: Value> Delayed<T> {
     /// A call of `def`. The macro sees to it that the arguments fit.
     #[doc(hidden)]
     pub fn call(def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Self {
-        Delayed { node: Arc::new(Node::new(def, slots)), result: PhantomData }
+        Delayed::of_node(Node::new(def, slots))
+    }
+
+    pub(super) fn of_node(node: Node) -> Self {
+        Delayed { node: Arc::new(node), persisted: None, result: PhantomData }
+    }
+
+    /// The same call, whose result a client keeps on its cluster. For clients.
+    #[doc(hidden)]
+    pub fn with_persisted(self, handle: Handle) -> Self {
+        Delayed { persisted: Some(handle), ..self }
     }
 
     /// The call.
@@ -46,7 +59,24 @@ impl<T: Value> Delayed<T> {
 
     /// The call's result as somebody's argument.
     pub fn item(&self) -> Item {
-        Item::Call(self.node.clone())
+        match &self.persisted {
+            // So that it stays wanted until whoever takes it was submitted.
+            Some(handle) => Item::Future(handle.clone()),
+            None => Item::Call(self.node.clone()),
+        }
+    }
+
+    /// Waits until the result is in the workers' memory, where `Client::persist` keeps it. It stays there.
+    ///
+    /// # Errors
+    /// If the call fails, or was not persisted.
+    pub async fn wait(&self) -> Result<(), TaskError> {
+        let Some(handle) = &self.persisted else {
+            let what = "nothing was started for this call: persist it first, with `let x = client.persist(x)`";
+            return Err(TaskError::new(ErrorKind::Refused, what));
+        };
+        Settled::new(handle.clone()).await;
+        handle.error().map_or(Ok(()), Err)
     }
 
     /// Runs the whole graph here and now, in this thread, and gives the result: the synchronous executor, for tests and
@@ -74,6 +104,8 @@ impl<T: Value> Delayed<T> {
     }
 
     fn change(mut self, change: impl FnOnce(&mut Node)) -> Self {
+        // It is another call now.
+        self.persisted = None;
         match Arc::get_mut(&mut self.node) {
             Some(node) if node.key().is_none() => change(node),
             _ => {
