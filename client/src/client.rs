@@ -14,6 +14,7 @@ use crate::{connect, error::ClientError, local::LocalBuilder, session::Session, 
 
 mod calls;
 mod control;
+mod coordination;
 mod copies;
 mod datasets;
 mod gather;
@@ -22,6 +23,7 @@ mod scatter;
 mod workers;
 
 pub use calls::Calls;
+pub use coordination::{Lease, Lock, Semaphore};
 pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
 pub use gather::Gathering;

@@ -32,6 +32,7 @@
 //! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`],
 //!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
 //! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
+//! - Among programs: [`Client::lock`], [`Client::semaphore`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
@@ -44,6 +45,7 @@ pub use brisk_core::{
     error::{ErrorKind, Failure, Report, TaskError},
     future::{Settled, Status, TaskFuture, Wait},
     graph::{Arg, Call, Delayed, Elem},
+    id::Fence,
     json::Json,
     key::Key,
     registry::{DuplicateTask, Registry, RegistryBuilder},
@@ -75,7 +77,10 @@ mod sync;
 mod wait;
 
 pub use as_completed::AsCompleted;
-pub use client::{Calls, Client, Dataset, Gathering, Persist, Publish, Rebalance, Replicate, Scatter, WaitForWorkers};
+pub use client::{
+    Calls, Client, Dataset, Gathering, Lease, Lock, Persist, Publish, Rebalance, Replicate, Scatter, Semaphore,
+    WaitForWorkers,
+};
 pub use entry::init;
 pub use error::ClientError;
 pub use gather::Gather;

@@ -21,7 +21,7 @@ use brisk_core::{
     future::{Handle, Owner, WeakHandle},
     graph::{KeySource, Node},
     hello::Welcome,
-    id::{RequestId, WantId, WorkerId},
+    id::{Fence, RequestId, WantId, WorkerId},
     key::Key,
     limits::{CHUNK_BYTES, CHUNK_TASKS},
     message::{Batch, ClientToScheduler, Messages},
@@ -33,6 +33,7 @@ use tokio::runtime;
 
 use crate::connect::Ground;
 
+mod coordination;
 mod cork;
 mod fetch;
 mod lineage;
@@ -42,6 +43,7 @@ mod request;
 mod scatter;
 mod submit;
 
+use coordination::Held;
 use cork::{Cork, FULL};
 use fetch::Fetcher;
 use lineage::Lineage;
@@ -97,6 +99,8 @@ struct Table {
     introduced: FxHashMap<FunctionId, FunctionInfo>,
     outbox: VecDeque<ClientToScheduler>,
     requests: FxHashMap<RequestId, Request>,
+    /// Leases that this program holds.
+    leases: FxHashMap<Fence, Held>,
     /// What may have to be said again to another scheduler; `None` if there will be none.
     lineage: Option<Lineage>,
     /// Whether the scheduler is lost, and being called again: what is to be said will be found in this table.
@@ -161,6 +165,7 @@ impl Session {
                 lost_again: false,
                 outbox: VecDeque::new(),
                 requests: FxHashMap::default(),
+                leases: FxHashMap::default(),
                 next_want: 0,
                 next_request: 0,
                 closed: None,

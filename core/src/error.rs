@@ -86,6 +86,11 @@ pub enum ErrorKind {
     Closed,
     /// The future belongs to another client.
     ForeignFuture,
+    /// A lock or semaphore is held no longer: its lease has ended with the session, or the scheduler's life, that it was
+    /// granted in.
+    LeaseLost,
+    /// What is shared by name is in use with other settings, or of another type.
+    Inconsistent,
 }
 
 impl ErrorKind {

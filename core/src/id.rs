@@ -66,6 +66,23 @@ impl fmt::Display for SupervisorId {
     }
 }
 
+/// One grant of a semaphore or lock. A later grant has a greater fence, under whatever name: whoever keeps the greatest it has
+/// seen can turn away a holder that does not know that its lease has ended. A scheduler that starts again gives greater
+/// ones still, if its [`Epoch`] is greater, as it is where epochs are taken from a clock that does not go back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fence {
+    /// The life of the scheduler that granted it.
+    pub epoch: Epoch,
+    /// Its number in that life.
+    pub number: u64,
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch.0, self.number)
+    }
+}
+
 /// Which build of which program a task, a client or a worker belongs to: a content hash of the executable as it was
 /// started. The scheduler pairs equals only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -14,11 +14,13 @@ use crate::{
 };
 
 mod client;
+mod coordination;
 mod data;
 mod supervisor;
 mod worker;
 
 pub use client::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SubmittedTask};
+pub use coordination::Operation;
 pub use data::{DataMessage, FetchOutcome};
 pub use supervisor::{Exit, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler};
 pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, Transfer, WorkerToScheduler};

@@ -23,6 +23,7 @@ impl Session {
                 SchedulerToClient::Workers { request, count } => self.answered(request, Reply::Count(count)),
                 SchedulerToClient::Synced(request) => self.answered(request, Reply::Count(0)),
                 SchedulerToClient::Answered { request, answer } => self.answered(request, Reply::Answer(answer)),
+                SchedulerToClient::LeaseLost { fence, error } => self.lease_lost(fence, error),
                 SchedulerToClient::Notice { tasks, message } => notice(&tasks, &message),
                 other => tracing::warn!(?other, "the scheduler said something that this version does not know"),
             }
@@ -129,6 +130,7 @@ impl Session {
             std::mem::take(&mut table.requests)
         };
         drop(requests);
+        self.leases_lost(error);
         for handle in self.handles() {
             let named = error.clone().with(|report| report.task = Some(handle.name().clone()));
             handle.set_error(named);

@@ -22,7 +22,7 @@ use brisk_core::{
 use rustc_hash::FxHashSet;
 use tokio::time::Instant;
 
-use super::{Link, SCHEDULER, Session, Table, lineage::Broken, news::notice};
+use super::{Link, SCHEDULER, Session, Table, lineage::Broken, news::notice, request::Request};
 
 /// How a lost scheduler is called again.
 pub(crate) struct Reconnect {
@@ -102,11 +102,12 @@ impl Session {
                 return None;
             }
             let lost = std::mem::take(&mut table.lost_again);
+            let same = self.link.read().as_ref().is_some_and(|former| former.welcome.epoch == welcome.epoch);
             if !lost {
                 *self.link.write() = Some(Arc::new(Link { comm, welcome }));
                 table.away = false;
             }
-            (!lost).then(|| table.say_all_again())
+            (!lost).then(|| table.say_all_again(same))
         };
         self.sending.store(false, Ordering::Release);
         let Some(told) = told else { return Some("the new connection was lost at once".to_owned()) };
@@ -115,6 +116,7 @@ impl Session {
         for (handle, error) in &told.failed {
             handle.set_error(error.clone());
         }
+        told.unclear.into_iter().for_each(Request::fail);
         let asked = told.asked.len();
         notice(&[], &format!("the scheduler at {} is back: {asked} results are asked for again", self.scheduler()));
         self.pump();
@@ -162,11 +164,14 @@ struct Told {
     failed: Vec<(Handle, TaskError)>,
     /// Those that had failed before.
     spare: Vec<Handle>,
+    /// Questions that can't be asked again.
+    unclear: Vec<Request>,
 }
 
 impl Table {
-    /// Puts everything that is wanted into the outbox, for a scheduler that knows nothing.
-    fn say_all_again(&mut self) -> Told {
+    /// Puts everything that is wanted into the outbox, for a scheduler that knows nothing; unless it is the `same` life of the
+    /// one that was lost.
+    fn say_all_again(&mut self, same: bool) -> Told {
         self.outbox.clear();
         let functions: Vec<_> = self.introduced.values().cloned().collect();
         for functions in functions.chunks(FUNCTIONS) {
@@ -207,6 +212,9 @@ impl Table {
             }
         }
         self.submit_again(tasks, wants);
+        self.keep_leases();
+        let unclear = self.requests.extract_if(|_, request| same && !request.may_be_repeated());
+        told.unclear = unclear.map(|(_, request)| request).collect();
         let questions: Vec<_> = self.requests.values().map(|request| request.question.clone()).collect();
         questions.into_iter().for_each(|question| self.say(question));
         told

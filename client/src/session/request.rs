@@ -28,6 +28,25 @@ pub(super) enum Reply {
     Answer(Answer),
 }
 
+impl Request {
+    /// Whether it may be put again to the scheduler that may have answered it already.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        match &self.question {
+            ClientToScheduler::Coordinate { operation, .. } => operation.may_be_repeated(),
+            _ => true,
+        }
+    }
+
+    /// Nobody will know what came of it.
+    pub(super) fn fail(self) {
+        let text =
+            "the connection with the scheduler was lost before it said what came of this: it may have been done or not";
+        let error = TaskError::new(ErrorKind::SchedulerLost, text);
+        // Whoever asked may have stopped waiting.
+        let _ = self.reply.send(Reply::Answer(Answer::Refused(error)));
+    }
+}
+
 impl Session {
     /// Asks for something to be done, and waits for what comes of it.
     ///
@@ -39,11 +58,17 @@ impl Session {
     ) -> Result<Answer, TaskError> {
         // What was released there must go before the question.
         self.finish_deliveries();
-        match self.ask(request).await {
-            Ok(Reply::Answer(Answer::Refused(error))) => Err(error),
-            Ok(Reply::Answer(answer)) => Ok(answer),
-            Ok(Reply::Count(_)) => Err(misunderstood("a number")),
-            Err(_) => Err(self.ended()),
+        let reply = self.ask(request).await;
+        self.understood(reply.ok())
+    }
+
+    /// An answer; none if the connection ended first.
+    pub(super) fn understood(&self, reply: Option<Reply>) -> Result<Answer, TaskError> {
+        match reply {
+            Some(Reply::Answer(Answer::Refused(error))) => Err(error),
+            Some(Reply::Answer(answer)) => Ok(answer),
+            Some(Reply::Count(_)) => Err(misunderstood("a number")),
+            None => Err(self.ended()),
         }
     }
 
@@ -77,7 +102,14 @@ impl Session {
 
     /// The scheduler has answered a question. Whoever asked may have stopped waiting.
     pub(super) fn answered(&self, request: RequestId, reply: Reply) {
-        let waiting = self.table.lock().requests.remove(&request);
+        let waiting = {
+            let mut table = self.table.lock();
+            let waiting = table.requests.remove(&request);
+            if let Some(waiting) = &waiting {
+                table.note_grant(request, &waiting.question, &reply);
+            }
+            waiting
+        };
         if let Some(waiting) = waiting {
             let _ = waiting.reply.send(reply);
         }
@@ -85,18 +117,27 @@ impl Session {
 
     /// The receiver errs if the connection ends first.
     fn ask(&self, request: impl FnOnce(RequestId) -> ClientToScheduler) -> oneshot::Receiver<Reply> {
+        self.ask_numbered(request).1
+    }
+
+    /// The same, with the question's number.
+    pub(super) fn ask_numbered(
+        &self,
+        request: impl FnOnce(RequestId) -> ClientToScheduler,
+    ) -> (RequestId, oneshot::Receiver<Reply>) {
         let (reply, receiver) = oneshot::channel();
-        {
+        let id = {
             let mut table = self.table.lock();
+            let id = table.next_request();
             if table.closed.is_none() {
-                let id = table.next_request();
                 let question = request(id);
                 table.say(question.clone());
                 table.requests.insert(id, Request { question, reply });
             }
-        }
+            id
+        };
         self.pump();
-        receiver
+        (id, receiver)
     }
 
     /// Why there is no answer.

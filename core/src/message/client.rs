@@ -9,8 +9,9 @@ use crate::{
     address::Address,
     error::TaskError,
     function::{FunctionId, FunctionInfo},
-    id::{RequestId, RunId, WantId, WorkerId},
+    id::{Fence, RequestId, RunId, WantId, WorkerId},
     key::Key,
+    message::Operation,
     options::TaskOptions,
     payload::Payload,
     task::TaskName,
@@ -152,6 +153,15 @@ pub enum ClientToScheduler {
     Sync(RequestId),
     /// The client ends its session. Everything it wants is released.
     Goodbye,
+    /// Something is asked of a primitive that clients share by name. Acts once, however often it comes.
+    Coordinate {
+        /// The request.
+        request: RequestId,
+        /// What is asked, and how it is answered.
+        operation: Box<Operation>,
+    },
+    /// Whoever asked this of a primitive waits no more. What was granted or handed over in answer to it is given back.
+    Withdraw(RequestId),
 }
 
 /// A task of a submission.
@@ -239,6 +249,13 @@ pub enum SchedulerToClient {
         /// The sentence.
         message: Arc<str>,
     },
+    /// A lease that the client wanted to [keep](Operation::Keep) has ended.
+    LeaseLost {
+        /// Which.
+        fence: Fence,
+        /// Why.
+        error: TaskError,
+    },
 }
 
 /// What comes of a request.
@@ -262,6 +279,10 @@ pub enum Answer {
     Names(Vec<Arc<str>>),
     /// These workers, one for each value; each was introduced before.
     Places(Vec<WorkerId>),
+    /// A semaphore was acquired.
+    Granted(Fence),
+    /// Yes, or no.
+    Flag(bool),
 }
 
 /// What happened to a key.

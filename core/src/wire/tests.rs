@@ -7,11 +7,11 @@ use super::*;
 use crate::{
     error::{ErrorKind, Failure, TaskError},
     function::FunctionId,
-    id::{RequestId, RunId, WantId, WorkerId},
+    id::{Fence, RequestId, RunId, WantId, WorkerId},
     key::Key,
     message::{
-        Assignment, ClientToScheduler, DataMessage, DependencyInfo, FetchOutcome, KeyNews, Priority, SchedulerToClient,
-        SchedulerToWorker, SubmittedTask, WorkerToScheduler,
+        Assignment, ClientToScheduler, DataMessage, DependencyInfo, FetchOutcome, KeyNews, Operation, Priority,
+        SchedulerToClient, SchedulerToWorker, SubmittedTask, WorkerToScheduler,
     },
     task::TaskName,
 };
@@ -38,6 +38,19 @@ fn from_client() -> impl Strategy<Value = ClientToScheduler> {
             ClientToScheduler::Submit { submission: RequestId(n), chunk: 0, last, tasks, wants: vec![] }
         }),
         (key(), any::<u64>()).prop_map(|(k, n)| ClientToScheduler::Release(vec![(k, WantId(n))])),
+        (any::<u64>(), operation()).prop_map(|(n, operation)| ClientToScheduler::Coordinate {
+            request: RequestId(n),
+            operation: Box::new(operation)
+        }),
+    ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let fence = any::<(u64, u64)>().prop_map(|(epoch, number)| Fence { epoch: Epoch(epoch), number });
+    prop_oneof![
+        (".{0,20}", any::<(u32, u32)>(), any::<bool>())
+            .prop_map(|(name, (limit, count), wait)| { Operation::Acquire { name: name.into(), limit, count, wait } }),
+        (".{0,20}", fence).prop_map(|(name, fence)| Operation::Release { name: name.into(), fence }),
     ]
 }
 

@@ -41,6 +41,7 @@ impl Scheduler {
             seen: Seen::default(),
             awaited_workers: Default::default(),
             knows: IndexSet::default(),
+            claims: Default::default(),
             departed: None,
         };
         self.clients.insert(id, client);
@@ -86,6 +87,8 @@ impl Scheduler {
             ClientToScheduler::Unpublish { request, name } => self.unpublish(c, request, &name),
             ClientToScheduler::Dataset { request, name } => self.dataset(c, request, &name),
             ClientToScheduler::Datasets(request) => self.datasets(c, request),
+            ClientToScheduler::Coordinate { request, operation } => self.coordinate(c, request, *operation),
+            ClientToScheduler::Withdraw(request) => self.withdraw(c, request),
             // A newer client than this scheduler: the handshake's protocol version makes this impossible.
             _ => self.expel_client(c, "it sent a message that this scheduler does not know"),
         }

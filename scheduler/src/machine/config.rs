@@ -79,6 +79,10 @@ pub struct Config {
     pub max_publications: u32,
     /// How many values may be published, under all names together.
     pub max_published_keys: u32,
+    /// How many names there may be of primitives in use: semaphores, events and whatever else clients share by name.
+    pub max_shared_names: u32,
+    /// How many leases a client may hold, and how much it may wait for, together. More is refused.
+    pub max_claims: u32,
     /// What a worker holds from before it joined is kept for so long, for somebody to ask for it. Longer than clients take to
     /// find that their scheduler is gone and to come back.
     pub offer_grace: Duration,
@@ -126,6 +130,8 @@ impl Default for Config {
             client_grace: Duration::from_secs(5),
             max_publications: 10_000,
             max_published_keys: 10_000_000,
+            max_shared_names: 100_000,
+            max_claims: 16_384,
             offer_grace: Duration::from_secs(30),
             max_offers: 1_000_000,
             gather_time: Duration::from_secs(3),

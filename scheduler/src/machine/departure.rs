@@ -1,7 +1,7 @@
 //! Clients that go: with a word, and everything they alone wanted goes with them; or without one, and it stays for a while.
 //!
 //! A connection that is lost says nothing of the program behind it. A client that lives comes back: as another peer, with
-//! the same keys, and finds its work going on. Dask's scheduler drops a client's futures when its connection breaks, so
+//! the same keys, finds its work going on, and keeps its leases. Dask's scheduler drops a client's futures when its connection breaks, so
 //! that a broken connection costs all work that was under way.
 
 use brisk_core::id::ClientId;
@@ -16,7 +16,8 @@ impl Scheduler {
             return;
         };
         self.end_session(c);
-        if self.clients[c].wants.is_empty() || self.config.client_grace.is_zero() {
+        let leaves_nothing = self.clients[c].wants.is_empty() && !self.clients[c].claims.has_leases();
+        if leaves_nothing || self.config.client_grace.is_zero() {
             return self.forget_client(c);
         }
         let until = self.now + self.config.client_grace;
@@ -47,6 +48,7 @@ impl Scheduler {
         self.forget_replication_requests(c);
         self.forget_rebalance_requests(c);
         self.forget_retirement_requests(c);
+        self.withdraw_all(c);
         let client = &mut self.clients[c];
         client.awaited_workers.clear();
         client.knows = Default::default();
@@ -61,6 +63,7 @@ impl Scheduler {
         while let Some(&t) = self.clients[c].wants.last() {
             self.remove_want(c, t);
         }
+        self.end_leases(c);
         for class in self.classes.slab.indices().collect::<Vec<_>>() {
             self.classes.slab[class].noticed.remove(&c);
         }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::{Scheduler, slab::TaskIndex, task::Task};
 
+mod coordination;
 mod copies;
 mod failures;
 mod graph;
@@ -108,6 +109,8 @@ impl Scheduler {
             i58_shortage_of_memory_is_watched
             i59_lineage_is_bounded
             i60_what_waits_for_memory_has_an_end
+            i61_claims_have_two_ends
+            i62_permits_add_up
         }
         Ok(())
     }

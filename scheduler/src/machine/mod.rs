@@ -44,6 +44,7 @@ mod backoff;
 mod balance;
 mod binding;
 mod clients;
+mod coordination;
 mod copies;
 mod critical;
 mod deadlines;
@@ -112,6 +113,7 @@ pub use target::{Reason, Target};
 use accounts::Accounts;
 use balance::Looks;
 use class::Classes;
+use coordination::Coordination;
 use copies::Copies;
 use functions::Functions;
 use gathering::Gathering;
@@ -158,6 +160,7 @@ pub struct Scheduler {
     offers: Offers,
     gathering: Gathering,
     publications: Publications,
+    coordination: Coordination,
     /// When the first event came.
     born: Option<Moment>,
     copies: Copies,
@@ -208,6 +211,7 @@ impl Scheduler {
             offers: Offers::default(),
             gathering: Gathering::default(),
             publications: Publications::default(),
+            coordination: Coordination::default(),
             born: None,
             copies: Copies::default(),
             replicas: Replicas::default(),
@@ -350,7 +354,7 @@ impl Scheduler {
                 &self.obituaries,
                 &self.offers,
                 self.gathering,
-                &self.publications,
+                (&self.publications, &self.coordination),
                 self.next_run,
                 self.next_generation,
                 &self.work

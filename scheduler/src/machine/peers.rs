@@ -18,6 +18,7 @@ use brisk_core::{
 use super::{
     accounts::AccountId,
     class::Kind,
+    coordination::Claims,
     lane::Urgency,
     links::Sending,
     live_bytes::Live,
@@ -126,6 +127,8 @@ pub(super) struct Client {
     pub(super) awaited_workers: BTreeMap<RequestId, u32>,
     /// The workers it was told of.
     pub(super) knows: IndexSet,
+    /// What it holds and waits for of what clients share by name.
+    pub(super) claims: Claims,
     /// Its connection was lost, and it may come back until then. It is told nothing more.
     pub(super) departed: Option<Moment>,
 }

@@ -117,6 +117,8 @@ pub struct Counters {
     pub unasked_answers: u64,
     /// Replicas offered of values that are not the ones known, or of unknown keys.
     pub strange_replicas: u64,
+    /// Requests to primitives that came twice.
+    pub repeated_requests: u64,
 }
 
 impl Scheduler {

@@ -111,7 +111,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// I24: a client that is not connected has a deadline, is found by nobody, and leaves nothing but its wants behind.
+    /// I24: a client that is not connected has a deadline, is found by nobody, and leaves nothing but its wants and its leases behind.
     pub(super) fn i24_the_departed_keep_only_wants(&self) -> Check {
         for (c, client) in self.clients.slab.iter() {
             let Some(until) = client.departed else {
@@ -120,7 +120,7 @@ impl Scheduler {
             };
             ensure!(self.clients.find(client.id).is_none(), "{} has departed and is found", client.id);
             ensure!(self.timers.has(until, Timer::Departed(c)), "{} has departed for ever", client.id);
-            let rest = client.open.len() + client.awaited_workers.len();
+            let rest = client.open.len() + client.awaited_workers.len() + client.claims.awaited();
             ensure!(rest == 0, "{} has departed and left more than wants", client.id);
         }
         Ok(())

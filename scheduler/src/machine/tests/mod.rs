@@ -1,6 +1,7 @@
 //! Unit tests: a state, an event, the exact actions.
 
 mod bench;
+mod coordinating;
 mod copies;
 mod counting;
 mod departing;
