@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use brisk_client::supervisor::{Supervisor, SupervisorConfig};
-use brisk_core::address::Address;
+use brisk_core::{address::Address, show::SHOWN_BYTES};
 use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 use clap::Args;
 
@@ -41,6 +41,9 @@ pub(crate) struct Workers {
     /// How much memory values may take in each, as in 4GiB. No limit unless given.
     #[arg(long, value_parser = network::bytes, default_value = "0")]
     pub(crate) memory_limit: u64,
+    /// How many bytes of each argument the report of a failed task shows; 0 to show none.
+    #[arg(long, default_value_t = SHOWN_BYTES)]
+    pub(crate) shown_argument_bytes: usize,
     /// What each has for tasks to take, as in gpu=2. May be given several times.
     #[arg(long = "resource", value_parser = network::resource)]
     pub(crate) resources: Vec<(String, f64)>,
@@ -75,6 +78,7 @@ async fn supervise(options: Options) -> anyhow::Result<ExitCode> {
         workers,
         threads,
         memory_limit: options.workers.memory_limit,
+        shown_bytes: options.workers.shown_argument_bytes,
         resources: options.workers.resources,
         listen: network::listen_address(options.host.as_deref(), options.scheduler.place())?,
         name: options.name.unwrap_or_else(|| host.clone()),

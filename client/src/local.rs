@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use brisk_core::{address::Address, id::Epoch, registry::Registry};
+use brisk_core::{address::Address, id::Epoch, registry::Registry, show::SHOWN_BYTES};
 use brisk_scheduler::{
     machine::{Record, Snapshot},
     server::{Config as ServerConfig, Server},
@@ -40,6 +40,7 @@ pub struct LocalBuilder {
     memory_limit: u64,
     resources: Vec<(String, f64)>,
     no_worker_timeout: Option<Duration>,
+    shown_bytes: Option<usize>,
     registry: Option<Arc<Registry>>,
 }
 
@@ -86,6 +87,13 @@ impl LocalBuilder {
     /// After so long without a worker that could run it, a task fails. Five minutes, unless set.
     pub fn no_worker_timeout(mut self, timeout: Duration) -> Self {
         self.no_worker_timeout = Some(timeout);
+        self
+    }
+
+    /// How many bytes of each argument the error of a failed task shows, in Debug form; 0 to show none. 256, unless set.
+    /// Arguments are printed only when a task has failed.
+    pub fn shown_argument_bytes(mut self, bytes: usize) -> Self {
+        self.shown_bytes = Some(bytes);
         self
     }
 
@@ -136,6 +144,12 @@ impl LocalBuilder {
             }
         }
         Ok(Size { workers, threads })
+    }
+
+    /// What its workers show of each argument.
+    #[cfg(any(feature = "inproc", feature = "quic"))]
+    fn shown_bytes(&self) -> usize {
+        self.shown_bytes.unwrap_or(SHOWN_BYTES)
     }
 
     fn server(&self) -> ServerConfig {

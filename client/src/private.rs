@@ -12,6 +12,7 @@ pub use brisk_core::{
     inventory,
     options::Defaults,
     registry::{TaskEntry, TypeEntry},
+    show,
     task::{Inputs, Ran, TaskDef, TaskItem},
     type_def,
     typedef::{ErrorValueNo, ErrorValueYes, Probe},

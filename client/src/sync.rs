@@ -13,6 +13,7 @@ use brisk_core::{
     key::Key,
     payload::Payload,
     registry::Registry,
+    show,
     task::{Ran, TaskName},
     value::Datum,
 };
@@ -128,7 +129,7 @@ impl SyncSession {
         let name = task.node.name().expect("the call was planned");
         for key in &task.dependencies {
             if let Some(error) = self.error_of(*key, outcomes) {
-                return Err(error.with(|report| report.needed_by.push(name)));
+                return Err(error.needed_by(name));
             }
         }
         let call = Payload::from_call(&task.node).call(&Registry::default()).map_err(Failure::from)?;
@@ -141,7 +142,9 @@ impl SyncSession {
             Ran::Future(future) => block_on(future),
         };
         outcome.map_err(|failure| {
-            TaskError::from(failure).with(|report| {
+            let given = call.arguments(|key| self.value_of(key, outcomes));
+            let arguments = show::arguments(call.def, &given, show::SHOWN_BYTES);
+            TaskError::from(failure.with_arguments(arguments)).with(|report| {
                 report.task = Some(name);
                 report.place = Some(task.node.def.info().place.clone());
                 report.attempt = 1;

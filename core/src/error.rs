@@ -115,6 +115,8 @@ pub struct Failure {
     pub place: Option<String>,
     /// The `Err` value itself, if it is a value.
     pub value: Option<ErrorValue>,
+    /// The call's arguments in Debug form, cut.
+    pub arguments: Option<String>,
 }
 
 /// An `Err` that can be had back, by [`TaskError::downcast`].
@@ -131,7 +133,7 @@ impl Failure {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let mut message = message.into();
         cut(&mut message);
-        Failure { kind, message, cause: None, backtrace: None, place: None, value: None }
+        Failure { kind, message, cause: None, backtrace: None, place: None, value: None, arguments: None }
     }
 
     /// An `Err` of a task, with its chain of sources.
@@ -145,6 +147,13 @@ impl Failure {
     #[must_use]
     pub fn with_value(mut self, value: Option<ErrorValue>) -> Self {
         self.value = value.filter(|v| v.bytes.len() <= MAX_ERROR_BYTES);
+        self
+    }
+
+    /// Adds the arguments of the call, as [`show::arguments`](crate::show::arguments) makes them.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: Option<String>) -> Self {
+        self.arguments = arguments;
         self
     }
 
@@ -181,6 +190,9 @@ pub(crate) fn cut(text: &mut String) {
     }
 }
 
+/// How many tasks between the failed one and the one asked for an error names, the nearest to the failure first.
+pub const WAY: usize = 8;
+
 /// Why a future has no value: the failure, the task that failed (not the one that was asked for), and the way from one to
 /// the other. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,8 +212,6 @@ pub struct Report {
     pub worker: Option<Arc<str>>,
     /// Which attempt it was, from 1; 0 if it never ran.
     pub attempt: u32,
-    /// The call's arguments in Debug form, cut.
-    pub arguments: Option<String>,
     /// The tasks between the failed one and the one asked for: who needed it, and who needed that, the one asked for last.
     pub needed_by: Vec<TaskName>,
 }
@@ -236,6 +246,24 @@ impl TaskError {
         postcard::from_bytes(&value.bytes).ok()
     }
 
+    /// The same error as whoever needs the task sees it that it was of so far. Of a long way only the beginning is kept, and
+    /// its end.
+    #[must_use]
+    pub fn needed_by(self, name: TaskName) -> Self {
+        self.with(|report| {
+            let way = &mut report.needed_by;
+            match way.len() {
+                ..=WAY => way.push(name),
+                length => {
+                    let mark = TaskName::chosen("…".into(), name.key);
+                    way.truncate(length.min(WAY + 1));
+                    way[WAY] = mark;
+                    way.push(name);
+                }
+            }
+        })
+    }
+
     /// The same error with more said about where it happened.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Report)) -> Self {
@@ -258,7 +286,6 @@ impl From<Failure> for TaskError {
             place: None,
             worker: None,
             attempt: 0,
-            arguments: None,
             needed_by: Vec::new(),
         }))
     }
@@ -281,7 +308,7 @@ impl fmt::Display for TaskError {
         if report.attempt > 1 {
             facts.push(format!("attempt {}", report.attempt));
         }
-        if let Some(arguments) = &report.arguments {
+        if let Some(arguments) = &report.failure.arguments {
             facts.push(format!("called with {arguments}"));
         }
         if let Some((asked, between)) = report.needed_by.split_last() {
@@ -330,14 +357,14 @@ mod tests {
         let error = TaskError::new(ErrorKind::Panicked, "attempt to divide by zero").with(|report| {
             report.task = Some(name("ratio", 0x91c2_0000));
             report.place = Some("src/main.rs:12".into());
-            report.worker = Some("quic://10.0.0.7:4512".into());
-            report.arguments = Some("(25, 0)".to_owned());
+            report.worker = Some("nodes-3".into());
+            report.failure.arguments = Some("(25, 0)".to_owned());
             report.needed_by = vec![name("sum", 0x7d10_0000)];
         });
         assert_eq!(
             error.to_string(),
             "ratio-91c20000: attempt to divide by zero\n  \
-             at src/main.rs:12   on worker quic://10.0.0.7:4512   called with (25, 0)   needed by sum-7d100000"
+             at src/main.rs:12   on worker nodes-3   called with (25, 0)   needed by sum-7d100000"
         );
     }
 
@@ -352,6 +379,17 @@ mod tests {
         assert_eq!(back, error);
         assert_eq!(back.source().unwrap().to_string(), "inner");
         assert!(format!("{back:?}").contains("caused by: inner"));
+    }
+
+    #[test]
+    fn a_long_way_is_told_by_its_ends() {
+        let mut error = TaskError::new(ErrorKind::Failed, "no");
+        for i in 0..100 {
+            error = error.needed_by(name("f", i << 4));
+        }
+        let way = &error.report().needed_by;
+        assert_eq!(way.len(), WAY + 2);
+        assert_eq!((&*way[WAY].name, way[0].key, way[WAY + 1].key), ("…", name("f", 0).key, name("f", 99 << 4).key));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod message;
 pub mod options;
 pub mod payload;
 pub mod registry;
+pub mod show;
 pub mod state;
 pub mod task;
 #[cfg(feature = "testing")]

@@ -10,6 +10,7 @@ use crate::{
     function::{FunctionId, FunctionInfo, Identity},
     key::Key,
     options::Defaults,
+    show::ShowFn,
     value::{Datum, Lent, Value},
 };
 
@@ -23,6 +24,8 @@ pub struct TaskDef {
     pub identity: Identity,
     /// The parameters' names, in order.
     pub parameters: &'static [&'static str],
+    /// How each argument is shown when a call has failed; empty if that is not known.
+    pub shows: &'static [ShowFn],
     /// Runs the function.
     pub call: fn(Inputs) -> Ran,
     /// What the attribute says of every call.
@@ -40,7 +43,14 @@ impl TaskDef {
         call: fn(Inputs) -> Ran,
         defaults: Defaults,
     ) -> Self {
-        TaskDef { identity, parameters, call, defaults, is_async: false, info: OnceLock::new() }
+        TaskDef { identity, parameters, shows: &[], call, defaults, is_async: false, info: OnceLock::new() }
+    }
+
+    /// The same with ways to show the arguments, one for each parameter.
+    #[must_use]
+    pub const fn showing(mut self, shows: &'static [ShowFn]) -> Self {
+        self.shows = shows;
+        self
     }
 
     /// The same for an `async fn`.

@@ -32,6 +32,10 @@ impl Definition<'_> {
     pub(crate) fn statements(&self) -> TokenStream {
         let Definition { private, span, name, signature, params, trampoline, defaults, is_async } = self;
         let labels = params.iter().map(|param| &param.label);
+        let shows = params.iter().map(|Param { stored, .. }| {
+            let private = private.at(stored.span());
+            quote_spanned!(located(stored.span())=> #private::show!(#stored))
+        });
         // `line!()` tells the place of the outermost macro that led to it: of this one, if the user wrote it.
         let by_user = private.written_at(*span);
         let identity = quote_spanned!(*span=> #by_user::identity!(#name, #signature));
@@ -40,7 +44,7 @@ impl Definition<'_> {
             #[allow(unused_imports)]
             use #private::{AnyParam as _, AnyShape as _, ErrorValueNo as _, ErrorValueYes as _};
             static __BRISK_DEF: #private::TaskDef =
-                #private::TaskDef::new(#identity, &[#(#labels),*], #trampoline, #defaults) #asynchronous;
+                #private::TaskDef::new(#identity, &[#(#labels),*], #trampoline, #defaults).showing(const { &[#(#shows),*] }) #asynchronous;
             #private::inventory::submit! { #private::TaskEntry(&__BRISK_DEF) }
         }
     }

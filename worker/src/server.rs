@@ -55,6 +55,8 @@ pub struct WorkerConfig {
     pub memory_limit: u64,
     /// What it declares for tasks to take.
     pub resources: Vec<(Arc<str>, Quantity)>,
+    /// How many bytes of each argument a failed task's report shows; 0 to show none.
+    pub shown_bytes: usize,
     /// The build of its program.
     pub environment: EnvironmentId,
     /// The functions and types of its program.

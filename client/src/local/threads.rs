@@ -61,6 +61,7 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
             threads: size.threads,
             memory_limit: builder.memory_limit,
             resources: builder.resources.iter().map(|(n, x)| (n.as_str().into(), Quantity::from_f64(*x))).collect(),
+            shown_bytes: builder.shown_bytes(),
             environment: EnvironmentId::IN_PROCESS,
             registry: registry.clone(),
             async_tasks: async_tasks.handle(),

@@ -47,6 +47,8 @@ pub struct SupervisorConfig {
     pub threads: u32,
     /// How many bytes of values each may hold; 0 for no limit.
     pub memory_limit: u64,
+    /// How many bytes of each argument the report of a failed task shows; 0 to show none.
+    pub shown_bytes: usize,
     /// What each declares for tasks to take.
     pub resources: Vec<(String, f64)>,
     /// The address at which they listen for other workers and clients.
@@ -177,6 +179,7 @@ impl Supervisor {
             listen: config.listen,
             threads: config.threads,
             memory_limit: config.memory_limit,
+            shown_bytes: config.shown_bytes,
             resources: config.resources.clone(),
             reconnect: config.reconnect,
         }

@@ -111,9 +111,9 @@ impl Session {
     /// The messages of planned calls.
     fn prepare(&self, planned: &[PlannedTask], by_reference: bool) -> Result<Vec<SubmittedTask>, TaskError> {
         let owner = self.owner();
-        planned
-            .iter()
-            .map(|task| {
+        let numbered = planned.iter().enumerate();
+        numbered
+            .map(|(place, task)| {
                 for item in task.node.items() {
                     let Item::Future(handle) = item else { continue };
                     if !handle.is_owned_by(&owner) {
@@ -121,7 +121,7 @@ impl Session {
                         return Err(named(&task.node, TaskError::new(ErrorKind::ForeignFuture, text)));
                     }
                     if let Some(error) = handle.error() {
-                        return Err(error.with(|report| report.needed_by.extend(task.node.name())));
+                        return Err(needed_by_all(error, &planned[place..]));
                     }
                 }
                 let call = Payload::from_call(&task.node);
@@ -145,6 +145,21 @@ impl Session {
         handle.set_error(error);
         handle
     }
+}
+
+/// The error of an argument of the first of these calls, as the last one that needs it sees it: each call stands behind
+/// those that it needs.
+fn needed_by_all(mut error: TaskError, planned: &[PlannedTask]) -> TaskError {
+    let mut last: Option<Key> = None;
+    for task in planned {
+        if last.is_none_or(|key| task.dependencies.contains(&key)) {
+            last = Some(task.key);
+            if let Some(name) = task.node.name() {
+                error = error.needed_by(name);
+            }
+        }
+    }
+    error
 }
 
 impl Table {

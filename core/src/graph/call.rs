@@ -145,6 +145,22 @@ impl Invocation {
         }
     }
 
+    /// The arguments once more, for those who tell of a call that failed: `None` where a value is not here any more.
+    pub fn arguments(&self, mut value_of: impl FnMut(Key) -> Option<Datum>) -> Vec<Option<Input>> {
+        let mut value = |item: LooseItem| match item {
+            LooseItem::Inline(value) => Some(value),
+            LooseItem::Key(key) => value_of(key),
+        };
+        let mut input = |slot: LooseSlot| match slot {
+            LooseSlot::One(one) => value(one).map(Input::One),
+            LooseSlot::List(items) => items.into_iter().map(&mut value).collect::<Option<_>>().map(Input::List),
+        };
+        match &self.slots {
+            Slots::Node(node) => node.slots().iter().map(|slot| input(loose(slot))).collect(),
+            Slots::Loose(slots) => slots.iter().map(|slot| input(slot.clone())).collect(),
+        }
+    }
+
     /// Whether both are the same call by pointer.
     pub(crate) fn is_same(&self, other: &Invocation) -> bool {
         match (&self.slots, &other.slots) {

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::{Item, Node, Slot};
 use crate::{
     error::{ErrorKind, TaskError},
+    show,
     task::{Input, Inputs, Ran, TaskName},
     value::Datum,
 };
@@ -56,17 +57,19 @@ fn call(node: &Node, values: &FxHashMap<*const Node, Datum>) -> Result<Datum, Ta
             TaskError::new(ErrorKind::DataLost, what)
         }),
     };
-    let inputs = node.slots().iter().map(|slot| match slot {
+    let input = |slot: &Slot| match slot {
         Slot::One(item) => value(item).map(Input::One),
         Slot::List(items) => items.iter().map(value).collect::<Result<_, _>>().map(Input::List),
-    });
-    let inputs = Inputs::new(inputs.collect::<Result<Vec<_>, _>>()?);
+    };
+    let inputs = Inputs::new(node.slots().iter().map(input).collect::<Result<Vec<_>, _>>()?);
     let outcome = match (node.def.call)(inputs) {
         Ran::Done(outcome) => outcome,
         Ran::Future(future) => block_on(future),
     };
     outcome.map_err(|failure| {
-        TaskError::from(failure).with(|report| {
+        let given: Vec<_> = node.slots().iter().map(|slot| input(slot).ok()).collect();
+        let arguments = show::arguments(node.def, &given, show::SHOWN_BYTES);
+        TaskError::from(failure.with_arguments(arguments)).with(|report| {
             report.task = node.key().map(|key| TaskName::of_call(node.def.info().name.clone(), key));
             report.place = Some(node.def.info().place.clone());
             report.attempt = 1;

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use brisk_core::{
-    error::{ErrorKind, Failure, TaskError},
+    error::{ErrorKind, Failure, TaskError, WAY},
     id::{RunId, WantId},
     message::{KeyNews, SchedulerToClient},
     payload::Payload,
@@ -15,9 +15,6 @@ use super::{
     slab::{ClientIndex, TaskIndex, WorkerIndex},
     task::{Death, State, Task, Want},
 };
-
-/// How many tasks between the failed one and the one asked for an error names, the nearest to the failure first.
-const PATH: usize = 8;
 
 impl Scheduler {
     /// What people call a task.
@@ -67,8 +64,8 @@ impl Scheduler {
         match path {
             // `t` is the task that failed.
             None => Arc::new([]),
-            Some(path) if path.len() < PATH => path.iter().cloned().chain([self.name(t)]).collect(),
-            Some(path) if path.len() == PATH => {
+            Some(path) if path.len() < WAY => path.iter().cloned().chain([self.name(t)]).collect(),
+            Some(path) if path.len() == WAY => {
                 let key = error.key().unwrap_or(self.tasks[t].key);
                 path.iter().cloned().chain([TaskName::chosen("…".into(), key)]).collect()
             }
@@ -130,7 +127,11 @@ impl Scheduler {
     /// Too many workers have died under a task.
     pub(super) fn worker_died(&self, t: TaskIndex) -> TaskError {
         let deaths = self.tasks[t].past().map_or(&[][..], |history| &history.deaths);
-        let told: Vec<_> = deaths.iter().map(ToString::to_string).collect();
+        let told = deaths.iter().enumerate().map(|(i, death)| {
+            let before = i.checked_sub(1).map(|before| &deaths[before].cause);
+            Told { death, again: before == Some(&death.cause) }.to_string()
+        });
+        let told: Vec<_> = told.collect();
         let hungry = deaths.iter().any(|death| death.cause.contains("out of memory"));
         let advice = match hungry {
             true => "It needs more memory than its worker has: give workers more, or fewer threads to share it",
@@ -163,19 +164,27 @@ impl Scheduler {
     }
 }
 
-/// As errors tell it: where, how, in which attempt, and beside what.
-impl fmt::Display for Death {
+/// A death as errors tell it: where, how, in which attempt, and beside what.
+struct Told<'a> {
+    death: &'a Death,
+    /// Whether the death before it, which is told too, had the same cause.
+    again: bool,
+}
+
+impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in attempt {} ({}", self.worker, self.attempt, self.cause)?;
-        if !self.started {
+        let death = self.death;
+        let cause = if self.again { "the same again" } else { &death.cause };
+        write!(f, "{} in attempt {} ({cause}", death.worker, death.attempt)?;
+        if !death.started {
             f.write_str("; it had not said that it had started it")?;
         }
-        for (i, name) in self.beside.iter().enumerate() {
+        for (i, name) in death.beside.iter().enumerate() {
             f.write_str(if i == 0 { "; beside " } else { ", " })?;
             write!(f, "{name}")?;
         }
-        if self.more > 0 {
-            write!(f, " and {} more", self.more)?;
+        if death.more > 0 {
+            write!(f, " and {} more", death.more)?;
         }
         f.write_str(")")
     }

@@ -372,7 +372,7 @@ impl Worker {
 
     /// What errors call it.
     pub(super) fn label(&self) -> Arc<str> {
-        self.info.address.as_str().into()
+        if self.name.is_empty() { self.info.address.as_str().into() } else { self.name.clone() }
     }
 }
 

@@ -10,6 +10,7 @@ use brisk_core::{
     graph::{CallError, Invocation},
     limits::INLINE_RESULT_BYTES,
     payload::Payload,
+    show,
     task::{Ran, TaskName},
     value::Datum,
 };
@@ -59,7 +60,7 @@ pub(super) fn finish(
     wanted: bool,
     outcome: Result<Datum, Box<Failure>>,
 ) -> Outcome {
-    let value = outcome.map_err(|failure| name_parameter(call, failure))?;
+    let value = outcome.map_err(|failure| tell(shared, call, failure))?;
     // Measuring may mean to encode, which is the user's code.
     let measured = panics::catch("while the result was measured", || {
         let by_reference = shared.session().by_reference;
@@ -113,6 +114,21 @@ fn prepare(
         Box::new(Failure::new(ErrorKind::DataLost, message))
     })?;
     Ok((call, inputs))
+}
+
+/// A call's failure with what its arguments were, but for one that says already what is wrong with them.
+fn tell(shared: &Shared, call: &Invocation, failure: Box<Failure>) -> Box<Failure> {
+    match failure.kind {
+        ErrorKind::Decode => name_parameter(call, failure),
+        ErrorKind::Cancelled => failure,
+        _ => {
+            // Printing them is the user's code. It is told as it goes, so a panic here is one of ours.
+            let shown = panics::catch("while the arguments were printed", || {
+                show::arguments(call.def, &shared.store.arguments(call), shared.shown_bytes)
+            });
+            Box::new(failure.with_arguments(shown.ok().flatten()))
+        }
+    }
 }
 
 /// Arguments are told by number where their names are not known. Here they are.

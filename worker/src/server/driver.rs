@@ -56,6 +56,8 @@ pub(super) struct Shared {
     pub(super) executor: Executor,
     pub(super) links: Links,
     pub(super) serve: Serve,
+    /// How much a failure's report shows of each argument.
+    pub(super) shown_bytes: usize,
     pub(super) timer: Timer,
     pub(super) round_trips: RoundTrips,
     pub(super) reports: Reports,
@@ -153,6 +155,7 @@ impl Shared {
         executor: Executor,
         links: Links,
         serve: Serve,
+        shown_bytes: usize,
     ) -> Arc<Self> {
         Arc::new(Shared {
             name: site.name.clone(),
@@ -164,6 +167,7 @@ impl Shared {
             executor,
             links,
             serve,
+            shown_bytes,
             timer: Timer::new(),
             round_trips: RoundTrips::default(),
             reports: Reports::default(),

@@ -61,6 +61,7 @@ pub(super) async fn start(
         Executor::new(config.threads, config.async_tasks),
         Links::new(connector.clone()),
         Serve::new(listener.clone(), config.memory_limit),
+        config.shown_bytes,
     );
     if let Err(error) = shared.start_threads() {
         shared.executor.stop();

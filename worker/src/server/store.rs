@@ -1,6 +1,11 @@
 //! The values, by key.
 
-use brisk_core::{graph::Invocation, key::Key, task::Inputs, value::Datum};
+use brisk_core::{
+    graph::Invocation,
+    key::Key,
+    task::{Input, Inputs},
+    value::Datum,
+};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
@@ -37,6 +42,12 @@ impl Store {
     pub(super) fn inputs(&self, call: &Invocation) -> Result<Inputs, Key> {
         let values = self.0.lock();
         call.inputs(|key| values.get(&key).map(|(value, _)| value.clone()))
+    }
+
+    /// The arguments of a call that has been made, as far as they are still here.
+    pub(super) fn arguments(&self, call: &Invocation) -> Vec<Option<Input>> {
+        let values = self.0.lock();
+        call.arguments(|key| values.get(&key).map(|(value, _)| value.clone()))
     }
 
     /// Puts the same value with its bytes at hand in the place of the one without, if that is still there.

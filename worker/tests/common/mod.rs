@@ -125,6 +125,7 @@ impl Cluster {
             threads,
             memory_limit: 0,
             resources: Vec::new(),
+            shown_bytes: brisk_core::show::SHOWN_BYTES,
             environment: EnvironmentId::IN_PROCESS,
             registry: self.registry.clone(),
             async_tasks: Handle::current(),

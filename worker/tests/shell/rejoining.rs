@@ -26,6 +26,7 @@ fn serve(cluster: &Cluster, threads: u32, deadline: Duration) -> Serving {
         threads,
         memory_limit: 0,
         resources: Vec::new(),
+        shown_bytes: brisk_core::show::SHOWN_BYTES,
         environment: EnvironmentId::IN_PROCESS,
         registry: Arc::new(tasks::registry()),
         async_tasks: Handle::current(),

@@ -103,7 +103,7 @@ fn clients_hear_who_is_full_and_work_goes_on_once_there_is_room() {
     let actions = bench.wait(Config::default().notice_after);
     let [(told, text)] = notices(&actions)[..] else { panic!("{actions:?}") };
     assert_eq!(told, c);
-    assert!(text.contains("test://w2 holds 900 of 1000 bytes") && text.contains("Drop the futures"), "{text}");
+    assert!(text.contains("a holds 900 of 1000 bytes") && text.contains("Drop the futures"), "{text}");
     // Once is enough, unless somebody else asks.
     assert_eq!(notices(&bench.wait(Duration::from_secs(60))), []);
     let other = bench.client();
