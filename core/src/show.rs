@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    task::{Input, TaskDef},
+    task::{Container, Input, TaskDef},
     value::{Datum, Value},
 };
 
@@ -114,7 +114,7 @@ impl<T: Value + Debug> One<T> {
             Ok(value) => debug(&*value, cut),
             Err(_) => cut.write_str("<does not decode>"),
         },
-        Input::List(items) => write!(cut, "<a list of {}>", items.len()),
+        Input::List(parts) => write!(cut, "<{} parts>", parts.len()),
     };
 }
 
@@ -126,6 +126,31 @@ pub trait AnyOne {
 
 impl<T> AnyOne for One<T> {
     const SHOW: ShowFn = |_, cut| write!(cut, "<{} without Debug>", type_name::<T>());
+}
+
+/// How a container is printed that may have been given in parts: its inherent constant is found before that of [`AnyParts`] if
+/// `T` is one and has a Debug form.
+pub struct Parts<T>(PhantomData<fn() -> T>);
+
+impl<T: Container + Debug> Parts<T> {
+    /// Prints a container, of which a copy is made if it was given in parts.
+    pub const SHOW: Option<ShowFn> = Some(|input, cut| match input {
+        Input::One(_) => (One::<T>::SHOW)(input, cut),
+        Input::List(parts) => match T::of_parts(parts.clone()) {
+            Ok(value) => debug(&value, cut),
+            Err(_) => cut.write_str("<does not decode>"),
+        },
+    });
+}
+
+/// The answer of any other type.
+pub trait AnyParts {
+    /// It is printed as one value.
+    const SHOW: Option<ShowFn>;
+}
+
+impl<T> AnyParts for Parts<T> {
+    const SHOW: Option<ShowFn> = None;
 }
 
 /// How a list is printed: its inherent constant is found before that of [`AnyItems`] if `T` is a vector of values with a
@@ -161,10 +186,10 @@ impl<T> AnyItems for Items<T> {
 macro_rules! show {
     ($type:ty) => {{
         #[allow(unused_imports)]
-        use $crate::show::{AnyItems as _, AnyOne as _};
-        match <$crate::show::Items<$type>>::SHOW {
-            ::core::option::Option::Some(show) => show,
-            ::core::option::Option::None => <$crate::show::One<$type>>::SHOW,
+        use $crate::show::{AnyItems as _, AnyOne as _, AnyParts as _};
+        match (<$crate::show::Items<$type>>::SHOW, <$crate::show::Parts<$type>>::SHOW) {
+            (::core::option::Option::Some(show), _) | (_, ::core::option::Option::Some(show)) => show,
+            _ => <$crate::show::One<$type>>::SHOW,
         }
     }};
 }
@@ -208,7 +233,10 @@ fn list<'a, T: 'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        collections::BTreeMap,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use serde::{Deserialize, Serialize};
 
@@ -246,6 +274,9 @@ mod tests {
         assert_eq!(shown(show!(Option<Vec<u8>>), &value(Some(vec![1u8])), 99), "Some([1])");
         let list = Input::List(vec![Datum::new(1i64), Datum::new(2i64)]);
         assert_eq!(shown(show!(Vec<i64>), &list, 99), "[1, 2]");
+        let parts = Input::List(vec![Datum::new(vec!["a".to_owned()]), Datum::new(2i64)]);
+        assert_eq!(shown(show!(BTreeMap<String, i64>), &parts, 99), "{\"a\": 2}");
+        assert_eq!(shown(show!(Option<i64>), &Input::List(vec![]), 99), "None");
         assert_eq!(shown(show!(Mute), &value(Mute), 99), "<brisk_core::show::tests::Mute without Debug>");
         assert!(shown(show!(Vec<Mute>), &value(vec![Mute]), 99).ends_with("Mute> without Debug>"));
     }
