@@ -11,9 +11,9 @@ use brisk_core::{
 use brisk_scheduler::machine::Event;
 
 use crate::{
-    cluster::returns::build_of,
+    presence::Presence,
     properties::runs::Runs,
-    workload::{BUILDS, Build, TaskIndex, Workload},
+    workload::{TaskIndex, Workload},
 };
 
 /// The facts.
@@ -39,8 +39,7 @@ pub struct History {
     /// How often there was another scheduler.
     pub restarts: u32,
     now: Moment,
-    /// The workers of each build.
-    pools: [Pool; BUILDS as usize],
+    presence: Presence,
 }
 
 /// What has happened to one task.
@@ -61,16 +60,6 @@ pub struct Facts {
     pub losses: u32,
 }
 
-/// The workers of one build.
-#[derive(Clone, Copy, Debug)]
-struct Pool {
-    workers: u32,
-    /// Since when there is none.
-    since: Moment,
-    /// The longest time without any, up to the last that joined.
-    longest: Duration,
-}
-
 impl Default for History {
     fn default() -> Self {
         History {
@@ -85,7 +74,7 @@ impl Default for History {
             retirements: 0,
             restarts: 0,
             now: Moment::ORIGIN,
-            pools: Default::default(),
+            presence: Presence::default(),
         }
     }
 }
@@ -96,34 +85,28 @@ impl History {
         self.tasks.get(&task).copied().unwrap_or_default()
     }
 
-    /// The longest time without any worker of a build.
-    pub fn longest_drought(&self, build: Build) -> Duration {
-        self.pools.get(usize::from(build)).map_or(Duration::MAX, |pool| pool.longest_drought(self.now))
+    /// The longest time without any worker that could run a task, in one life of the scheduler.
+    pub fn longest_absence(&self, workload: &Workload, task: TaskIndex) -> Duration {
+        self.presence.longest_absence(workload, task, self.now)
     }
 
     /// There is another scheduler, without workers.
     pub fn scheduler_restarted(&mut self, now: Moment) {
         self.now = now;
         self.restarts += 1;
-        for pool in &mut self.pools {
-            self.departures += pool.workers;
-            while pool.workers > 0 {
-                pool.left(now);
-            }
-        }
+        self.departures += self.presence.count();
+        self.presence.scheduler_restarted(now);
     }
 
     /// Notes an event. `runs` are those before it.
     pub fn event(&mut self, now: Moment, workload: &Workload, runs: &Runs, event: &Event) {
         self.now = now;
         match event {
-            Event::WorkerJoined { info, environment, .. } => {
+            Event::WorkerJoined { worker, name, info, environment } => {
                 if info.memory_limit > 0 {
                     self.least_memory = self.least_memory.min(info.memory_limit);
                 }
-                if let Some(pool) = self.pools.get_mut(usize::from(build_of(*environment))) {
-                    pool.joined(now);
-                }
+                self.presence.joined(now, *worker, name, *environment, info);
             }
             Event::WorkerLeft { worker, intended, .. } => self.left(runs, *worker, *intended),
             Event::ClientLeft { .. } => self.releases += 1,
@@ -168,9 +151,7 @@ impl History {
             return;
         }
         self.departures += 1;
-        if let Some(pool) = self.pools.get_mut(usize::from(runs.build_of(worker))) {
-            pool.left(self.now);
-        }
+        self.presence.left(self.now, worker);
         for (_, task) in runs.of_worker(worker).filter(|_| !intended) {
             self.tasks.entry(task).or_default().deaths += 1;
         }
@@ -180,29 +161,5 @@ impl History {
         if let Some(task) = workload.find(key) {
             change(self.tasks.entry(task).or_default());
         }
-    }
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        Pool { workers: 0, since: Moment::ORIGIN, longest: Duration::ZERO }
-    }
-}
-
-impl Pool {
-    fn joined(&mut self, now: Moment) {
-        self.longest = self.longest_drought(now);
-        self.workers += 1;
-    }
-
-    fn left(&mut self, now: Moment) {
-        self.workers = self.workers.saturating_sub(1);
-        if self.workers == 0 {
-            self.since = now;
-        }
-    }
-
-    fn longest_drought(&self, now: Moment) -> Duration {
-        if self.workers == 0 { self.longest.max(now.since(self.since)) } else { self.longest }
     }
 }

@@ -21,6 +21,7 @@ pub mod tamper;
 
 pub mod failure;
 pub mod history;
+pub mod presence;
 pub mod properties;
 
 pub mod faults;

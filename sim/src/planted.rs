@@ -43,16 +43,24 @@ impl Bug {
 
     /// Runs the ordinary seeds, from the first on, until one fails; `None` if none of them does.
     pub fn search(self, seeds: u64) -> Option<Found> {
-        (0..seeds).find_map(|seed| {
-            let mut options = Options::draw(seed);
-            options.settings.planted = Some(self);
-            // A machine that asserts what the bug has broken has found it before any property could.
-            match catch_unwind(AssertUnwindSafe(|| Simulation::new(options).run())) {
-                Ok(Ok(_)) => None,
-                Ok(Err(failed)) => Some(Found { seed, property: failed.failure.property, words: failed.failure.found }),
-                Err(_) => Some(Found { seed, property: "assertion", words: "the machine panicked".to_owned() }),
-            }
-        })
+        (0..seeds).find_map(|seed| self.found_by(seed))
+    }
+
+    /// How many of so many seeds find it. The first one that does may do so by luck; how many do says whether the next ones
+    /// will.
+    pub fn count(self, seeds: u64) -> u64 {
+        (0..seeds).filter(|seed| self.found_by(*seed).is_some()).count() as u64
+    }
+
+    fn found_by(self, seed: u64) -> Option<Found> {
+        let mut options = Options::draw(seed);
+        options.settings.planted = Some(self);
+        // A machine that asserts what the bug has broken has found it before any property could.
+        match catch_unwind(AssertUnwindSafe(|| Simulation::new(options).run())) {
+            Ok(Ok(_)) => None,
+            Ok(Err(failed)) => Some(Found { seed, property: failed.failure.property, words: failed.failure.found }),
+            Err(_) => Some(Found { seed, property: "assertion", words: "the machine panicked".to_owned() }),
+        }
     }
 
     /// The scheduler, with the bug if it is one of the scheduler's.

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | the machines' own invariants hold | I1 to I44 | [`invariants`] |
 //! | runs are numbered upwards, and each goes to one live worker that can have its inputs | I2, I18, I31 | [`runs`] |
+//! | a holder of a scattered value is asked whether it is one | I61 | [`confirmations`] |
 //! | nobody is named who was not introduced | I20, I31 | [`introductions`] |
 //! | what is stale changes nothing | I27 | [`fences`] |
 //! | a worker stores exactly what its machine accounts for | I40 | [`storage`] |
@@ -22,6 +23,7 @@
 
 pub mod agreement;
 pub mod blame;
+pub mod confirmations;
 pub mod convergence;
 pub mod errors;
 pub mod executions;
@@ -43,7 +45,7 @@ use brisk_core::{
     message::{KeyNews, SchedulerToClient, SchedulerToWorker, SupervisorToScheduler, WorkerToScheduler},
     time::Moment,
 };
-use brisk_scheduler::machine::{Action, Config, Event};
+use brisk_scheduler::machine::{Action, Config, Event, What};
 
 use crate::{
     cluster::returns::build_of,
@@ -69,6 +71,7 @@ pub struct Judge {
     introductions: introductions::Introductions,
     news: news::News,
     losses: losses::Losses,
+    confirmations: confirmations::Confirmations,
     refusals: refusals::Refusals,
     publications: publications::Publications,
     /// Whether the end of a process that a supervisor reports just now was intended.
@@ -87,6 +90,7 @@ impl Judge {
             introductions: introductions::Introductions::default(),
             news: news::News::default(),
             losses: losses::Losses::default(),
+            confirmations: confirmations::Confirmations::default(),
             refusals: refusals::Refusals::default(),
             publications: publications::Publications::default(),
             exit: None,
@@ -178,11 +182,19 @@ impl Judge {
     pub fn action(&mut self, workload: &Workload, action: &Action) -> Result<(), Failure> {
         self.introductions.check(action)?;
         match action {
-            Action::Record(record) => self.blame.noted(&record.what, self.exit == Some(true)),
+            Action::Record(record) => {
+                if let What::ReplicaAdded { key, worker, .. } = &record.what
+                    && workload.find(*key).is_some_and(|task| workload.task(task).scattered)
+                {
+                    self.confirmations.begins(*worker, *key);
+                }
+                self.blame.noted(&record.what, self.exit == Some(true))
+            }
             Action::ToWorker { worker, message: SchedulerToWorker::Run(assignment) } => {
                 self.runs.assigned(workload, *worker, assignment)
             }
             Action::ToWorker { worker, message } => {
+                self.confirmations.told(*worker, message)?;
                 self.losses.told(workload, &self.runs, *worker, message);
                 if let SchedulerToWorker::Cancel { run, .. } = message {
                     self.runs.ended(*worker, *run);
@@ -203,6 +215,14 @@ impl Judge {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The scheduler has done all that follows from an event.
+    ///
+    /// # Errors
+    /// If something is missing.
+    pub fn event_ends(&mut self) -> Result<(), Failure> {
+        self.confirmations.event_ends(&self.runs)
     }
 
     fn told(&mut self, workload: &Workload, client: ClientId, message: &SchedulerToClient) -> Result<(), Failure> {

@@ -151,7 +151,7 @@ impl Cluster {
 }
 
 /// How the scheduler tells builds apart.
-pub(super) fn environment_of(build: Build) -> EnvironmentId {
+pub(crate) fn environment_of(build: Build) -> EnvironmentId {
     EnvironmentId(u128::from(build) << 96)
 }
 

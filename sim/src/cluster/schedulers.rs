@@ -103,6 +103,7 @@ impl Cluster {
             self.judge.action(&self.workload, &action)?;
             self.scheduler_asks(action);
         }
+        self.judge.event_ends()?;
         self.flush_or_gather();
         if let Some(at) = self.scheduler.next_deadline() {
             self.wake_scheduler(at);

@@ -74,11 +74,7 @@ pub fn check(
             let inputs = workload.task(root).dependencies.iter().map(|input| workload.task(*input).nbytes);
             inputs.chain([workload.task(root).nbytes]).sum::<u64>() > history.least_memory
         }
-        ErrorKind::NoWorker => {
-            let root = workload.task(root);
-            let picky = !root.workers.is_empty() || root.resource > 0;
-            picky || history.longest_drought(root.build) >= config.no_worker_timeout
-        }
+        ErrorKind::NoWorker => history.longest_absence(workload, root) >= config.no_worker_timeout,
         _ => false,
     };
     if explained {

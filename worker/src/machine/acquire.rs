@@ -2,7 +2,9 @@
 //!
 //! A copy is a want like any other, with the last rank: it is fetched under the same limits, when nothing is left to
 //! fetch that a task waits for, and never while memory is short. It is answered once, with `Added` or with `Missing`; what
-//! follows a `Missing` is the scheduler's choice, which may know a better place.
+//! follows a `Missing` is the scheduler's choice, which may know a better place. Of a copy that is here the scheduler was
+//! told when it came, and it is not told twice: the second report could cross the message that frees the copy, and would
+//! be believed.
 
 use brisk_core::{
     key::Key,
@@ -15,7 +17,7 @@ use super::{
 };
 
 impl Worker {
-    /// The scheduler wants a copy kept here. One that is here already is reported again.
+    /// The scheduler wants a copy kept here.
     pub(super) fn acquire(&mut self, copy: DependencyInfo) {
         let DependencyInfo { key, nbytes, holders } = copy;
         if self.phase != Phase::Working {
@@ -24,10 +26,15 @@ impl Worker {
         let holders = self.some_of(key, holders);
         let entry = self.entries.entry(key).or_default();
         if let Some(value) = &mut entry.value {
-            // One that was to go stays after all.
+            // Asked before it could have heard of the copy. What was to go stays after all, and is a copy anew; and what a
+            // run has made was no copy.
+            let was_told = !value.doomed && value.made_by.is_none();
             value.doomed = false;
             value.made_by = None;
-            return self.added.push((key, value.nbytes));
+            if !was_told {
+                self.added.push((key, value.nbytes));
+            }
+            return;
         }
         match &mut entry.want {
             Some(want) => {

@@ -19,6 +19,7 @@ const HELP: &str = "\
 cargo xtask sim [--seeds N] [--from S] [--minutes M]   runs N seeds from S on, or as many as fit into M minutes
 cargo xtask sim --seed S [--quiet]                     runs one seed and prints everything that happens
 cargo xtask sim --planted [--seeds N]                  plants bugs in the machines, and looks whether N seeds find each
+cargo xtask sim --planted --count [--seeds N]          ... and how many of the N do
 
 exit codes: 0 all passed, 1 wrong arguments, 2 something happened that must not, 3 something did not happen that must";
 
@@ -30,6 +31,7 @@ struct Arguments {
     seed: Option<u64>,
     quiet: bool,
     planted: bool,
+    count: bool,
 }
 
 fn main() -> ExitCode {
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
         return code;
     }
     match arguments(given.into_iter()) {
-        Ok(Some(arguments)) if arguments.planted => planted(arguments.seeds),
+        Ok(Some(arguments)) if arguments.planted => planted(arguments.seeds, arguments.count),
         Ok(Some(arguments)) => match arguments.seed {
             Some(seed) => one(seed, arguments.quiet),
             None => many(&arguments),
@@ -56,7 +58,8 @@ fn main() -> ExitCode {
 
 /// `None`: help is wanted.
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
-    let mut arguments = Arguments { seeds: None, from: 0, minutes: None, seed: None, quiet: false, planted: false };
+    let mut arguments =
+        Arguments { seeds: None, from: 0, minutes: None, seed: None, quiet: false, planted: false, count: false };
     while let Some(name) = given.next() {
         let mut number = || {
             let value = given.next().ok_or_else(|| format!("{name} needs a number"))?;
@@ -69,6 +72,7 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments
             "--seed" => arguments.seed = Some(number()?),
             "--quiet" => arguments.quiet = true,
             "--planted" => arguments.planted = true,
+            "--count" => arguments.count = true,
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("`{other}` means nothing here")),
         }
@@ -118,11 +122,17 @@ fn many(arguments: &Arguments) -> ExitCode {
 
 /// Prints which seed and property found each bug.
 #[cfg(feature = "planted")]
-fn planted(seeds: Option<u64>) -> ExitCode {
+fn planted(seeds: Option<u64>, count: bool) -> ExitCode {
     use brisk_sim::planted::{Bug, SEEDS};
     // A broken machine may well panic. That is found like everything else, and need not be told twice.
     std::panic::set_hook(Box::new(|_| {}));
     let seeds = seeds.unwrap_or(SEEDS);
+    if count {
+        for bug in Bug::all() {
+            println!("{:34} found by {:>5} of {seeds} seeds", bug.to_string(), bug.count(seeds));
+        }
+        return ExitCode::SUCCESS;
+    }
     let mut missed = 0;
     println!("{:34} {:>5}  property", "bug", "seed");
     for bug in Bug::all() {
@@ -142,7 +152,7 @@ fn planted(seeds: Option<u64>) -> ExitCode {
 }
 
 #[cfg(not(feature = "planted"))]
-fn planted(_: Option<u64>) -> ExitCode {
+fn planted(_: Option<u64>, _: bool) -> ExitCode {
     eprintln!("this simulator was built without the feature `planted`: use `cargo xtask sim --planted`");
     ExitCode::from(1)
 }

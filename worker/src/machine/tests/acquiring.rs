@@ -13,14 +13,28 @@ fn acquire(n: u128, holders: &[u64]) -> SchedulerToWorker {
 }
 
 #[test]
-fn a_copy_is_fetched_and_reported_and_one_that_is_here_is_reported_again() {
+fn a_copy_is_fetched_and_reported_and_so_is_what_was_made_here() {
     let mut bench = Bench::new(1, 0);
     assert_eq!(bench.says(acquire(10, &[1])), [fetch(1, 1, &[10])]);
     assert_eq!(bench.says(acquire(10, &[1])), [], "it is on its way");
     assert_eq!(bench.answer(1, &[(10, stored(10))]), [Action::Keep { key: key(10) }, added(10, 10)]);
-    assert_eq!(bench.says(acquire(10, &[2])), [added(10, 10)]);
     bench.with_value(1, 5);
     assert_eq!(bench.says(acquire(1, &[])), [added(1, 5)], "what was made here counts");
+}
+
+/// The scheduler gave the first request up, asked again, heard of the copy, and had it freed: a second report would cross
+/// that, and it would believe in a copy that is not here.
+#[test]
+fn a_copy_that_was_reported_is_not_reported_again_until_it_was_freed() {
+    let mut bench = Bench::new(1, 0);
+    bench.says(acquire(10, &[1]));
+    assert_eq!(bench.answer(1, &[(10, stored(10))]), [Action::Keep { key: key(10) }, added(10, 10)]);
+    assert_eq!(bench.says(acquire(10, &[2])), [], "asked before the report came");
+    // Freed while a run needs it, it is no copy any more, and asked for once more it is one again.
+    bench.run(1, &[(10, &[])]);
+    assert_eq!(bench.free(10), []);
+    assert_eq!(bench.says(acquire(10, &[2])), [added(10, 10)]);
+    assert_eq!(bench.says(acquire(10, &[2])), []);
 }
 
 #[test]
