@@ -78,6 +78,15 @@ fn delayed() {
 }
 
 #[test]
+fn actors() {
+    let [alone, local] = on_both_transports("actors", &[]);
+    assert!(alone.contains("refused: nobody can be 1000000 steps from home after 1000\n"), "{alone}");
+    let rest = |stdout: &str| stdout.split_once('\n').map(|(_, rest)| rest.to_owned());
+    assert_eq!(rest(&alone), rest(&local), "the same on both transports");
+    assert!(alone.contains("200 walkers: 3"), "the root of a thousand, roughly: {alone}");
+}
+
+#[test]
 fn rosenbrock() {
     for stdout in on_both_transports("rosenbrock", &[]) {
         let best = stdout.lines().last().expect("it prints its best");

@@ -39,7 +39,7 @@ pub use workers::WaitForWorkers;
 pub struct Client(Backend);
 
 #[derive(Clone)]
-enum Backend {
+pub(crate) enum Backend {
     Session(Arc<Session>),
     Sync(Arc<SyncSession>),
 }
@@ -185,6 +185,10 @@ impl Client {
             Backend::Session(session) => session.submit(nodes),
             Backend::Sync(session) => session.submit(nodes),
         }
+    }
+
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.0
     }
 
     fn session(&self) -> Option<&Arc<Session>> {

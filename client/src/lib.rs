@@ -52,10 +52,11 @@ pub use brisk_core::{
     task::TaskName,
     value::Value,
 };
-pub use brisk_macros::{main, task, task_fn, test};
+pub use brisk_macros::{actor, main, task, task_fn, test};
 pub use brisk_scheduler::machine::{Record, Snapshot, What};
 pub use brisk_worker::server::{CancellationToken, TaskContext};
 
+mod actor;
 mod as_completed;
 pub mod blocking;
 mod client;
@@ -76,6 +77,7 @@ mod session;
 mod sync;
 mod wait;
 
+pub use actor::{ActorFuture, ActorHandle, NewActor};
 pub use as_completed::AsCompleted;
 pub use client::{
     Calls, Client, Dataset, Gathering, Lease, Lock, Persist, Publish, Rebalance, Replicate, Scatter, Semaphore,

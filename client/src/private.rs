@@ -6,6 +6,7 @@ use std::{error::Error, marker::PhantomData, sync::Arc};
 
 pub use brisk_core::{
     self as core,
+    actor::{ActorCell, ActorGuard},
     error::Failure,
     function::Identity,
     graph::{Arg, Delayed},
@@ -28,6 +29,7 @@ mod inferred;
 
 pub use crate::{
     __identity as identity,
+    actor::{ActorFuture, ActorHandle, NewActor, RawActor},
     entry::{run_blocking_main, run_main, run_test},
     process::TestHook,
 };
@@ -47,6 +49,19 @@ pub fn ready<T: Value>(mut inputs: Inputs, run: impl FnOnce(&mut Inputs) -> Caug
 /// Runs an `async fn`: the trampoline of a task.
 pub fn pending<T: Value>(run: impl Future<Output = Caught<T>> + Send + 'static) -> Ran {
     Ran::Future(Box::pin(async move { run.await.map(Datum::new) }))
+}
+
+/// The state of the actor that is a method's first argument.
+///
+/// # Errors
+/// If the actor has ended.
+pub fn enter<A: Send + 'static>(inputs: &mut Inputs, method: &'static str) -> Caught<ActorGuard<A>> {
+    inputs.shared::<ActorCell<A>>(0)?.enter(method)
+}
+
+/// An argument of a method.
+pub fn argument<T: Value>(value: T) -> Datum {
+    Datum::new(value)
 }
 
 /// Turns what a task returned into its value or its failure. `keep` encodes the error, if it is a value.

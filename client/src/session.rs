@@ -33,6 +33,7 @@ use tokio::runtime;
 
 use crate::connect::Ground;
 
+mod actors;
 mod coordination;
 mod cork;
 mod fetch;
@@ -49,6 +50,7 @@ use fetch::Fetcher;
 use lineage::Lineage;
 use request::Request;
 
+pub(crate) use actors::Call;
 pub(crate) use reconnect::Reconnect;
 pub(crate) use scatter::How;
 
@@ -209,7 +211,11 @@ impl Session {
     }
 
     /// Whether the connection hands values over by pointer.
-    fn is_by_reference(&self) -> bool {
+    pub(crate) fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
+    }
+
+    pub(crate) fn is_by_reference(&self) -> bool {
         self.link.read().as_ref().is_some_and(|link| link.comm.is_by_reference())
     }
 

@@ -91,6 +91,8 @@ pub enum ErrorKind {
     LeaseLost,
     /// What is shared by name is in use with other settings, or of another type.
     Inconsistent,
+    /// The actor is gone: with its worker, by a panic of one of its methods, or because it was let go.
+    ActorLost,
 }
 
 impl ErrorKind {

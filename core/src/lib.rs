@@ -5,6 +5,7 @@
 //!
 //! In reading order:
 
+pub mod actor;
 pub mod address;
 pub mod backoff;
 pub mod comm;

@@ -37,6 +37,10 @@ pub const MAX_ERROR_BYTES: usize = 64 << 10;
 /// wait for it: one round trip less than to fetch it.
 pub const INLINE_RESULT_BYTES: u64 = 4 << 10;
 
+/// Calls of actors that one caller may have under way to one worker. Enough to keep it busy, whatever the distance; the rest
+/// waits with the caller.
+pub const ACTOR_CALLS: usize = 128;
+
 /// Batches a receiver may hold unhandled, a connection, before its sender is stopped.
 pub const WINDOW_BATCHES: usize = 256;
 

@@ -32,6 +32,8 @@ pub struct TaskOptions {
     pub allow_other_workers: bool,
     /// What it takes of its worker's declared resources while it runs.
     pub resources: Vec<(Arc<str>, Quantity)>,
+    /// Whether its value stays on the worker that makes it: an actor, which is neither copied nor moved.
+    pub pinned: bool,
 }
 
 /// An amount of a resource, in millionths, so that sums are exact.

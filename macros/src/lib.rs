@@ -7,6 +7,7 @@
 
 use proc_macro::TokenStream;
 
+mod actor;
 mod definition;
 mod entry;
 mod in_place;
@@ -50,6 +51,42 @@ mod text;
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     or_error(task::expand(options.into(), item.into()))
+}
+
+/// Makes an actor of a type: its `impl` block says how it is made, and how it is called.
+///
+/// ```ignore
+/// struct Counter {
+///     count: i64,
+/// }
+///
+/// #[actor]
+/// impl Counter {
+///     fn new(start: i64) -> Self {
+///         Counter { count: start }
+///     }
+///
+///     fn add(&mut self, x: i64) -> i64 {
+///         self.count += x;
+///         self.count
+///     }
+/// }
+///
+/// let counter = client.actor(CounterActor::new(10));
+/// assert_eq!(counter.add(1).await?, 11);
+/// ```
+///
+/// The attribute makes a handle, `CounterActor`. Functions that return `Self`, or a `Result` of it, are its constructors:
+/// they run on a worker, and take what tasks take, futures included. Methods, with `&self` or `&mut self`, are called
+/// through the handle: their arguments are values, and what they return is awaited. A method may be an `async fn`; the
+/// actor's next call waits for its end. Other functions are left alone, and so are other `impl` blocks: what is not for
+/// callers goes there.
+///
+/// - `handle = Name`: what the handle is called.
+/// - `crate = path`: where `brisk_client` is, if it goes by another name.
+#[proc_macro_attribute]
+pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
+    or_error(actor::expand(options.into(), item.into()))
 }
 
 /// A small task function in place: a closure that makes calls of it.

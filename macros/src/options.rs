@@ -124,6 +124,32 @@ impl TaskOptions {
     }
 }
 
+/// `#[actor(…)]`.
+pub(crate) struct ActorOptions {
+    pub(crate) private: Private,
+    /// What the handle is called.
+    pub(crate) handle: Option<Ident>,
+}
+
+impl ActorOptions {
+    pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
+        let mut options = ActorOptions { private: Private::default(), handle: None };
+        each(tokens, |option, input| {
+            match option.to_string().as_str() {
+                "crate" => options.private = Private::parse(input)?,
+                "handle" => options.handle = Some(value(input)?),
+                _ => {
+                    let text =
+                        format!("`#[actor]` has no option `{option}`; there are `handle = Name` and `crate = path`");
+                    return Err(Error::new(option.span(), text));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(options)
+    }
+}
+
 impl EntryOptions {
     /// Parses the options of the attribute called `attribute`, which takes `setup` if `with_setup`.
     pub(crate) fn parse(tokens: TokenStream, attribute: &str, with_setup: bool) -> Result<Self> {

@@ -67,6 +67,17 @@ impl Param {
         Ok(Param { label, ident, stored, access })
     }
 
+    /// Whether the function is lent a `&str` or a slice.
+    pub(crate) fn is_text_or_slice(&self) -> bool {
+        match &self.access {
+            Access::BorrowedSlice | Access::BorrowedShares(_) => true,
+            Access::Borrowed => {
+                matches!(&self.stored, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "String"))
+            }
+            _ => false,
+        }
+    }
+
     /// The argument, taken from `inputs`, which is a `&mut Inputs`.
     pub(crate) fn argument(&self, private: &Private, inputs: &Ident, index: usize) -> TokenStream {
         let stored = &self.stored;

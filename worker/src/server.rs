@@ -16,6 +16,7 @@ use brisk_core::{
 };
 use tokio::runtime::Handle;
 
+mod actors;
 mod call;
 mod context;
 mod detached;

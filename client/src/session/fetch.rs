@@ -24,7 +24,10 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
-use super::Session;
+use super::{
+    Session,
+    actors::{Call, Calls, Reply},
+};
 
 /// Keys in one request: enough to make the journey worth while, few enough to start answering soon.
 const KEYS_A_REQUEST: usize = 1_024;
@@ -53,6 +56,8 @@ struct DataLink {
     peer: PeerId,
     /// `None` while the connection is being made.
     open: Option<(Arc<dyn Comm>, Welcome)>,
+    /// Whether somebody is sending what waits.
+    pumping: bool,
     /// Keys to ask for.
     queue: VecDeque<Key>,
     /// Keys asked for and not answered, by request.
@@ -61,6 +66,8 @@ struct DataLink {
     to_put: VecDeque<Put>,
     /// Who waits to hear which of the values that were sent are held there. Dropped with the link.
     putting: FxHashMap<RequestId, oneshot::Sender<Vec<Key>>>,
+    /// Calls of actors that live there.
+    calls: Calls,
 }
 
 /// Values to be put into a worker's store, in one message.
@@ -82,8 +89,7 @@ impl Drop for Cork<'_> {
             if state.corks > 0 {
                 return;
             }
-            let waits = |link: &DataLink| !link.queue.is_empty() || !link.to_put.is_empty();
-            state.links.iter().filter(|(_, link)| waits(link)).map(|(worker, _)| *worker).collect::<Vec<_>>()
+            state.links.iter().filter(|(_, link)| link.is_waiting()).map(|(worker, _)| *worker).collect::<Vec<_>>()
         };
         uncorked.into_iter().for_each(|worker| self.0.pump_link(worker));
     }
@@ -157,6 +163,11 @@ impl Session {
         self.with_link(worker, |link| link.to_put.push_back(put));
     }
 
+    /// Calls an actor on the worker where it lives. Calls that are made one after the other arrive so.
+    pub(crate) fn call_actor(&self, worker: WorkerId, call: Call) {
+        self.with_link(worker, |link| link.calls.add(call));
+    }
+
     /// Adds to what goes over a link, which is opened if there is none, and sends what can be sent.
     fn with_link(&self, worker: WorkerId, add: impl FnOnce(&mut DataLink)) {
         let connect = {
@@ -224,19 +235,34 @@ impl Session {
         }
     }
 
-    /// Sends what waits for a link: questions first, they are short.
-    fn pump_link(&self, worker: WorkerId) {
+    /// Sends what waits for a link, unless somebody does already: what goes over one link goes in order.
+    pub(super) fn pump_link(&self, worker: WorkerId) {
+        let peer = {
+            let mut state = self.fetcher.state.lock();
+            match state.links.get_mut(&worker) {
+                Some(link) if !link.pumping && link.open.is_some() => link.pumping = true,
+                _ => return,
+            }
+            state.links[&worker].peer
+        };
+        self.pump_on(worker, peer);
+    }
+
+    /// Sends what waits for a link, as the only one who does: questions first, they are short.
+    fn pump_on(&self, worker: WorkerId, peer: PeerId) {
         loop {
             let (comm, batch, request) = {
                 let mut state = self.fetcher.state.lock();
-                if state.corks > 0 {
+                let (request, corked) = (RequestId(state.last_request + 1), state.corks > 0);
+                // A link that was lost meanwhile has a successor, which others pump.
+                let Some(link) = state.links.get_mut(&worker).filter(|link| link.peer == peer) else { return };
+                let message = if corked { None } else { link.next_message(request) };
+                let Some(message) = message else {
+                    link.pumping = false;
                     return;
-                }
-                let request = RequestId(state.last_request + 1);
-                let Some(link) = state.links.get_mut(&worker) else { return };
+                };
                 let Some((comm, welcome)) = &link.open else { return };
                 let (comm, epoch, incarnation) = (comm.clone(), welcome.epoch, welcome.incarnation);
-                let Some(message) = link.next_message(request) else { return };
                 state.last_request = request.0;
                 (comm, Batch { epoch, incarnation, messages: Messages::Data(vec![message]) }, request)
             };
@@ -247,7 +273,7 @@ impl Session {
                     let this = self.this.clone();
                     self.runtime.spawn(async move {
                         comm.ready().await;
-                        upgraded(&this, |session| session.pump_link(worker));
+                        upgraded(&this, |session| session.pump_on(worker, peer));
                     });
                     return;
                 }
@@ -256,9 +282,11 @@ impl Session {
                 Err(TrySendError::Unsendable { reason, .. }) => {
                     tracing::error!(reason, "a request to a worker can't be sent");
                     let mut state = self.fetcher.state.lock();
-                    // Whoever waits for the answer to a put hears that there will be none.
-                    drop(state.links.get_mut(&worker).and_then(|link| link.putting.remove(&request)));
-                    return;
+                    // Whoever waits for the answer to a put, or to a call, hears that there will be none.
+                    if let Some(link) = state.links.get_mut(&worker) {
+                        link.putting.remove(&request);
+                        link.calls.unsent(request);
+                    }
                 }
             }
         }
@@ -268,13 +296,18 @@ impl Session {
     fn take_back(&self, worker: WorkerId, request: RequestId, batch: Batch) {
         let mut state = self.fetcher.state.lock();
         let Some(link) = state.links.get_mut(&worker) else { return };
-        if let Some(keys) = link.asked.remove(&request) {
-            keys.into_iter().rev().for_each(|key| link.queue.push_front(key));
-        } else if let Some(reply) = link.putting.remove(&request)
-            && let Messages::Data(messages) = batch.messages
-            && let Some(DataMessage::Put { values, .. }) = messages.into_iter().next()
-        {
-            link.to_put.push_front(Put { values, reply });
+        let Messages::Data(messages) = batch.messages else { return };
+        match messages.into_iter().next() {
+            Some(DataMessage::Put { values, .. }) => {
+                if let Some(reply) = link.putting.remove(&request) {
+                    link.to_put.push_front(Put { values, reply });
+                }
+            }
+            Some(DataMessage::Call { actor, spec, .. }) => link.calls.take_back(request, actor, spec),
+            _ => {
+                let keys = link.asked.remove(&request).unwrap_or_default();
+                keys.into_iter().rev().for_each(|key| link.queue.push_front(key));
+            }
         }
     }
 
@@ -287,6 +320,11 @@ impl Session {
                     let reply = self.fetcher.state.lock().stored(peer, request);
                     // Whoever waited may have stopped.
                     let _ = reply.map(|reply| reply.send(keys));
+                    continue;
+                }
+                DataMessage::Called { request, outcome } => {
+                    let (reply, worker) = self.fetcher.state.lock().called(peer, request);
+                    self.called(reply, worker, outcome);
                     continue;
                 }
                 _ => {
@@ -359,6 +397,7 @@ impl Session {
             let Some(link) = state.links.remove(&worker) else { return };
             (worker, link)
         };
+        link.calls.lost();
         let unanswered: Vec<Key> = link.asked.into_values().flatten().chain(link.queue).collect();
         if !unanswered.is_empty() {
             tracing::debug!(%worker, %reason, values = unanswered.len(), "a data link was lost");
@@ -369,8 +408,13 @@ impl Session {
 
 impl DataLink {
     fn new(peer: PeerId) -> Self {
-        let (queue, to_put, asked, putting) = Default::default();
-        DataLink { peer, open: None, queue, asked, to_put, putting }
+        let (queue, to_put, asked, putting, calls) = Default::default();
+        DataLink { peer, open: None, pumping: false, queue, asked, to_put, putting, calls }
+    }
+
+    /// Whether there is something that may be sent.
+    fn is_waiting(&self) -> bool {
+        !self.queue.is_empty() || !self.to_put.is_empty() || self.calls.is_due()
     }
 
     /// What is to be sent next, as request number `request`.
@@ -380,9 +424,11 @@ impl DataLink {
             self.asked.insert(request, keys.iter().copied().collect());
             return Some(DataMessage::Fetch { request, keys });
         }
-        let Put { values, reply } = self.to_put.pop_front()?;
-        self.putting.insert(request, reply);
-        Some(DataMessage::Put { request, values })
+        if let Some(Put { values, reply }) = self.to_put.pop_front() {
+            self.putting.insert(request, reply);
+            return Some(DataMessage::Put { request, values });
+        }
+        self.calls.next(request)
     }
 }
 
@@ -391,6 +437,13 @@ impl State {
     fn stored(&mut self, peer: PeerId, request: RequestId) -> Option<oneshot::Sender<Vec<Key>>> {
         let worker = *self.peers.get(&peer)?;
         self.links.get_mut(&worker)?.putting.remove(&request)
+    }
+
+    /// Who waits for what a call came to, and the worker that has made it.
+    fn called(&mut self, peer: PeerId, request: RequestId) -> (Option<Reply>, Option<WorkerId>) {
+        let worker = self.peers.get(&peer).copied();
+        let link = worker.and_then(|worker| self.links.get_mut(&worker));
+        (link.and_then(|link| link.calls.answered(request)), worker)
     }
 
     /// Notes the answer for a key. The worker that gave it, or `None` if nobody asked.

@@ -143,6 +143,17 @@ impl<T: Value> Delayed<T> {
         self.change(|node| node.options_mut().task.once = true)
     }
 
+    /// Makes an actor of the result: it stays where it was made, is made anew by each call, and never twice by one.
+    #[doc(hidden)]
+    pub fn pinned(self) -> Self {
+        self.change(|node| {
+            let options = node.options_mut();
+            options.impure = true;
+            options.task.once = true;
+            options.task.pinned = true;
+        })
+    }
+
     /// Keeps `count` copies of the result, on as many workers, for as long as it is needed. One unless set.
     pub fn replicas(self, count: u32) -> Self {
         self.change(|node| node.options_mut().task.replicas = count)

@@ -37,6 +37,26 @@ pub enum DataMessage {
         /// The keys held.
         keys: Vec<Key>,
     },
+    /// Calls a method of an actor that lives on the worker.
+    Call {
+        /// The request.
+        request: RequestId,
+        /// How many calls went over this link before. A transport may deliver one message before another; calls are made in
+        /// the order of their numbers.
+        number: u64,
+        /// The actor: the key of the task that made it.
+        actor: Key,
+        /// The method and its arguments, the first of which is the actor.
+        spec: Payload,
+    },
+    /// Answers a [`Call`](DataMessage::Call) with what the method came to.
+    Called {
+        /// The request.
+        request: RequestId,
+        /// The result; [`Missing`](FetchOutcome::Missing) if the actor is not here, [`Busy`](FetchOutcome::Busy) if too many
+        /// calls wait for it. It was not called in these two cases.
+        outcome: FetchOutcome,
+    },
 }
 
 /// What a holder answers for one key.
@@ -53,30 +73,44 @@ pub enum FetchOutcome {
     Failed(Box<Failure>),
 }
 
-impl DataMessage {
-    pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
-        let (answers, put) = match self {
-            Self::Values { values, .. } => (values.as_slice(), [].as_slice()),
-            Self::Put { values, .. } => ([].as_slice(), values.as_slice()),
-            Self::Fetch { .. } | Self::Stored { .. } => ([].as_slice(), [].as_slice()),
-        };
-        let answers = answers.iter().filter_map(|(_, outcome)| match outcome {
+impl FetchOutcome {
+    fn payload(&self) -> Option<&Payload> {
+        match self {
             FetchOutcome::Value(payload) => Some(payload),
             _ => None,
-        });
-        answers.chain(put.iter().map(|(_, _, payload)| payload))
+        }
+    }
+
+    fn payload_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            FetchOutcome::Value(payload) => Some(payload),
+            _ => None,
+        }
+    }
+}
+
+impl DataMessage {
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let (answers, put, one) = match self {
+            Self::Values { values, .. } => (values.as_slice(), [].as_slice(), None),
+            Self::Put { values, .. } => ([].as_slice(), values.as_slice(), None),
+            Self::Call { spec, .. } => ([].as_slice(), [].as_slice(), Some(spec)),
+            Self::Called { outcome, .. } => ([].as_slice(), [].as_slice(), outcome.payload()),
+            Self::Fetch { .. } | Self::Stored { .. } => ([].as_slice(), [].as_slice(), None),
+        };
+        let answers = answers.iter().filter_map(|(_, outcome)| outcome.payload());
+        answers.chain(put.iter().map(|(_, _, payload)| payload)).chain(one)
     }
 
     pub(super) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Payload> {
-        let (answers, put) = match self {
-            Self::Values { values, .. } => (values.as_mut_slice(), [].as_mut_slice()),
-            Self::Put { values, .. } => ([].as_mut_slice(), values.as_mut_slice()),
-            Self::Fetch { .. } | Self::Stored { .. } => ([].as_mut_slice(), [].as_mut_slice()),
+        let (answers, put, one) = match self {
+            Self::Values { values, .. } => (values.as_mut_slice(), [].as_mut_slice(), None),
+            Self::Put { values, .. } => ([].as_mut_slice(), values.as_mut_slice(), None),
+            Self::Call { spec, .. } => ([].as_mut_slice(), [].as_mut_slice(), Some(spec)),
+            Self::Called { outcome, .. } => ([].as_mut_slice(), [].as_mut_slice(), outcome.payload_mut()),
+            Self::Fetch { .. } | Self::Stored { .. } => ([].as_mut_slice(), [].as_mut_slice(), None),
         };
-        let answers = answers.iter_mut().filter_map(|(_, outcome)| match outcome {
-            FetchOutcome::Value(payload) => Some(payload),
-            _ => None,
-        });
-        answers.chain(put.iter_mut().map(|(_, _, payload)| payload))
+        let answers = answers.iter_mut().filter_map(|(_, outcome)| outcome.payload_mut());
+        answers.chain(put.iter_mut().map(|(_, _, payload)| payload)).chain(one)
     }
 }

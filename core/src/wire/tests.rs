@@ -112,6 +112,11 @@ fn data() -> impl Strategy<Value = DataMessage> {
         failure().prop_map(FetchOutcome::Failed),
     ];
     prop_oneof![
+        (key(), any::<u64>(), payload()).prop_map(|(actor, number, spec)| {
+            let request = RequestId(4);
+            DataMessage::Call { request, number, actor, spec }
+        }),
+        outcome.clone().prop_map(|outcome| DataMessage::Called { request: RequestId(4), outcome }),
         prop::collection::vec((key(), outcome), 0..5)
             .prop_map(|values| DataMessage::Values { request: RequestId(1), values }),
         prop::collection::vec((key(), any::<u64>(), payload()), 0..5)

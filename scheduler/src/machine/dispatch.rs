@@ -108,7 +108,8 @@ impl Scheduler {
             spec: task.spec.clone(),
             dependencies,
             resources: self.classes.slab[task.class].demand.asked().cloned().collect(),
-            wanted: !task.wants.is_empty(),
+            // An actor stays where it is, wherever its handle is.
+            wanted: !task.wants.is_empty() && !task.is_pinned(),
             reproducible: !task.is_named(),
             timeout: task.options().and_then(|options| options.timeout),
         };

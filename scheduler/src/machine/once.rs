@@ -20,6 +20,11 @@ impl Task {
     pub(super) fn is_once(&self) -> bool {
         self.options().is_some_and(|options| options.once)
     }
+
+    /// Whether its value is an actor, which stays where it was made.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.options().is_some_and(|options| options.pinned)
+    }
 }
 
 impl Scheduler {

@@ -148,6 +148,9 @@ impl Scheduler {
     /// Which of the takers gets a value: the emptiest that can.
     fn taker_of(&self, t: TaskIndex, from: WorkerIndex, mean: u64, takers: &[Level]) -> Option<usize> {
         let nbytes = self.tasks[t].nbytes();
+        if self.tasks[t].is_pinned() {
+            return None;
+        }
         if self.copies.targets(t).next().is_some() || self.is_in_use_at(t, from) || self.is_declared_at(t, from) {
             return None;
         }

@@ -278,6 +278,9 @@ impl Scheduler {
 
     /// The worker for one more copy: on a host that has none, if there is one; then the emptiest; then the first.
     fn place_for_copy(&self, t: TaskIndex, names: &[Arc<str>]) -> Due {
+        if self.tasks[t].is_pinned() {
+            return Due::Nowhere;
+        }
         let nbytes = self.tasks[t].nbytes();
         let has = |w: WorkerIndex| self.tasks[t].is_held_by(w) || self.copies.is_pending(t, w);
         let able = self.pool_of_task(t).iter().copied().filter(|&w| {

@@ -164,13 +164,16 @@ impl Scheduler {
             self.retirements.by_worker.values_mut().for_each(|retirement| _ = retirement.sole.remove(&t));
             return;
         };
-        let why = format!(
-            "{} works on: {} ({} bytes) is held by no worker that stays, and none can take it: they are full, paused or \
-             gone. Start another worker, or release some values, and try again",
-            self.workers[stays].label(),
-            self.name(t),
-            self.tasks[t].nbytes(),
-        );
+        let (worker, name) = (self.workers[stays].label(), self.name(t));
+        let why = if self.tasks[t].is_pinned() {
+            format!("{worker} works on: the actor {name} lives there, and can't move. Let it go, and try again")
+        } else {
+            format!(
+                "{worker} works on: {name} ({} bytes) is held by no worker that stays, and none can take it: they are full, \
+                 paused or gone. Start another worker, or release some values, and try again",
+                self.tasks[t].nbytes(),
+            )
+        };
         self.let_stay(stays, why);
     }
 

@@ -45,6 +45,9 @@ impl Scheduler {
                      handle for as long as it may be needed, or have more copies kept"
                 ),
             ),
+            Unrepeatable::Once if self.tasks[t].is_pinned() => {
+                (ErrorKind::ActorLost, format!("this actor is gone, and its state with it: {how}. Start a new one"))
+            }
             Unrepeatable::Once => (
                 ErrorKind::DataLost,
                 format!(

@@ -29,7 +29,9 @@ use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    Ended, Snapshot, call,
+    Ended, Snapshot,
+    actors::Actors,
+    call,
     context::{Site, TaskContext},
     engine::{After, Engine},
     executor::Executor,
@@ -58,6 +60,7 @@ pub(super) struct Shared {
     pub(super) serve: Serve,
     /// How much a failure's report shows of each argument.
     pub(super) shown_bytes: usize,
+    pub(super) actors: Actors,
     pub(super) timer: Timer,
     pub(super) round_trips: RoundTrips,
     pub(super) reports: Reports,
@@ -168,6 +171,7 @@ impl Shared {
             links,
             serve,
             shown_bytes,
+            actors: Actors::default(),
             timer: Timer::new(),
             round_trips: RoundTrips::default(),
             reports: Reports::default(),

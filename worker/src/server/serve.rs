@@ -138,16 +138,21 @@ impl Shared {
 
     fn asker_opened(self: &Arc<Self>, peer: PeerId, comm: Arc<dyn Comm>) {
         let sender = Sender::new(comm, self.runtime.clone());
-        let opened = {
-            let mut state = self.serve.state.lock();
-            state.links.get_mut(&peer).map(|link| std::mem::replace(link, Link::Open(sender.clone())))
-        };
-        match opened {
-            Some(Link::Opening(early)) => {
-                early.into_iter().for_each(|(batch, permit)| self.questions_came(peer, &sender, batch, permit));
+        loop {
+            // What came early is dealt with before anything later is: calls of actors keep their order.
+            let early = {
+                let mut state = self.serve.state.lock();
+                match state.links.get_mut(&peer) {
+                    Some(Link::Opening(early)) if !early.is_empty() => std::mem::take(early),
+                    Some(link) => return *link = Link::Open(sender),
+                    None => Vec::new(),
+                }
+            };
+            if early.is_empty() {
+                // It went away while it was accepted, or the worker did.
+                return sender.close(CloseReason::Local);
             }
-            // It went away while it was accepted, or the worker did.
-            _ => sender.close(CloseReason::Local),
+            early.into_iter().for_each(|(batch, permit)| self.questions_came(peer, &sender, batch, permit));
         }
     }
 
@@ -165,6 +170,12 @@ impl Shared {
             match message {
                 DataMessage::Fetch { request, keys } => self.answer(sender, request, keys, permit.clone()),
                 DataMessage::Put { request, values } => self.put(sender, request, values, permit.clone()),
+                // The permit is not kept: a slow actor must not hold up those who ask for values.
+                DataMessage::Call { request, number, actor, spec } => {
+                    if let Err(what) = self.call_actor((peer, sender), (request, number), (actor, spec)) {
+                        return self.send_away(peer, sender, what);
+                    }
+                }
                 _ => return self.send_away(peer, sender, "an answer where only questions come"),
             }
         }
@@ -304,6 +315,7 @@ impl Inbox for FromAskers {
     fn closed(&self, peer: PeerId, _: CloseReason) {
         let Some(shared) = self.0.upgrade() else { return };
         let link = shared.serve.state.lock().links.remove(&peer);
+        shared.caller_gone(peer);
         if let Some(Link::Open(sender)) = link {
             // What waits to be sent is let go.
             sender.close(CloseReason::Local);

@@ -29,6 +29,17 @@ impl Scheduler {
         Ok(())
     }
 
+    /// I70: an actor is where it was made and nowhere else, and no copy of it is under way.
+    pub(super) fn i70_actors_stay(&self) -> Check {
+        for (t, task) in self.tasks() {
+            if task.is_pinned() {
+                ensure!(task.holders().len() <= 1, "the actor {} is in several places", self.name(t));
+                ensure!(self.copies.targets(t).next().is_none(), "a copy of the actor {} is under way", self.name(t));
+            }
+        }
+        Ok(())
+    }
+
     /// I55: what is declared is of live tasks, by clients that want them; who waits for an answer is there, and waits for
     /// what is there.
     pub(super) fn i55_declarations_and_requests_have_owners(&self) -> Check {

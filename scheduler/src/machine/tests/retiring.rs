@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use brisk_core::{
+    error::ErrorKind,
     id::{ClientId, RequestId, WorkerId},
     message::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToWorker, WorkerToScheduler},
 };
@@ -312,4 +313,24 @@ fn a_request_that_comes_twice_asks_nobody_twice() {
     let before = bench.machine.describe();
     assert_eq!(bench.retire(c, &[a, b]), []);
     assert_eq!(bench.machine.describe(), before);
+}
+
+#[test]
+fn an_actor_holds_its_worker_and_is_never_copied() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    let actor = with(task(1, &[]), |options| {
+        (options.once, options.pinned, options.replicas) = (true, true, 2);
+    });
+    let run = run(&bench.submit(c, vec![actor], &[1])).1;
+    bench.start(w, run);
+    bench.finish(w, run, 8);
+    bench.worker(1);
+    let actions = bench.retire(c, &[w]);
+    assert!(asked(&actions).iter().all(|(_, key)| *key != 1), "{actions:?}");
+    let [(_, 5, Answer::Refused(why))] = &answers(&actions)[..] else { panic!("{actions:?}") };
+    assert!(why.to_string().contains("the actor"), "{why}");
+
+    // Without its worker it is gone, whatever copies were asked for.
+    assert_eq!(error(&bench.kill(w), 1).kind(), ErrorKind::ActorLost);
 }
