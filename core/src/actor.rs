@@ -44,11 +44,11 @@ impl<A> ActorCell<A> {
         match std::mem::replace(&mut *place, Place::Taken) {
             Place::Here(state) => {
                 drop(place);
-                Ok(ActorGuard { cell: self, state: Some(state), method })
+                Ok(ActorGuard { cell: self, state: Some(state), method, ended: false })
             }
             Place::Dead(method) => {
                 let text = format!(
-                    "the actor has ended: its method `{method}` panicked and may have left its state half changed. Start a \
+                    "the actor has ended: its method `{method}` panicked, or was broken off, and may have left its state half changed. Start a \
                      new one"
                 );
                 *place = Place::Dead(method);
@@ -86,12 +86,21 @@ impl<'de, A> Deserialize<'de> for ActorCell<A> {
     }
 }
 
-/// An actor's state, for one call. Dropped by a panic it ends the actor.
+/// An actor's state, for one call. Dropped before [`done`](ActorGuard::done) was said, by a panic first of all, it ends the
+/// actor.
 pub struct ActorGuard<A> {
     cell: Arc<ActorCell<A>>,
     /// `None` once it is given back.
     state: Option<A>,
     method: &'static str,
+    ended: bool,
+}
+
+impl<A> ActorGuard<A> {
+    /// The call has ended: the state is as it left it.
+    pub fn done(mut self) {
+        self.ended = true;
+    }
 }
 
 impl<A> Deref for ActorGuard<A> {
@@ -111,12 +120,12 @@ impl<A> DerefMut for ActorGuard<A> {
 impl<A> Drop for ActorGuard<A> {
     fn drop(&mut self) {
         let Some(state) = self.state.take() else { return };
-        if std::thread::panicking() {
+        if self.ended {
+            *self.cell.place() = Place::Here(state);
+        } else {
             *self.cell.place() = Place::Dead(self.method.to_owned());
             // The state's own `Drop` runs last: should it panic too, that is a second panic in any case.
             drop(state);
-        } else {
-            *self.cell.place() = Place::Here(state);
         }
     }
 }
@@ -133,7 +142,7 @@ mod tests {
         let mut first = cell.clone().enter("add").unwrap();
         *first += 1;
         assert_eq!(cell.clone().enter("add").map(drop).unwrap_err().kind, ErrorKind::ActorLost);
-        drop(first);
+        first.done();
         assert_eq!(*cell.enter("add").unwrap(), 2);
     }
 

@@ -160,6 +160,13 @@ impl Actor {
         let awaited = is_async.then(|| quote!(.await));
         let borrow = if mutability.is_some() { quote!(&mut *__state) } else { quote!(&*__state) };
         let called = output.outcome(private, &quote!(<#state>::#name(#borrow, #(#arguments),*) #awaited));
+        // An argument that does not decode is an error of the call, and leaves the actor as it was.
+        let value = &output.value;
+        let outcome = if is_async {
+            quote!(let __outcome: #private::Caught<#value> = async { #called }.await;)
+        } else {
+            quote!(let __outcome = (|| -> #private::Caught<#value> { #called })();)
+        };
         let text = syn::ext::IdentExt::unraw(name).to_string();
         let trampoline = body(
             private,
@@ -168,7 +175,9 @@ impl Actor {
             &quote!({
                 #[allow(unused_mut)]
                 let mut __state = #private::enter::<#state>(#inputs, #text)?;
-                #called
+                #outcome
+                __state.done();
+                __outcome
             }),
         );
         let shown = format!("{}::{text}", self.name);
