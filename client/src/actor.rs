@@ -11,27 +11,26 @@ use std::{
 
 use brisk_core::{
     error::{ErrorKind, Failure, TaskError},
-    future::{Handle, Settled, Status},
-    graph::{Delayed, Item, Node, Slot},
-    key::Key,
-    limits::MAX_SPEC_BYTES,
+    future::{Handle, Status},
+    graph::{Delayed, Slot},
     message::FetchOutcome,
-    payload::Payload,
     task::{TaskDef, TaskName},
-    value::{Datum, Value},
+    value::Value,
 };
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::{
-    Client,
-    client::Backend,
-    session::{Call, Session},
-};
+use crate::Client;
+
+mod raw;
+
+pub use raw::RawActor;
 
 /// A handle of an actor, as `#[actor]` makes it: besides the actor's own methods it has these.
 ///
 /// Cloning it copies a pointer. The actor lives until the last clone, and the last call that is under way, are dropped.
+///
+/// A handle may be an argument of a task, which then calls the actor as anybody does. As an argument it keeps nothing alive:
+/// keep one here for as long as such tasks may run.
 pub trait ActorHandle: Clone {
     /// The same handle without its type.
     #[doc(hidden)]
@@ -46,21 +45,21 @@ pub trait ActorHandle: Clone {
     /// # Errors
     /// If it could not be made, or is gone again.
     fn ready(&self) -> impl Future<Output = Result<(), TaskError>> + Send {
-        let handle = self.raw().0.handle.clone();
+        let actor = self.raw().clone();
         async move {
-            Settled::new(handle.clone()).await;
-            handle.error().map_or(Ok(()), Err)
+            actor.settled().await;
+            actor.error().map_or(Ok(()), Err)
         }
     }
 
     /// How far it is: finished once it is there, and in error once it is gone.
     fn status(&self) -> Status {
-        self.raw().0.handle.status()
+        self.raw().status()
     }
 
     /// The name that people see, as in `Counter-5f3a91c2`.
     fn name(&self) -> &TaskName {
-        self.raw().0.handle.name()
+        self.raw().name()
     }
 }
 
@@ -133,106 +132,8 @@ impl Client {
     /// ```
     pub fn actor<H: ActorHandle>(&self, new: NewActor<H>) -> H {
         let handle = self.submit_nodes(std::slice::from_ref(new.call.node())).pop().expect("one root, one handle");
-        let inner = Arc::new(Inner { client: self.clone(), handle, early: Mutex::new(Some(Vec::new())) });
-        inner.clone().send_early_calls();
-        H::of_raw(RawActor(inner))
+        H::of_raw(RawActor::new(self.clone(), handle))
     }
-}
-
-/// A handle of an actor without its type.
-#[derive(Clone)]
-pub struct RawActor(Arc<Inner>);
-
-struct Inner {
-    client: Client,
-    /// Of the task that makes the actor.
-    handle: Handle,
-    /// Calls that were made before the actor was there; `None` from then on.
-    early: Mutex<Option<Vec<Call>>>,
-}
-
-impl Inner {
-    /// Sends what waits for the actor, once that is there.
-    fn send_early_calls(self: Arc<Self>) {
-        let Backend::Session(session) = self.client.backend() else {
-            *self.early.lock() = None;
-            return;
-        };
-        let session = session.clone();
-        session.runtime().clone().spawn(async move {
-            Settled::new(self.handle.clone()).await;
-            // Under the lock, so that no later call goes before these.
-            let mut early = self.early.lock();
-            early.take().unwrap_or_default().into_iter().for_each(|call| send(&session, &self.handle, call));
-        });
-    }
-}
-
-/// Sends a call to where the actor lives. If that is nowhere, who waits is told so.
-fn send(session: &Session, handle: &Handle, call: Call) {
-    let holder = if handle.status() == Status::Finished { session.holder_of(handle) } else { None };
-    match holder {
-        Some(worker) => session.call_actor(worker, call),
-        // Whoever waited may have stopped.
-        None => _ = call.reply.send(FetchOutcome::Missing),
-    }
-}
-
-impl RawActor {
-    /// Calls a method: the first of `def`'s parameters is the actor, the others are `arguments`.
-    #[doc(hidden)]
-    pub fn call<T: Value>(&self, def: &'static TaskDef, arguments: impl IntoIterator<Item = Datum>) -> ActorFuture<T> {
-        let inner = &self.0;
-        let actor = [Slot::One(Item::Future(inner.handle.clone()))];
-        let slots = actor.into_iter().chain(arguments.into_iter().map(|value| Slot::One(Item::Inline(value))));
-        let node = Arc::new(Node::new(def, slots));
-        let outcome = match inner.client.backend() {
-            Backend::Sync(session) => Outcome::Here(session.submit(&[node]).pop().expect("one root, one handle")),
-            Backend::Session(session) => match specified(&Payload::from_call(&node), session.is_by_reference()) {
-                Ok(spec) => {
-                    let (reply, outcome) = oneshot::channel();
-                    self.send(session, Call { actor: inner.handle.key(), spec, reply });
-                    Outcome::There(outcome)
-                }
-                Err(failure) => Outcome::Failed(Some(failure)),
-            },
-        };
-        ActorFuture { actor: self.clone(), def, outcome, result: PhantomData }
-    }
-
-    fn send(&self, session: &Session, call: Call) {
-        let mut early = self.0.early.lock();
-        match &mut *early {
-            Some(waiting) => waiting.push(call),
-            None => send(session, &self.0.handle, call),
-        }
-    }
-
-    fn key(&self) -> Key {
-        self.0.handle.key()
-    }
-}
-
-impl fmt::Debug for RawActor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Actor {} {}>", self.0.handle.name(), self.0.handle.status())
-    }
-}
-
-/// A call as it goes to the actor's worker.
-fn specified(call: &Payload, by_reference: bool) -> Result<Payload, Box<Failure>> {
-    if by_reference {
-        return Ok(call.clone());
-    }
-    let sealed = call.sealed().map_err(|error| Box::new(Failure::from(error)))?;
-    if sealed.len() > MAX_SPEC_BYTES as u64 {
-        let text = format!(
-            "the arguments take {} bytes, and {MAX_SPEC_BYTES} may travel with a call: give them in parts",
-            sealed.len()
-        );
-        return Err(Box::new(Failure::new(ErrorKind::TooLarge, text)));
-    }
-    Ok(sealed)
 }
 
 /// What a call of an actor's method will come to. The call is under way already: dropping this stops the wait and not the
@@ -248,8 +149,6 @@ enum Outcome {
     There(oneshot::Receiver<FetchOutcome>),
     /// It ran here, in this thread.
     Here(Handle),
-    /// It was not sent. `None` once that is told.
-    Failed(Option<Box<Failure>>),
 }
 
 impl<T: Value + Clone> Future for ActorFuture<T> {
@@ -266,10 +165,6 @@ impl<T: Value + Clone> Future for ActorFuture<T> {
             Outcome::Here(handle) => handle.value().ok_or_else(|| {
                 handle.error().unwrap_or_else(|| TaskError::new(ErrorKind::Closed, "the client was closed"))
             }),
-            Outcome::Failed(failure) => {
-                let failure = failure.take().expect("a future is not polled after its end");
-                Err(self.error(failure))
-            }
         };
         Poll::Ready(
             outcome.and_then(|value| value.into_value().map_err(|error| self.error(Box::new(Failure::from(error))))),
@@ -278,6 +173,10 @@ impl<T: Value + Clone> Future for ActorFuture<T> {
 }
 
 impl<T> ActorFuture<T> {
+    fn new(actor: RawActor, def: &'static TaskDef, outcome: Outcome) -> Self {
+        ActorFuture { actor, def, outcome, result: PhantomData }
+    }
+
     fn error(&self, failure: Box<Failure>) -> TaskError {
         TaskError::from(failure).with(|report| {
             report.task = Some(TaskName::of_call(self.def.info().name.clone(), self.actor.key()));
@@ -285,20 +184,19 @@ impl<T> ActorFuture<T> {
         })
     }
 
-    /// The actor can't be reached. If the scheduler knows why, it says so.
+    /// The actor can't be reached. If it is known why, that is said.
     fn gone(&self, what: &str) -> TaskError {
-        let handle = &self.actor.0.handle;
-        if let Some(error) = handle.error() {
+        if let Some(error) = self.actor.error() {
             return error;
         }
-        let text =
-            format!("the worker on which the actor {} lives was lost, or the connection to it: {what}", handle.name());
+        let name = self.actor.name();
+        let text = format!("the worker on which the actor {name} lives was lost, or the connection to it: {what}");
         self.error(Box::new(Failure::new(ErrorKind::ActorLost, text)))
     }
 }
 
 impl<T> fmt::Debug for ActorFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<ActorFuture {} of {}>", self.def.identity.name, self.actor.0.handle.name())
+        write!(f, "<ActorFuture {} of {}>", self.def.identity.name, self.actor.name())
     }
 }

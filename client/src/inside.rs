@@ -59,13 +59,17 @@ pub async fn current() -> Result<Client, ClientError> {
     if let Some(session) = sync::current() {
         return Ok(Client::of_sync(session));
     }
+    home()?.session().await.map(Client::of_session)
+}
+
+/// Where the task that runs here finds its session.
+pub(crate) fn home() -> Result<Arc<Home>, ClientError> {
     let context = TaskContext::current().ok_or(ClientError::NotInTask)?;
-    let home = context.provided::<Home>().ok_or_else(|| {
+    context.provided::<Home>().ok_or_else(|| {
         let what = "this worker holds no client's credentials, so its tasks can't submit others: give its supervisor \
                     credentials that are for clients too";
         ClientError::Configuration(what.to_owned())
-    })?;
-    home.session().await.map(Client::of_session)
+    })
 }
 
 /// Where the tasks of a process find their session.
@@ -91,7 +95,7 @@ impl Home {
     }
 
     /// The session; opened now, if there is none, or the last one was given up.
-    async fn session(&self) -> Result<Arc<Session>, ClientError> {
+    pub(crate) async fn session(&self) -> Result<Arc<Session>, ClientError> {
         let _opening = self.opening.lock().await;
         if let Some(session) = self.known()? {
             return Ok(session);
@@ -110,6 +114,11 @@ impl Home {
             return Err(ended());
         }
         Ok(session)
+    }
+
+    /// Where the session's connections are looked after.
+    pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
+        (self.ground)().io.handle()
     }
 
     fn known(&self) -> Result<Option<Arc<Session>>, ClientError> {

@@ -25,6 +25,8 @@ use brisk_core::{
 };
 
 mod containers;
+pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 mod inferred;
 
 pub use crate::{

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use brisk_client::{ActorHandle, Client, ErrorKind, actor, task};
+use brisk_client::{ActorHandle, Client, ErrorKind, TaskError, actor, task};
 use serde::{Deserialize, Serialize};
 use support::all_is_forgotten;
 
@@ -70,6 +70,16 @@ impl Account {
     fn process(&self) -> u32 {
         std::process::id()
     }
+}
+
+/// Calls an actor from within.
+#[task(impure)]
+async fn deposit(account: AccountActor, times: i64) -> Result<i64, TaskError> {
+    let mut last = 0;
+    for _ in 0..times {
+        last = account.add(1).await?;
+    }
+    Ok(last)
 }
 
 #[task]
@@ -151,6 +161,17 @@ on_every_cluster! {
             caller.await.unwrap();
         }
         assert_eq!(account.add(0).await.unwrap(), 400);
+    }
+
+    async fn tasks_call_an_actor_that_they_are_given(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let account = client.actor(AccountActor::new(0));
+        // Before it is there: the tasks' calls wait for it too.
+        let deposits: Vec<_> = (0..10).map(|_| client.submit(deposit(account.clone(), 20))).collect();
+        client.gather(&deposits).await.unwrap();
+        assert_eq!(account.add(0).await.unwrap(), 200);
+        drop((deposits, account));
+        all_is_forgotten(&cluster).await;
     }
 
     async fn an_actor_stays_where_it_is(cluster: LocalCluster) {

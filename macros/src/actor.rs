@@ -42,6 +42,18 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         #[allow(unreachable_pub)]
         pub struct #handle(#private::RawActor);
 
+        impl #private::Serialize for #handle {
+            fn serialize<S: #private::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
+                #private::Serialize::serialize(&self.0, serializer)
+            }
+        }
+
+        impl<'de> #private::Deserialize<'de> for #handle {
+            fn deserialize<D: #private::Deserializer<'de>>(deserializer: D) -> ::core::result::Result<Self, D::Error> {
+                #private::Deserialize::deserialize(deserializer).map(#handle)
+            }
+        }
+
         #[allow(unreachable_pub, dead_code, clippy::too_many_arguments)]
         impl #handle {
             #(#members)*
