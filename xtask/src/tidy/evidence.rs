@@ -1,16 +1,16 @@
-//! What INVARIANTS.md and docs/faults.md name as evidence exists, and no check of a machine is left out.
+//! What INVARIANTS.md, docs/faults.md and docs/behaviours.md name as evidence exists, and no check of a machine is left out.
 
 use std::collections::BTreeSet;
 
 use super::{Problem, files::Tree};
 
 /// The documents.
-const DOCUMENTS: [&str; 2] = ["INVARIANTS.md", "docs/faults.md"];
+const DOCUMENTS: [&str; 3] = ["INVARIANTS.md", "docs/faults.md", "docs/behaviours.md"];
 
 /// Where the machines' checks are. Each is a function whose name begins with its invariant's number.
 const CHECKS: [&str; 2] = ["scheduler/src/machine/invariants", "worker/src/machine/invariants"];
 
-/// Checks both documents.
+/// Checks all of them.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let sources = tree.files.iter().filter(|file| file.path.ends_with(".rs"));
     let known: BTreeSet<&str> = sources.flat_map(|file| functions(&file.text)).collect();
