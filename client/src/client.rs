@@ -19,6 +19,7 @@ mod copies;
 mod datasets;
 mod gather;
 mod persist;
+mod run;
 mod scatter;
 mod workers;
 
@@ -28,6 +29,7 @@ pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
 pub use gather::Gathering;
 pub use persist::Persist;
+pub use run::RunOnWorkers;
 pub use scatter::Scatter;
 pub use workers::WaitForWorkers;
 

@@ -80,8 +80,8 @@ mod wait;
 pub use actor::{ActorFuture, ActorHandle, NewActor};
 pub use as_completed::AsCompleted;
 pub use client::{
-    Calls, Client, Dataset, Gathering, Lease, Lock, Persist, Publish, Rebalance, Replicate, Scatter, Semaphore,
-    WaitForWorkers,
+    Calls, Client, Dataset, Gathering, Lease, Lock, Persist, Publish, Rebalance, Replicate, RunOnWorkers, Scatter,
+    Semaphore, WaitForWorkers,
 };
 pub use entry::init;
 pub use error::ClientError;

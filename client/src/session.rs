@@ -41,6 +41,7 @@ mod lineage;
 mod news;
 mod reconnect;
 mod request;
+mod run;
 mod scatter;
 mod submit;
 

@@ -17,6 +17,7 @@ use brisk_core::{
 use tokio::runtime::Handle;
 
 mod actors;
+mod aside;
 mod call;
 mod context;
 mod detached;

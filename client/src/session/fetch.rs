@@ -19,6 +19,7 @@ use brisk_core::{
     key::Key,
     message::{Batch, ClientToScheduler, DataMessage, FetchOutcome, Messages},
     payload::Payload,
+    task::TaskName,
 };
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -68,6 +69,18 @@ struct DataLink {
     putting: FxHashMap<RequestId, oneshot::Sender<Vec<Key>>>,
     /// Calls of actors that live there.
     calls: Calls,
+    /// Calls to make there, beside its tasks.
+    to_run: VecDeque<RunThere>,
+    /// Who waits for what comes of a call that is made there. Dropped with the link.
+    running: FxHashMap<RequestId, oneshot::Sender<FetchOutcome>>,
+}
+
+/// A call to be made by a worker, beside its tasks.
+pub(super) struct RunThere {
+    pub(super) task: TaskName,
+    pub(super) call: Payload,
+    /// Hears what came of it; dropped if that can't be known.
+    pub(super) reply: oneshot::Sender<FetchOutcome>,
 }
 
 /// Values to be put into a worker's store, in one message.
@@ -161,6 +174,11 @@ impl Session {
     /// Sends values to a worker, to be kept there.
     pub(super) fn put(&self, worker: WorkerId, put: Put) {
         self.with_link(worker, |link| link.to_put.push_back(put));
+    }
+
+    /// Has a worker make a call.
+    pub(super) fn run_there(&self, worker: WorkerId, run: RunThere) {
+        self.with_link(worker, |link| link.to_run.push_back(run));
     }
 
     /// Calls an actor on the worker where it lives. Calls that are made one after the other arrive so.
@@ -285,6 +303,7 @@ impl Session {
                     // Whoever waits for the answer to a put, or to a call, hears that there will be none.
                     if let Some(link) = state.links.get_mut(&worker) {
                         link.putting.remove(&request);
+                        link.running.remove(&request);
                         link.calls.unsent(request);
                     }
                 }
@@ -301,6 +320,11 @@ impl Session {
             Some(DataMessage::Put { values, .. }) => {
                 if let Some(reply) = link.putting.remove(&request) {
                     link.to_put.push_front(Put { values, reply });
+                }
+            }
+            Some(DataMessage::Run { task, call, .. }) => {
+                if let Some(reply) = link.running.remove(&request) {
+                    link.to_run.push_front(RunThere { task, call, reply });
                 }
             }
             Some(DataMessage::Call { actor, spec, .. }) => link.calls.take_back(request, actor, spec),
@@ -320,6 +344,11 @@ impl Session {
                     let reply = self.fetcher.state.lock().stored(peer, request);
                     // Whoever waited may have stopped.
                     let _ = reply.map(|reply| reply.send(keys));
+                    continue;
+                }
+                DataMessage::Ran { request, outcome } => {
+                    let reply = self.fetcher.state.lock().ran(peer, request);
+                    let _ = reply.map(|reply| reply.send(outcome));
                     continue;
                 }
                 DataMessage::Called { request, outcome } => {
@@ -409,12 +438,13 @@ impl Session {
 impl DataLink {
     fn new(peer: PeerId) -> Self {
         let (queue, to_put, asked, putting, calls) = Default::default();
-        DataLink { peer, open: None, pumping: false, queue, asked, to_put, putting, calls }
+        let (to_run, running) = Default::default();
+        DataLink { peer, open: None, pumping: false, queue, asked, to_put, putting, calls, to_run, running }
     }
 
     /// Whether there is something that may be sent.
     fn is_waiting(&self) -> bool {
-        !self.queue.is_empty() || !self.to_put.is_empty() || self.calls.is_due()
+        !self.queue.is_empty() || !self.to_put.is_empty() || !self.to_run.is_empty() || self.calls.is_due()
     }
 
     /// What is to be sent next, as request number `request`.
@@ -428,6 +458,10 @@ impl DataLink {
             self.putting.insert(request, reply);
             return Some(DataMessage::Put { request, values });
         }
+        if let Some(RunThere { task, call, reply }) = self.to_run.pop_front() {
+            self.running.insert(request, reply);
+            return Some(DataMessage::Run { request, task, call });
+        }
         self.calls.next(request)
     }
 }
@@ -437,6 +471,12 @@ impl State {
     fn stored(&mut self, peer: PeerId, request: RequestId) -> Option<oneshot::Sender<Vec<Key>>> {
         let worker = *self.peers.get(&peer)?;
         self.links.get_mut(&worker)?.putting.remove(&request)
+    }
+
+    /// Who waits for what comes of a call beside the tasks.
+    fn ran(&mut self, peer: PeerId, request: RequestId) -> Option<oneshot::Sender<FetchOutcome>> {
+        let worker = *self.peers.get(&peer)?;
+        self.links.get_mut(&worker)?.running.remove(&request)
     }
 
     /// Who waits for what a call came to, and the worker that has made it.

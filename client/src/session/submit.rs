@@ -291,7 +291,7 @@ impl Table {
 }
 
 /// A call as bytes, within the limit.
-fn sealed(node: &Node, call: &Payload) -> Result<Payload, TaskError> {
+pub(super) fn sealed(node: &Node, call: &Payload) -> Result<Payload, TaskError> {
     let sealed = call.sealed().map_err(|error| named(node, brisk_core::error::Failure::from(error).into()))?;
     if sealed.len() > MAX_SPEC_BYTES as u64 {
         let text = format!(

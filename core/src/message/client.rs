@@ -162,6 +162,14 @@ pub enum ClientToScheduler {
     },
     /// Whoever asked this of a primitive waits no more. What was granted or handed over in answer to it is given back.
     Withdraw(RequestId),
+    /// Which workers of the client's build there are. Answered with [`Answer::Found`], or with [`Answer::Refused`] if none
+    /// has one of the names.
+    FindWorkers {
+        /// The request.
+        request: RequestId,
+        /// Addresses, names or hosts; empty for all.
+        workers: Vec<Arc<str>>,
+    },
 }
 
 /// A task of a submission.
@@ -283,6 +291,8 @@ pub enum Answer {
     Granted(Fence),
     /// Yes, or no.
     Flag(bool),
+    /// These workers, each with its name; each was introduced before.
+    Found(Vec<(WorkerId, Arc<str>)>),
 }
 
 /// What happened to a key.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Failure, id::RequestId, key::Key, payload::Payload};
+use crate::{error::Failure, id::RequestId, key::Key, payload::Payload, task::TaskName};
 
 /// What is said on a data link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +57,22 @@ pub enum DataMessage {
         /// calls wait for it. It was not called in these two cases.
         outcome: FetchOutcome,
     },
+    /// Asks for a call to be made here and now, beside all tasks. Only clients may.
+    Run {
+        /// The request.
+        request: RequestId,
+        /// What the call is named in errors.
+        task: TaskName,
+        /// The call. All its arguments are in it.
+        call: Payload,
+    },
+    /// Answers a [`Run`](DataMessage::Run): what came of it. `Busy` if too many such calls are being made.
+    Ran {
+        /// The request.
+        request: RequestId,
+        /// The value, or why there is none.
+        outcome: FetchOutcome,
+    },
 }
 
 /// What a holder answers for one key.
@@ -94,8 +110,8 @@ impl DataMessage {
         let (answers, put, one) = match self {
             Self::Values { values, .. } => (values.as_slice(), [].as_slice(), None),
             Self::Put { values, .. } => ([].as_slice(), values.as_slice(), None),
-            Self::Call { spec, .. } => ([].as_slice(), [].as_slice(), Some(spec)),
-            Self::Called { outcome, .. } => ([].as_slice(), [].as_slice(), outcome.payload()),
+            Self::Call { spec, .. } | Self::Run { call: spec, .. } => ([].as_slice(), [].as_slice(), Some(spec)),
+            Self::Called { outcome, .. } | Self::Ran { outcome, .. } => ([].as_slice(), [].as_slice(), outcome.payload()),
             Self::Fetch { .. } | Self::Stored { .. } => ([].as_slice(), [].as_slice(), None),
         };
         let answers = answers.iter().filter_map(|(_, outcome)| outcome.payload());
@@ -106,8 +122,8 @@ impl DataMessage {
         let (answers, put, one) = match self {
             Self::Values { values, .. } => (values.as_mut_slice(), [].as_mut_slice(), None),
             Self::Put { values, .. } => ([].as_mut_slice(), values.as_mut_slice(), None),
-            Self::Call { spec, .. } => ([].as_mut_slice(), [].as_mut_slice(), Some(spec)),
-            Self::Called { outcome, .. } => ([].as_mut_slice(), [].as_mut_slice(), outcome.payload_mut()),
+            Self::Call { spec, .. } | Self::Run { call: spec, .. } => ([].as_mut_slice(), [].as_mut_slice(), Some(spec)),
+            Self::Called { outcome, .. } | Self::Ran { outcome, .. } => ([].as_mut_slice(), [].as_mut_slice(), outcome.payload_mut()),
             Self::Fetch { .. } | Self::Stored { .. } => ([].as_mut_slice(), [].as_mut_slice(), None),
         };
         let answers = answers.iter_mut().filter_map(|(_, outcome)| outcome.payload_mut());

@@ -117,6 +117,12 @@ fn data() -> impl Strategy<Value = DataMessage> {
             DataMessage::Call { request, number, actor, spec }
         }),
         outcome.clone().prop_map(|outcome| DataMessage::Called { request: RequestId(4), outcome }),
+        (key(), payload()).prop_map(|(key, call)| DataMessage::Run {
+            request: RequestId(5),
+            task: TaskName::of_call(Arc::from("f"), key),
+            call
+        }),
+        outcome.clone().prop_map(|outcome| DataMessage::Ran { request: RequestId(5), outcome }),
         prop::collection::vec((key(), outcome), 0..5)
             .prop_map(|values| DataMessage::Values { request: RequestId(1), values }),
         prop::collection::vec((key(), any::<u64>(), payload()), 0..5)

@@ -89,6 +89,7 @@ impl Scheduler {
             ClientToScheduler::Datasets(request) => self.datasets(c, request),
             ClientToScheduler::Coordinate { request, operation } => self.coordinate(c, request, *operation),
             ClientToScheduler::Withdraw(request) => self.withdraw(c, request),
+            ClientToScheduler::FindWorkers { request, workers } => self.find_workers(c, request, &workers),
             // A newer client than this scheduler: the handshake's protocol version makes this impossible.
             _ => self.expel_client(c, "it sent a message that this scheduler does not know"),
         }

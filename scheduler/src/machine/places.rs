@@ -31,6 +31,19 @@ impl Scheduler {
         self.tell_client(c, SchedulerToClient::Answered { request, answer });
     }
 
+    /// A client asks which workers of its build there are, to turn to them itself.
+    pub(super) fn find_workers(&mut self, c: ClientIndex, request: RequestId, names: &[Arc<str>]) {
+        let found: Vec<_> = self.pool_of(c).iter().copied().filter(|&w| self.is_named(w, names)).collect();
+        let answer = if found.is_empty() && !names.is_empty() {
+            let text = format!("no worker has the name, address or host {}", names.join(" or "));
+            Answer::Refused(TaskError::new(ErrorKind::Refused, text))
+        } else {
+            let named = |&w: &WorkerIndex| (self.known_to_client(c, w), self.workers[w].name.clone());
+            Answer::Found(found.iter().map(named).collect())
+        };
+        self.tell_client(c, SchedulerToClient::Answered { request, answer });
+    }
+
     fn place_all(&self, c: ClientIndex, nbytes: &[u64], names: &[Arc<str>]) -> Result<Vec<WorkerIndex>, TaskError> {
         if nbytes.len() > CHUNK_TASKS {
             let text = format!("{} values at once are more than the {CHUNK_TASKS} allowed", nbytes.len());

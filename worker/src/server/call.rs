@@ -92,7 +92,8 @@ pub(super) fn cancelled() -> Box<Failure> {
     Box::new(Failure::new(ErrorKind::Cancelled, "the run was cancelled"))
 }
 
-fn prepare(
+/// The call of a task, with the values of its arguments.
+pub(super) fn prepare(
     shared: &Shared,
     spec: &Payload,
     task: &TaskName,
@@ -132,7 +133,7 @@ fn tell(shared: &Shared, call: &Invocation, failure: Box<Failure>) -> Box<Failur
 }
 
 /// Arguments are told by number where their names are not known. Here they are.
-fn name_parameter(call: &Invocation, failure: Box<Failure>) -> Box<Failure> {
+pub(super) fn name_parameter(call: &Invocation, failure: Box<Failure>) -> Box<Failure> {
     let named = || {
         let (number, reason) = failure.message.strip_prefix("argument ")?.split_once(": ")?;
         let name = call.def.parameters.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;

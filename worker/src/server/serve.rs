@@ -19,8 +19,10 @@ use brisk_core::{
 };
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use tokio::sync::Semaphore;
 
 use super::{
+    aside,
     driver::{News, Put, Shared},
     links::{Guard, Sender},
     outgoing::{Outgoing, Reserved},
@@ -44,6 +46,8 @@ pub(super) struct Serve {
     listener: Arc<dyn Listener>,
     state: Mutex<State>,
     pub(super) outgoing: Arc<Outgoing>,
+    /// Room for calls that are made beside the tasks.
+    pub(super) aside: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -68,7 +72,8 @@ type Held = (Option<Reserved>, Arc<Permit>);
 impl Serve {
     /// Serves those who come to `listener`.
     pub(super) fn new(listener: Arc<dyn Listener>, memory_limit: u64) -> Self {
-        Serve { listener, state: Mutex::default(), outgoing: Outgoing::new(memory_limit) }
+        let (outgoing, aside) = (Outgoing::new(memory_limit), aside::room());
+        Serve { listener, state: Mutex::default(), outgoing, aside }
     }
 
     /// Serves nobody any more.
@@ -176,6 +181,7 @@ impl Shared {
                         return self.send_away(peer, sender, what);
                     }
                 }
+                DataMessage::Run { request, task, call } => self.run_aside(sender, request, task, call),
                 _ => return self.send_away(peer, sender, "an answer where only questions come"),
             }
         }

@@ -1,0 +1,84 @@
+//! Calls that workers make beside their tasks: asked of each worker itself, over the link by which its values come.
+
+use std::sync::Arc;
+
+use brisk_core::{
+    error::{ErrorKind, TaskError},
+    graph::{Item, Node},
+    id::WorkerId,
+    message::{Answer, ClientToScheduler, FetchOutcome},
+    payload::Payload,
+    task::TaskName,
+    value::Datum,
+};
+use tokio::sync::oneshot;
+
+use super::{Session, fetch::RunThere};
+
+/// What came of a call on each worker, by the worker's name.
+pub(crate) type Outcomes = Vec<(Arc<str>, Result<Datum, TaskError>)>;
+
+impl Session {
+    /// Has workers make a call, all at once: those with these names, addresses or hosts, or all.
+    ///
+    /// # Errors
+    /// If there is no such worker, or the call can't be sent.
+    pub(crate) async fn run_on(&self, node: &Arc<Node>, workers: Vec<Arc<str>>) -> Result<Outcomes, TaskError> {
+        let info = node.def.info();
+        if !node.items().all(|item| matches!(item, Item::Inline(_))) {
+            let text = format!(
+                "the arguments of `{}` are to be values: it is made on each worker by itself, where the results of tasks \
+                 may not be",
+                info.name
+            );
+            return Err(TaskError::new(ErrorKind::Refused, text));
+        }
+        let key = self.table.lock().keys.unique();
+        let task = TaskName::of_call(info.name.clone(), key);
+        let call = Payload::from_call(node);
+        let call = if self.is_by_reference() { call } else { super::submit::sealed(node, &call)? };
+        let answer = self.request(|request| ClientToScheduler::FindWorkers { request, workers }).await?;
+        let Answer::Found(found) = answer else {
+            let text = format!("asked for workers, the scheduler answered {answer:?}");
+            return Err(TaskError::new(ErrorKind::Refused, text));
+        };
+        let asked: Vec<_> = {
+            // Each has to be asked before any is waited for.
+            let ask = |(worker, name): (WorkerId, Arc<str>)| {
+                let (reply, outcome) = oneshot::channel();
+                self.run_there(worker, RunThere { task: task.clone(), call: call.clone(), reply });
+                (name, outcome)
+            };
+            found.into_iter().map(ask).collect()
+        };
+        let mut outcomes = Vec::with_capacity(asked.len());
+        for (name, outcome) in asked {
+            let outcome = of_worker(&name, outcome.await).map_err(|error| {
+                error.with(|report| {
+                    (report.task, report.worker) = (Some(task.clone()), Some(name.clone()));
+                    report.place = Some(info.place.clone());
+                })
+            });
+            outcomes.push((name, outcome));
+        }
+        outcomes.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(outcomes)
+    }
+}
+
+fn of_worker(name: &str, answer: Result<FetchOutcome, oneshot::error::RecvError>) -> Result<Datum, TaskError> {
+    match answer {
+        Ok(FetchOutcome::Value(value)) => Ok(value.into_value()),
+        Ok(FetchOutcome::Failed(failure)) => Err(TaskError::from(failure)),
+        Ok(FetchOutcome::Busy) => {
+            let text =
+                format!("worker {name} makes as many calls beside its tasks as it may: try again when some have ended");
+            Err(TaskError::new(ErrorKind::Refused, text))
+        }
+        Ok(other) => Err(TaskError::new(ErrorKind::Refused, format!("worker {name} answered {other:?} to a call"))),
+        Err(_) => {
+            let text = format!("worker {name} has gone, or was lost, before it answered");
+            Err(TaskError::new(ErrorKind::WorkerDied, text))
+        }
+    }
+}
