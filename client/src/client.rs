@@ -20,6 +20,7 @@ mod datasets;
 mod gather;
 mod persist;
 mod run;
+mod scale;
 mod scatter;
 mod workers;
 

@@ -21,6 +21,7 @@ use crate::{
     Client,
     closing::Closing,
     error::ClientError,
+    local::LocalCluster,
     runtime::Io,
     session::{Reconnect, Session},
 };
@@ -68,6 +69,11 @@ pub(crate) struct Ground {
 pub(crate) trait Keep: Send + Sync {
     /// Ends it, within a bounded time.
     async fn close(&self);
+
+    /// The cluster, if it is one of this program's own.
+    fn cluster(&self) -> Option<LocalCluster> {
+        None
+    }
 }
 
 impl Ground {

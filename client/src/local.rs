@@ -8,7 +8,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use brisk_core::{address::Address, id::Epoch, registry::Registry, show::SHOWN_BYTES};
+use brisk_core::{
+    address::Address,
+    id::{EnvironmentId, Epoch},
+    registry::Registry,
+    show::SHOWN_BYTES,
+};
 use brisk_scheduler::{
     machine::{Record, Snapshot},
     server::{Config as ServerConfig, Server},
@@ -21,10 +26,14 @@ use crate::{
     runtime::Io,
 };
 
+mod adapt;
 #[cfg(feature = "quic")]
 mod processes;
+mod scale;
 #[cfg(feature = "inproc")]
 mod threads;
+
+use scale::Scaling;
 
 /// Builds a cluster of one's own. Await it for a client that owns its cluster, or [`start`](LocalBuilder::start) the
 /// cluster by itself.
@@ -138,7 +147,7 @@ impl LocalBuilder {
         let processors = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
         let workers = self.workers.unwrap_or(if self.processes { processors } else { 1 });
         let threads = self.threads.unwrap_or_else(|| (processors / workers.max(1)).max(1));
-        for (what, count, most) in [("workers", workers, 10_000), ("threads", threads, 65_536)] {
+        for (what, count, most) in [("workers", workers, MAX_WORKERS), ("threads", threads, 65_536)] {
             if count == 0 || count > most {
                 return Err(ClientError::Configuration(format!("{count} {what}: there must be from 1 to {most}")));
             }
@@ -160,6 +169,9 @@ impl LocalBuilder {
         config
     }
 }
+
+/// A cluster of one's own has no more workers.
+const MAX_WORKERS: u32 = 10_000;
 
 /// Checked numbers.
 #[derive(Clone, Copy)]
@@ -185,6 +197,7 @@ struct Inner {
     address: Address,
     workers: Box<dyn Workers>,
     io: Arc<Io>,
+    scaling: Scaling,
 }
 
 /// The workers of a local cluster, and how to reach its scheduler.
@@ -192,6 +205,18 @@ struct Inner {
 trait Workers: Send + Sync {
     /// The connections of a client.
     fn ground(&self, cluster: &LocalCluster) -> Ground;
+
+    /// The names of those that are kept: some may not have joined yet.
+    fn kept(&self) -> Vec<String>;
+
+    /// Their build.
+    fn environment(&self) -> EnvironmentId;
+
+    /// Starts more.
+    async fn add(&self, count: u32) -> Result<(), ClientError>;
+
+    /// These have left.
+    fn let_go(&self, names: &[String]);
 
     /// The processes, if they are processes.
     #[cfg(feature = "quic")]
@@ -244,6 +269,10 @@ impl LocalCluster {
         self.0.end().await;
     }
 
+    fn new(scheduler: Arc<Server>, address: Address, workers: Box<dyn Workers>, io: Arc<Io>) -> LocalCluster {
+        LocalCluster(Arc::new(Inner { scheduler, address, workers, io, scaling: Scaling::default() }))
+    }
+
     fn share(&self) -> LocalCluster {
         LocalCluster(self.0.clone())
     }
@@ -263,6 +292,10 @@ impl Keep for LocalCluster {
         if Arc::strong_count(&self.0) == 1 {
             self.0.end().await;
         }
+    }
+
+    fn cluster(&self) -> Option<LocalCluster> {
+        Some(self.share())
     }
 }
 

@@ -31,7 +31,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tokio::runtime;
 
-use crate::connect::Ground;
+use crate::{connect::Ground, local::LocalCluster};
 
 mod actors;
 mod coordination;
@@ -204,6 +204,11 @@ impl Session {
     /// Where the scheduler is.
     pub(crate) fn scheduler(&self) -> String {
         self.base.get().map_or_else(|| "not connected".to_owned(), |base| base.address.to_string())
+    }
+
+    /// The cluster that was started for this session, or shares a program with it.
+    pub(crate) fn cluster(&self) -> Option<LocalCluster> {
+        self.base.get()?.ground.lock().as_ref()?.keep.cluster()
     }
 
     /// How many bytes may be gathered at once; see [`gather`](crate::gather).

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use brisk_client::{Client, ErrorKind, TaskContext, task};
+use brisk_client::{Client, ClientError, ErrorKind, TaskContext, task, wait};
 use support::eventually;
 use tokio::task::JoinSet;
 
@@ -122,6 +122,80 @@ on_every_cluster! {
         std::fs::write(place.path(), "there").unwrap();
         while let Some(ended) = calls.join_next().await {
             ended.unwrap().unwrap();
+        }
+    }
+}
+
+#[task]
+fn block(bytes: usize) -> Vec<u8> {
+    vec![7; bytes]
+}
+
+on_every_cluster! {
+    async fn a_cluster_grows_and_shrinks_and_loses_nothing(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let heavy = client.submit(block(100_000).workers(["worker-1"]).once());
+        let light = client.submit(block(10).workers(["worker-0"]).once());
+        wait([&heavy, &light]).await;
+        cluster.scale(4).await.unwrap();
+        client.wait_for_workers(4).await.unwrap();
+        // Who holds most stays, and what the other held is where it is needed.
+        cluster.scale(1).await.unwrap();
+        let names = || cluster.snapshot().workers.iter().map(|worker| worker.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(), ["worker-1"]);
+        // At once, though the processes of those that left may not have ended yet.
+        client.scale(3).await.unwrap();
+        client.wait_for_workers(3).await.unwrap();
+        assert_eq!(names().len(), 3);
+        assert_eq!(client.gather([&heavy, &light]).await.unwrap().iter().map(Vec::len).sum::<usize>(), 100_010);
+    }
+
+    async fn workers_that_have_not_joined_are_let_go_when_they_have(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        cluster.scale(4).await.unwrap();
+        cluster.scale(2).await.unwrap();
+        assert_eq!(cluster.snapshot().workers.len(), 2);
+        assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
+    }
+
+    async fn the_last_worker_stays_with_what_nobody_else_holds(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let kept = client.submit(block(10).once());
+        wait([&kept]).await;
+        let error = cluster.scale(0).await.unwrap_err();
+        assert!(matches!(error, ClientError::Session(_)), "{error}");
+        assert!(error.to_string().contains("1 of the 2 workers that were to leave have stayed"), "{error}");
+        assert_eq!(cluster.snapshot().workers.len(), 1);
+        assert_eq!(kept.await.unwrap().len(), 10);
+    }
+
+    async fn a_cluster_follows_its_work(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        cluster.adapt(1..=3).unwrap();
+        let place = Place::new();
+        // They are taken to last a tenth of a second each until one has ended: four workers would be through in time.
+        let stuck = client.map(0..200, |_| until_there(place.path()).impure());
+        let workers = || cluster.snapshot().workers.len();
+        let limit = Duration::from_secs(30);
+        eventually(limit, "there are as many workers as there may be", || workers() == 3).await;
+        std::fs::write(place.path(), "there").unwrap();
+        wait(&stuck).await;
+        drop(stuck);
+        eventually(limit, "one is left of them when there is no work", || workers() == 1).await;
+        // And no more are let go, though none is wanted.
+        assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
+    }
+
+    async fn numbers_that_make_no_sense_are_refused(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        assert!(matches!(client.scale(10_001).await.unwrap_err(), ClientError::Configuration(_)));
+        #[expect(clippy::reversed_empty_ranges, reason = "the mistake that is tried")]
+        let empty = 3..=2;
+        for range in [empty, 0..=0, 0..=10_001] {
+            assert!(matches!(cluster.adapt(range).unwrap_err(), ClientError::Configuration(_)));
         }
     }
 }

@@ -158,6 +158,11 @@ impl Worker {
         self.0.snapshot()
     }
 
+    /// Whether its session has ended.
+    pub fn is_over(&self) -> bool {
+        self.0.is_over()
+    }
+
     /// Who it is in its session with the scheduler.
     pub fn id(&self) -> WorkerId {
         self.0.session().id

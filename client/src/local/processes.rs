@@ -10,7 +10,7 @@ use brisk_core::{comm::Connector, hello::Role, id::EnvironmentId};
 use brisk_scheduler::server::Server;
 use brisk_transport_quic::{Credentials, QuicTransport};
 
-use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
+use super::{LocalBuilder, LocalCluster, Size, Workers, epoch};
 use crate::{
     connect::{Ground, program_name},
     error::ClientError,
@@ -60,7 +60,7 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
     let supervisor = Supervisor::connect(config, &transport, io.handle()).await?;
     supervisor.run(Program { environment: image.id, path: image.path, entry });
     let workers = Box::new(Processes { transport, connector, supervisor, environment: image.id });
-    Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers, io })))
+    Ok(LocalCluster::new(scheduler, address, workers, io))
 }
 
 #[async_trait]
@@ -75,6 +75,23 @@ impl Workers for Processes {
             keep: Box::new(cluster.share()),
             io: cluster.0.io.clone(),
         }
+    }
+
+    fn kept(&self) -> Vec<String> {
+        self.supervisor.kept(self.environment)
+    }
+
+    fn environment(&self) -> EnvironmentId {
+        self.environment
+    }
+
+    async fn add(&self, count: u32) -> Result<(), ClientError> {
+        self.supervisor.add(self.environment, count);
+        Ok(())
+    }
+
+    fn let_go(&self, names: &[String]) {
+        self.supervisor.let_go(self.environment, names);
     }
 
     fn processes(&self) -> Vec<WorkerProcess> {

@@ -1,6 +1,9 @@
 //! Workers that are threads of this process.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use async_trait::async_trait;
 use brisk_core::{
@@ -9,8 +12,9 @@ use brisk_core::{
 use brisk_scheduler::server::Server;
 use brisk_transport_inproc::InprocNetwork;
 use brisk_worker::server::{Worker, WorkerConfig};
+use parking_lot::Mutex;
 
-use super::{Inner, LocalBuilder, LocalCluster, Size, Workers, epoch};
+use super::{LocalBuilder, LocalCluster, Size, Workers, epoch};
 use crate::{
     connect::{Ground, program_name},
     error::ClientError,
@@ -20,11 +24,18 @@ use crate::{
 
 struct Threads {
     network: InprocNetwork,
-    workers: Vec<Arc<Worker>>,
+    scheduler: Address,
+    builder: LocalBuilder,
+    registry: Arc<Registry>,
+    threads: u32,
+    io: Arc<Io>,
+    workers: Mutex<Vec<(String, Arc<Worker>)>>,
+    /// The number in the next worker's name. None is given twice: whoever had it may not have left yet.
+    next: AtomicU32,
     /// For the workers' tasks: all of them are in this process, and share a client.
     home: Arc<Home>,
     /// Where asynchronous tasks of all workers run. After the workers, so that it ends after them.
-    _async_tasks: Io,
+    async_tasks: Io,
 }
 
 /// Starts a scheduler and workers in this process.
@@ -53,24 +64,20 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
         };
         Arc::new(Home::new(address.clone(), ground))
     };
-    let mut workers = Vec::new();
-    for number in 0..size.workers {
-        let config = WorkerConfig {
-            name: format!("worker-{number}").into(),
-            host: "localhost".into(),
-            threads: size.threads,
-            memory_limit: builder.memory_limit,
-            resources: builder.resources.iter().map(|(n, x)| (n.as_str().into(), Quantity::from_f64(*x))).collect(),
-            shown_bytes: builder.shown_bytes(),
-            environment: EnvironmentId::IN_PROCESS,
-            registry: registry.clone(),
-            async_tasks: async_tasks.handle(),
-            provided: Some(home.clone()),
-        };
-        workers.push(worker(config, &address, &network, &io).await?);
-    }
-    let workers = Box::new(Threads { network, workers, home, _async_tasks: async_tasks });
-    Ok(LocalCluster(Arc::new(Inner { scheduler, address, workers, io })))
+    let threads = Threads {
+        network,
+        scheduler: address.clone(),
+        builder,
+        registry,
+        threads: size.threads,
+        io: io.clone(),
+        workers: Mutex::default(),
+        next: AtomicU32::new(0),
+        home,
+        async_tasks,
+    };
+    threads.add(size.workers).await?;
+    Ok(LocalCluster::new(scheduler, address, Box::new(threads), io))
 }
 
 async fn worker(
@@ -104,6 +111,30 @@ impl Workers for Threads {
         }
     }
 
+    fn kept(&self) -> Vec<String> {
+        let workers = self.workers.lock();
+        workers.iter().filter(|(_, worker)| !worker.is_over()).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn environment(&self) -> EnvironmentId {
+        EnvironmentId::IN_PROCESS
+    }
+
+    async fn add(&self, count: u32) -> Result<(), ClientError> {
+        for _ in 0..count {
+            let name = format!("worker-{}", self.next.fetch_add(1, Ordering::Relaxed));
+            let config = self.worker_config(&name);
+            let started = worker(config, &self.scheduler, &self.network, &self.io).await?;
+            self.workers.lock().push((name, started));
+        }
+        Ok(())
+    }
+
+    fn let_go(&self, names: &[String]) {
+        // Dropped after the lock.
+        let _gone: Vec<_> = self.workers.lock().extract_if(.., |(name, _)| names.contains(name)).collect();
+    }
+
     #[cfg(feature = "quic")]
     fn processes(&self) -> Vec<crate::process::supervisor::WorkerProcess> {
         Vec::new()
@@ -115,8 +146,24 @@ impl Workers for Threads {
 }
 
 impl Threads {
+    fn worker_config(&self, name: &str) -> WorkerConfig {
+        let resources = self.builder.resources.iter();
+        WorkerConfig {
+            name: name.into(),
+            host: "localhost".into(),
+            threads: self.threads,
+            memory_limit: self.builder.memory_limit,
+            resources: resources.map(|(name, amount)| (name.as_str().into(), Quantity::from_f64(*amount))).collect(),
+            shown_bytes: self.builder.shown_bytes(),
+            environment: EnvironmentId::IN_PROCESS,
+            registry: self.registry.clone(),
+            async_tasks: self.async_tasks.handle(),
+            provided: Some(self.home.clone()),
+        }
+    }
+
     fn shut_down(&self) {
-        self.workers.iter().for_each(|worker| worker.shutdown());
+        self.workers.lock().iter().for_each(|(_, worker)| worker.shutdown());
         self.home.close();
     }
 }

@@ -72,12 +72,20 @@ pub(crate) struct Program {
     pub(crate) entry: Entry,
 }
 
+/// A program of which worker processes are kept running.
+struct Running {
+    program: Program,
+    slots: Vec<Arc<Slot>>,
+    /// The number in the next worker's name. None is given twice: whoever had it may not have left yet.
+    next: u32,
+}
+
 /// A running supervisor. When it is dropped its workers end.
 pub struct Supervisor {
     config: SupervisorConfig,
     worker_credentials: Credentials,
     runtime: runtime::Handle,
-    slots: Mutex<HashMap<EnvironmentId, Vec<Arc<Slot>>>>,
+    programs: Mutex<HashMap<EnvironmentId, Running>>,
     connector: Arc<dyn Connector>,
     link: Mutex<Option<(Arc<dyn Comm>, Welcome)>>,
     /// How often the scheduler was called.
@@ -111,7 +119,7 @@ impl Supervisor {
         let supervisor = Arc::new(Supervisor {
             worker_credentials: for_workers(&config.credentials)?,
             runtime,
-            slots: Mutex::default(),
+            programs: Mutex::default(),
             connector: transport.connector(Role::Supervisor).map_err(quic::error)?,
             link: Mutex::default(),
             calls: AtomicU64::new(0),
@@ -135,8 +143,9 @@ impl Supervisor {
 
     /// The worker processes that run now.
     pub fn processes(&self) -> Vec<WorkerProcess> {
-        let slots = self.slots.lock();
-        let mut processes: Vec<_> = slots.values().flatten().filter_map(|slot| slot.process()).collect();
+        let programs = self.programs.lock();
+        let slots = programs.values().flat_map(|running| &running.slots);
+        let mut processes: Vec<_> = slots.filter_map(|slot| slot.process()).collect();
         processes.sort_by(|a, b| a.name.cmp(&b.name));
         processes
     }
@@ -152,7 +161,8 @@ impl Supervisor {
     }
 
     async fn end_workers(&self) {
-        let slots: Vec<_> = std::mem::take(&mut *self.slots.lock()).into_values().flatten().collect();
+        let programs = std::mem::take(&mut *self.programs.lock());
+        let slots: Vec<_> = programs.into_values().flat_map(|running| running.slots).collect();
         slots.iter().for_each(|slot| slot.stop());
         for slot in slots {
             slot.stopped().await;
@@ -161,11 +171,42 @@ impl Supervisor {
 
     /// Keeps worker processes of a program running. Does nothing if they are.
     pub(crate) fn run(self: &Arc<Self>, program: Program) {
-        let mut slots = self.slots.lock();
-        slots.entry(program.environment).or_insert_with(|| {
-            let start = |number| Slot::start(self, program.clone(), self.worker_config(&program, number));
-            (0..self.config.workers).map(start).collect()
-        });
+        let environment = program.environment;
+        {
+            let mut programs = self.programs.lock();
+            if programs.contains_key(&environment) {
+                return;
+            }
+            programs.insert(environment, Running { program, slots: Vec::new(), next: 0 });
+        }
+        self.add(environment, self.config.workers);
+    }
+
+    /// Keeps so many more worker processes of a program running.
+    pub(crate) fn add(self: &Arc<Self>, environment: EnvironmentId, count: u32) {
+        let mut programs = self.programs.lock();
+        let Some(running) = programs.get_mut(&environment) else { return };
+        running.slots.retain(|slot| !slot.is_stopped());
+        for _ in 0..count {
+            let config = self.worker_config(&running.program, running.next);
+            running.next += 1;
+            running.slots.push(Slot::start(self, running.program.clone(), config));
+        }
+    }
+
+    /// The names of the workers of a program that are kept running: those that were retired are not.
+    pub(crate) fn kept(&self, environment: EnvironmentId) -> Vec<String> {
+        let programs = self.programs.lock();
+        let slots = programs.get(&environment).map_or(&[][..], |running| &running.slots);
+        slots.iter().filter(|slot| slot.is_kept()).map(|slot| slot.name().to_owned()).collect()
+    }
+
+    /// These workers of a program were retired: their processes are about to end.
+    pub(crate) fn let_go(&self, environment: EnvironmentId, names: &[String]) {
+        let programs = self.programs.lock();
+        let slots = programs.get(&environment).map_or(&[][..], |running| &running.slots);
+        let gone = |slot: &&Arc<Slot>| names.iter().any(|name| name == slot.name());
+        slots.iter().filter(gone).for_each(|slot| slot.let_go());
     }
 
     fn worker_config(&self, program: &Program, number: u32) -> WorkerConfig {
@@ -188,7 +229,7 @@ impl Supervisor {
     /// The scheduler wants workers of a program.
     fn start_program(self: &Arc<Self>, spec: ProgramSpec) {
         self.unasked.lock().remove(&spec.environment);
-        if self.slots.lock().contains_key(&spec.environment) {
+        if self.programs.lock().contains_key(&spec.environment) {
             return;
         }
         let this = self.clone();
@@ -203,8 +244,8 @@ impl Supervisor {
     }
 
     fn stop_program(&self, environment: EnvironmentId) {
-        let slots = self.slots.lock().remove(&environment).unwrap_or_default();
-        slots.iter().for_each(|slot| slot.stop());
+        let running = self.programs.lock().remove(&environment);
+        running.iter().flat_map(|running| &running.slots).for_each(|slot| slot.stop());
     }
 
     fn exited(&self, exit: Exit) {

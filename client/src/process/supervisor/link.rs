@@ -49,7 +49,7 @@ impl Supervisor {
     async fn end_unasked_programs(this: Weak<Self>, patience: Duration) {
         let asked = {
             let Some(supervisor) = this.upgrade() else { return };
-            let running: Vec<_> = supervisor.slots.lock().keys().copied().collect();
+            let running: Vec<_> = supervisor.programs.lock().keys().copied().collect();
             supervisor.unasked.lock().extend(running);
             supervisor.ended.subscribe()
         };

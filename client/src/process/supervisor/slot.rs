@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +40,8 @@ pub(super) struct Slot {
     process: Mutex<Option<u32>>,
     stop: watch::Sender<bool>,
     stopped: watch::Sender<bool>,
+    /// Whether its worker was retired: the process ends by itself, and is the last.
+    leaving: AtomicBool,
 }
 
 impl Slot {
@@ -47,6 +52,7 @@ impl Slot {
             process: Mutex::new(None),
             stop: watch::Sender::new(false),
             stopped: watch::Sender::new(false),
+            leaving: AtomicBool::new(false),
         });
         let (watched, owner) = (slot.clone(), Arc::downgrade(supervisor));
         supervisor.runtime.spawn(async move {
@@ -59,6 +65,25 @@ impl Slot {
     pub(super) fn process(&self) -> Option<WorkerProcess> {
         let pid = (*self.process.lock())?;
         Some(WorkerProcess { name: self.name.clone(), pid })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether no process will be started here any more.
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Whether there will be a worker here.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.is_stopped() && !self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Its worker was retired.
+    pub(super) fn let_go(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn stop(&self) {

@@ -1,0 +1,56 @@
+//! How many workers the client's own cluster has.
+
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+
+use brisk_core::{
+    error::TaskError,
+    message::{Answer, ClientToScheduler},
+};
+
+use super::{Client, not_asked, unexpected};
+use crate::{error::ClientError, local::LocalCluster};
+
+impl Client {
+    /// Has so many workers: as [`LocalCluster::scale`], for the cluster that this program has started.
+    ///
+    /// # Errors
+    /// As there; and if this program has not started the cluster.
+    pub async fn scale(&self, workers: u32) -> Result<(), ClientError> {
+        self.own_cluster()?.scale(workers).await
+    }
+
+    /// Follows the work with the number of workers: as [`LocalCluster::adapt`], for the cluster that this program has started.
+    ///
+    /// # Errors
+    /// As there; and if this program has not started the cluster.
+    pub fn adapt(&self, workers: RangeInclusive<u32>) -> Result<(), ClientError> {
+        self.own_cluster()?.adapt(workers)
+    }
+
+    fn own_cluster(&self) -> Result<LocalCluster, ClientError> {
+        self.session().and_then(|session| session.cluster()).ok_or_else(|| {
+            let what = "this program has not started the workers of this cluster, so it can't change their number: start or end \
+                        `brisk worker` processes, or retire workers with `client.retire_workers(..)`";
+            ClientError::Configuration(what.to_owned())
+        })
+    }
+
+    /// How many workers have one of these names.
+    pub(crate) async fn workers_called(&self, names: &[String]) -> Result<usize, TaskError> {
+        let Some(session) = self.session() else { return Err(not_asked("look for workers")) };
+        // All are asked for: that some are not there is no error.
+        let find = |request| ClientToScheduler::FindWorkers { request, workers: Vec::<Arc<str>>::new() };
+        match session.request(find).await? {
+            Answer::Found(found) => {
+                Ok(names.iter().filter(|name| found.iter().any(|(_, there)| **there == ***name)).count())
+            }
+            other => Err(unexpected("find workers", &other)),
+        }
+    }
+
+    pub(crate) async fn sleep(&self, time: Duration) {
+        if let Some(session) = self.session() {
+            session.sleep(time).await;
+        }
+    }
+}
