@@ -111,7 +111,9 @@ impl DataMessage {
             Self::Values { values, .. } => (values.as_slice(), [].as_slice(), None),
             Self::Put { values, .. } => ([].as_slice(), values.as_slice(), None),
             Self::Call { spec, .. } | Self::Run { call: spec, .. } => ([].as_slice(), [].as_slice(), Some(spec)),
-            Self::Called { outcome, .. } | Self::Ran { outcome, .. } => ([].as_slice(), [].as_slice(), outcome.payload()),
+            Self::Called { outcome, .. } | Self::Ran { outcome, .. } => {
+                ([].as_slice(), [].as_slice(), outcome.payload())
+            }
             Self::Fetch { .. } | Self::Stored { .. } => ([].as_slice(), [].as_slice(), None),
         };
         let answers = answers.iter().filter_map(|(_, outcome)| outcome.payload());
@@ -122,8 +124,12 @@ impl DataMessage {
         let (answers, put, one) = match self {
             Self::Values { values, .. } => (values.as_mut_slice(), [].as_mut_slice(), None),
             Self::Put { values, .. } => ([].as_mut_slice(), values.as_mut_slice(), None),
-            Self::Call { spec, .. } | Self::Run { call: spec, .. } => ([].as_mut_slice(), [].as_mut_slice(), Some(spec)),
-            Self::Called { outcome, .. } | Self::Ran { outcome, .. } => ([].as_mut_slice(), [].as_mut_slice(), outcome.payload_mut()),
+            Self::Call { spec, .. } | Self::Run { call: spec, .. } => {
+                ([].as_mut_slice(), [].as_mut_slice(), Some(spec))
+            }
+            Self::Called { outcome, .. } | Self::Ran { outcome, .. } => {
+                ([].as_mut_slice(), [].as_mut_slice(), outcome.payload_mut())
+            }
             Self::Fetch { .. } | Self::Stored { .. } => ([].as_mut_slice(), [].as_mut_slice(), None),
         };
         let answers = answers.iter_mut().filter_map(|(_, outcome)| outcome.payload_mut());
