@@ -1,9 +1,13 @@
 //! What has happened so far that may excuse an error, gathered from the events that the scheduler was given.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use brisk_core::{
-    id::WorkerId,
+    id::{Incarnation, WorkerId},
     key::Key,
     message::{ClientToScheduler, WorkerToScheduler},
     time::Moment,
@@ -40,6 +44,8 @@ pub struct History {
     pub restarts: u32,
     now: Moment,
     presence: Presence,
+    /// Who was called what: processes that take each other's place have one name.
+    names: BTreeSet<(Arc<str>, WorkerId)>,
 }
 
 /// What has happened to one task.
@@ -75,6 +81,7 @@ impl Default for History {
             restarts: 0,
             now: Moment::ORIGIN,
             presence: Presence::default(),
+            names: BTreeSet::new(),
         }
     }
 }
@@ -88,6 +95,12 @@ impl History {
     /// The longest time without any worker that could run a task, in one life of the scheduler.
     pub fn longest_absence(&self, workload: &Workload, task: TaskIndex) -> Duration {
         self.presence.longest_absence(workload, task, self.now)
+    }
+
+    /// The workers that are or were called so, in any life of the scheduler.
+    pub fn workers_called(&self, name: &Arc<str>) -> impl Iterator<Item = WorkerId> {
+        let first = (name.clone(), WorkerId(Incarnation(0)));
+        self.names.range(first..).take_while(move |(called, _)| called == name).map(|(_, worker)| *worker)
     }
 
     /// There is another scheduler, without workers.
@@ -106,6 +119,8 @@ impl History {
                 if info.memory_limit > 0 {
                     self.least_memory = self.least_memory.min(info.memory_limit);
                 }
+                let called = if name.is_empty() { info.address.as_str().into() } else { name.clone() };
+                self.names.insert((called, *worker));
                 self.presence.joined(now, *worker, name, *environment, info);
             }
             Event::WorkerLeft { worker, intended, .. } => self.left(runs, *worker, *intended),

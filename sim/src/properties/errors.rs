@@ -1,10 +1,7 @@
 //! Every error is of a task that was asked for, or of one that it needs, and something has happened that explains it
 //! (I12, I17, I46).
 
-use brisk_core::{
-    error::{ErrorKind, TaskError},
-    id::{Incarnation, WorkerId},
-};
+use brisk_core::error::{ErrorKind, TaskError};
 use brisk_scheduler::machine::Config;
 
 use super::losses::Losses;
@@ -56,7 +53,8 @@ pub fn check(
         // It had too many deaths, or is to be started once only and was lost with this worker.
         ErrorKind::WorkerDied => {
             let with = |worker| workload.task(root).once && losses.was_lost_with(root, worker);
-            facts.deaths > config.allowed_failures || worker_of(error).is_some_and(with)
+            let named = error.report().worker.iter().flat_map(|name| history.workers_called(name));
+            facts.deaths > config.allowed_failures || named.into_iter().any(with)
         }
         // It was lost too often, or is not to be made again and was lost once.
         ErrorKind::DataLost => {
@@ -89,12 +87,6 @@ fn fails(workload: &Workload, root: TaskIndex, error: &TaskError) -> bool {
         Behaviour::Fails { attempts } => (1..=attempts).contains(&error.report().attempt),
         _ => false,
     }
-}
-
-/// The worker that an error names, by its address.
-fn worker_of(error: &TaskError) -> Option<WorkerId> {
-    let number = error.report().worker.as_ref()?.rsplit('-').next()?.parse().ok()?;
-    Some(WorkerId(Incarnation(number)))
 }
 
 /// Whether a task's own value, or one that it needs, can't leave its worker.
