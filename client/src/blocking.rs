@@ -21,7 +21,12 @@
 
 use std::{future::IntoFuture, ops::Deref, sync::Arc};
 
-use brisk_core::{error::TaskError, future::TaskFuture, graph::block_on, value::Value};
+use brisk_core::{
+    error::TaskError,
+    future::TaskFuture,
+    graph::{Call, block_on},
+    value::Value,
+};
 
 use crate::{client::Dataset, error::ClientError, gather::Gather};
 
@@ -127,6 +132,43 @@ impl Client {
         workers: impl IntoIterator<Item = W>,
     ) -> Result<Vec<Arc<str>>, TaskError> {
         block_on(self.0.retire_workers(workers))
+    }
+
+    /// As [`Client::scale`](crate::Client::scale).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scale(&self, workers: u32) -> Result<(), ClientError> {
+        block_on(self.0.scale(workers))
+    }
+
+    /// As [`Client::restart`](crate::Client::restart).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn restart(&self) -> Result<(), ClientError> {
+        block_on(self.0.restart())
+    }
+
+    /// As [`Client::shutdown`](crate::Client::shutdown).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn shutdown(self) -> Result<(), ClientError> {
+        block_on(self.0.shutdown())
+    }
+
+    /// As [`Client::run`](crate::Client::run). On some workers only: `client.run(call).workers([..]).block()` of
+    /// [that client](crate::Client).
+    ///
+    /// # Errors
+    /// As there.
+    #[expect(clippy::type_complexity, reason = "what each worker has answered, by its name")]
+    pub fn run<C: Call>(&self, call: C) -> Result<Vec<(Arc<str>, Result<C::Output, TaskError>)>, TaskError>
+    where
+        C::Output: Clone,
+    {
+        self.0.run(call).block()
     }
 
     /// As [`Client::dataset`](crate::Client::dataset).

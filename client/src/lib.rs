@@ -33,7 +33,8 @@
 //!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
 //! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
 //! - Among programs: [`Client::lock`], [`Client::semaphore`].
-//! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`], [`Client::scale`], [`Client::adapt`], [`Client::run`].
+//! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`], [`Client::scale`], [`Client::adapt`],
+//!   [`Client::restart`], [`Client::run`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
 //! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it.

@@ -215,6 +215,9 @@ trait Workers: Send + Sync {
     /// Starts more.
     async fn add(&self, count: u32) -> Result<(), ClientError>;
 
+    /// Ends each, and starts another of its name.
+    async fn restart(&self) -> Result<(), ClientError>;
+
     /// These have left.
     fn let_go(&self, names: &[String]);
 

@@ -1,6 +1,6 @@
 //! The threads behind a client: a small runtime for connections and timers, apart from whatever the program runs itself.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -22,6 +22,16 @@ impl Io {
     fn named(name: &str, threads: usize) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build()?;
         Ok(Io(Some(runtime)))
+    }
+
+    /// Sleeps with this runtime's timers: the caller's executor may have none.
+    pub(crate) async fn pause(&self, time: Duration) {
+        let sleep = {
+            let handle = self.handle();
+            let _context = handle.enter();
+            tokio::time::sleep(time)
+        };
+        sleep.await;
     }
 
     pub(crate) fn handle(&self) -> Handle {

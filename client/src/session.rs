@@ -362,11 +362,19 @@ impl Session {
             self.say(ClientToScheduler::Cancel { keys, force });
         }
         for handle in mine {
-            let error = TaskError::new(ErrorKind::Cancelled, "cancelled").with(|report| {
-                report.task = Some(handle.name().clone());
-            });
-            handle.set_cancelled(error);
+            handle.set_cancelled(cancelled(handle, "cancelled"));
         }
+    }
+
+    /// Cancels everything that this session wants, for a reason.
+    pub(crate) fn cancel_everything(&self, reason: &str) {
+        let handles = self.handles();
+        // Before the scheduler hears of it, whose news would say less.
+        for handle in &handles {
+            self.forgotten(handle.key(), handle.want());
+            handle.set_cancelled(cancelled(handle, reason));
+        }
+        self.cancel_all(&handles.iter().collect::<Vec<_>>(), false);
     }
 
     /// How many bytes each of these values has that are not here.
@@ -388,6 +396,10 @@ impl Session {
         let table = self.table.lock();
         table.wanted.get(&key).filter(|wanted| wanted.want == want)?.handle.upgrade()
     }
+}
+
+fn cancelled(handle: &Handle, reason: &str) -> TaskError {
+    TaskError::new(ErrorKind::Cancelled, reason).with(|report| report.task = Some(handle.name().clone()))
 }
 
 impl Table {

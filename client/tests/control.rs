@@ -3,6 +3,7 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -189,6 +190,41 @@ on_every_cluster! {
         assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
     }
 
+    async fn a_restart_drops_everything_and_begins_anew(cluster: LocalCluster) {
+        let (client, other) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        client.wait_for_workers(2).await.unwrap();
+        let place = Place::new();
+        let stuck = client.submit(until_there(place.path()));
+        let held = client.submit(block(100_000));
+        let others = other.submit(block(100_001));
+        wait([&held, &others]).await;
+        let former: Vec<_> = cluster.snapshot().workers.iter().map(|worker| worker.worker).collect();
+        client.restart().await.unwrap();
+        // Its thread, in this process, is left behind until now.
+        std::fs::write(place.path(), "there").unwrap();
+        let there = cluster.snapshot().workers;
+        assert!(there.iter().all(|worker| !former.contains(&worker.worker)), "{there:?}");
+        let names: BTreeSet<_> = there.iter().map(|worker| worker.name.to_string()).collect();
+        assert_eq!(names, ["worker-0", "worker-1"].map(str::to_owned).into());
+        let error = stuck.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert!(error.to_string().contains("the client has restarted its workers"), "{error}");
+        // A value that was brought here before would stay; in process all are.
+        assert!(held.result().await.map_or_else(|error| error.kind() == ErrorKind::Cancelled, |value| value.len() == 100_000));
+        assert_eq!(other.gather([&others]).await.unwrap()[0].len(), 100_001);
+        // The same call is made again.
+        assert_eq!(client.submit(block(100_000)).await.unwrap().len(), 100_000);
+        assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
+    }
+
+    async fn a_cluster_is_shut_down_for_all(cluster: LocalCluster) {
+        let (client, other) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
+        client.shutdown().await.unwrap();
+        let error = other.submit(inc(7)).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::SchedulerLost | ErrorKind::Closed), "{error}");
+    }
+
     async fn numbers_that_make_no_sense_are_refused(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
         assert!(matches!(client.scale(10_001).await.unwrap_err(), ClientError::Configuration(_)));
@@ -198,6 +234,20 @@ on_every_cluster! {
             assert!(matches!(cluster.adapt(range).unwrap_err(), ClientError::Configuration(_)));
         }
     }
+}
+
+#[test]
+fn what_nobody_here_has_started_is_not_restarted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::sync();
+        for error in
+            [client.restart().await, client.scale(2).await, client.adapt(1..=2), client.clone().shutdown().await]
+        {
+            let error = error.unwrap_err();
+            assert!(error.to_string().contains("has not started the workers of this cluster"), "{error}");
+        }
+    });
 }
 
 #[test]

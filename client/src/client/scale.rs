@@ -27,10 +27,37 @@ impl Client {
         self.own_cluster()?.adapt(workers)
     }
 
+    /// Begins anew: all of this client's tasks are dropped, its futures that have no value here fail as
+    /// [cancelled](crate::ErrorKind::Cancelled), and all workers are ended and started again, as
+    /// [`LocalCluster::restart`] does. Returns when they have joined. What other clients of the cluster want is not cancelled:
+    /// it is computed again by the new workers.
+    ///
+    /// # Errors
+    /// As there; and if this program has not started the cluster: then nothing was dropped.
+    pub async fn restart(&self) -> Result<(), ClientError> {
+        let cluster = self.own_cluster()?;
+        if let Some(session) = self.session() {
+            session.cancel_everything("the client has restarted its workers, and dropped all its tasks");
+            session.sync().await;
+        }
+        cluster.restart().await
+    }
+
+    /// Ends the cluster, for all its clients: as [`LocalCluster::close`], for the cluster that this program has started.
+    ///
+    /// # Errors
+    /// If this program has not started the cluster.
+    pub async fn shutdown(self) -> Result<(), ClientError> {
+        let cluster = self.own_cluster()?;
+        self.close().await;
+        cluster.close().await;
+        Ok(())
+    }
+
     fn own_cluster(&self) -> Result<LocalCluster, ClientError> {
         self.session().and_then(|session| session.cluster()).ok_or_else(|| {
-            let what = "this program has not started the workers of this cluster, so it can't change their number: start or end \
-                        `brisk worker` processes, or retire workers with `client.retire_workers(..)`";
+            let what = "this program has not started the workers of this cluster, so they are not its to start or end: start or \
+                        end `brisk worker` processes, or retire workers with `client.retire_workers(..)`";
             ClientError::Configuration(what.to_owned())
         })
     }

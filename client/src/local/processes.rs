@@ -90,6 +90,11 @@ impl Workers for Processes {
         Ok(())
     }
 
+    async fn restart(&self) -> Result<(), ClientError> {
+        self.supervisor.restart(self.environment);
+        Ok(())
+    }
+
     fn let_go(&self, names: &[String]) {
         self.supervisor.let_go(self.environment, names);
     }

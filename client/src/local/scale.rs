@@ -2,8 +2,10 @@
 
 use std::{
     cmp::Reverse,
+    collections::BTreeSet,
     ops::RangeInclusive,
     sync::{Arc, Weak},
+    time::{Duration, Instant},
 };
 
 use brisk_core::error::{ErrorKind, TaskError};
@@ -15,6 +17,12 @@ use super::{
     adapt::{Adaptive, INTERVAL},
 };
 use crate::error::ClientError;
+
+/// Workers that were started have so long to join.
+const JOINING: Duration = Duration::from_secs(60);
+
+/// Whether they have is looked at this often.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What changes the number of workers.
 #[derive(Default)]
@@ -69,6 +77,20 @@ impl LocalCluster {
         let former = self.0.scaling.adapting.lock().replace(following.abort_handle());
         former.iter().for_each(AbortHandle::abort);
         Ok(())
+    }
+
+    /// Ends all workers, at once and with what they hold, and starts others under the same names. Returns when they have
+    /// joined. What clients still want is computed again, but for scattered values and the results of calls that start
+    /// [once](crate::Delayed::once) only: these are lost. [`Client::restart`](crate::Client::restart) drops a client's own
+    /// tasks first.
+    ///
+    /// A function that is running can't be ended by force in this process: its thread is left behind until it returns. A
+    /// worker process is killed if it does not end within five seconds.
+    ///
+    /// # Errors
+    /// If the system refuses new workers, or they have not joined after a minute.
+    pub async fn restart(&self) -> Result<(), ClientError> {
+        self.0.restart().await
     }
 
     fn stop_adapting(&self) {
@@ -138,6 +160,32 @@ impl Inner {
         Ok(())
     }
 
+    async fn restart(&self) -> Result<(), ClientError> {
+        let _changing = self.scaling.changing.lock().await;
+        let names = self.workers.kept();
+        let former: BTreeSet<_> = self.scheduler.snapshot().workers.iter().map(|worker| worker.worker).collect();
+        self.workers.restart().await?;
+        let have_joined = || {
+            let there = self.scheduler.snapshot().workers;
+            let is_new =
+                |name: &&String| there.iter().any(|worker| *worker.name == ***name && !former.contains(&worker.worker));
+            names.iter().filter(is_new).count()
+        };
+        let until = Instant::now() + JOINING;
+        loop {
+            let joined = have_joined();
+            if joined == names.len() {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let text =
+                    format!("{joined} of {} workers have joined {JOINING:?} after they were started", names.len());
+                return Err(TaskError::new(ErrorKind::TimedOut, text).into());
+            }
+            self.io.pause(PAUSE).await;
+        }
+    }
+
     /// Those to let go so that `left` are left: the ones with the fewest bytes to give away, then with the least to do, then the
     /// newest. Who has not joined yet has nothing.
     fn cheapest(&self, kept: Vec<String>, left: usize) -> Vec<String> {
@@ -156,7 +204,6 @@ impl Inner {
 
 /// Retires workers; those that have not joined yet, when they have.
 async fn retire(client: &crate::Client, names: &[String]) -> Result<(), TaskError> {
-    const JOINING: std::time::Duration = std::time::Duration::from_secs(30);
     let mut patience = JOINING;
     loop {
         let found = client.workers_called(names).await?;
@@ -168,7 +215,7 @@ async fn retire(client: &crate::Client, names: &[String]) -> Result<(), TaskErro
                 format!("of the workers {} only {found} have joined: they can't be let go yet", names.join(", "));
             return Err(TaskError::new(ErrorKind::TimedOut, text));
         }
-        let pause = patience.min(std::time::Duration::from_millis(20));
+        let pause = patience.min(PAUSE);
         client.sleep(pause).await;
         patience -= pause;
     }

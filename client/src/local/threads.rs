@@ -122,10 +122,18 @@ impl Workers for Threads {
 
     async fn add(&self, count: u32) -> Result<(), ClientError> {
         for _ in 0..count {
-            let name = format!("worker-{}", self.next.fetch_add(1, Ordering::Relaxed));
-            let config = self.worker_config(&name);
-            let started = worker(config, &self.scheduler, &self.network, &self.io).await?;
-            self.workers.lock().push((name, started));
+            self.start_worker(format!("worker-{}", self.next.fetch_add(1, Ordering::Relaxed))).await?;
+        }
+        Ok(())
+    }
+
+    async fn restart(&self) -> Result<(), ClientError> {
+        let former = std::mem::take(&mut *self.workers.lock());
+        for (name, worker) in former {
+            worker.shutdown();
+            worker.ended().await;
+            drop(worker);
+            self.start_worker(name).await?;
         }
         Ok(())
     }
@@ -160,6 +168,13 @@ impl Threads {
             async_tasks: self.async_tasks.handle(),
             provided: Some(self.home.clone()),
         }
+    }
+
+    async fn start_worker(&self, name: String) -> Result<(), ClientError> {
+        let config = self.worker_config(&name);
+        let started = worker(config, &self.scheduler, &self.network, &self.io).await?;
+        self.workers.lock().push((name, started));
+        Ok(())
     }
 
     fn shut_down(&self) {

@@ -201,6 +201,13 @@ impl Supervisor {
         slots.iter().filter(|slot| slot.is_kept()).map(|slot| slot.name().to_owned()).collect()
     }
 
+    /// Ends the worker processes of a program, and starts others in their places.
+    pub(crate) fn restart(&self, environment: EnvironmentId) {
+        let programs = self.programs.lock();
+        let slots = programs.get(&environment).map_or(&[][..], |running| &running.slots);
+        slots.iter().filter(|slot| slot.is_kept()).for_each(|slot| slot.restart());
+    }
+
     /// These workers of a program were retired: their processes are about to end.
     pub(crate) fn let_go(&self, environment: EnvironmentId, names: &[String]) {
         let programs = self.programs.lock();

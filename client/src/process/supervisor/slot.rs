@@ -40,6 +40,8 @@ pub(super) struct Slot {
     process: Mutex<Option<u32>>,
     stop: watch::Sender<bool>,
     stopped: watch::Sender<bool>,
+    /// How often it was asked for another process in place of the one that runs.
+    restarts: watch::Sender<u64>,
     /// Whether its worker was retired: the process ends by itself, and is the last.
     leaving: AtomicBool,
 }
@@ -52,6 +54,7 @@ impl Slot {
             process: Mutex::new(None),
             stop: watch::Sender::new(false),
             stopped: watch::Sender::new(false),
+            restarts: watch::Sender::new(0),
             leaving: AtomicBool::new(false),
         });
         let (watched, owner) = (slot.clone(), Arc::downgrade(supervisor));
@@ -86,6 +89,11 @@ impl Slot {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
+    /// Ends the process, and starts another in its place.
+    pub(super) fn restart(&self) {
+        self.restarts.send_modify(|count| *count += 1);
+    }
+
     pub(super) fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -100,24 +108,31 @@ impl Slot {
         loop {
             starts.push_back(Instant::now());
             starts.retain(|start| start.elapsed() < INTENSITY_WINDOW);
+            let restarts = *self.restarts.borrow();
             let (status, output) = match spawn(program, config) {
-                Ok(child) => self.watch(child).await,
+                Ok(child) => self.watch(child, restarts).await,
                 Err(error) => (Err(format!("it can't be started: {error}")), String::new()),
             };
             let retired = matches!(&status, Ok(status) if status.code() == Some(RETIRED));
             let cause = status.map_or_else(|error| error, describe);
-            let intended = retired || *self.stop.borrow();
+            let last = retired || *self.stop.borrow();
+            let restarted = !last && *self.restarts.borrow() != restarts;
             let Some(supervisor) = owner.upgrade() else { return };
             let exit = Exit {
                 name: self.name.as_str().into(),
                 environment: program.environment,
                 cause: cause.as_str().into(),
                 output: output.into(),
-                intended,
+                intended: last || restarted,
             };
             supervisor.exited(exit);
-            if intended {
+            if last {
                 return;
+            }
+            if restarted {
+                // Nobody is to blame for it.
+                starts.pop_back();
+                continue;
             }
             if starts.len() > INTENSITY {
                 tracing::error!(worker = self.name, cause, "a worker keeps ending; it is not started again");
@@ -128,16 +143,23 @@ impl Slot {
         }
     }
 
-    /// Waits for the end of a process, or ends it. How it ended, and its last words.
-    async fn watch(&self, mut child: Child) -> (Result<ExitStatus, String>, String) {
+    /// Waits for the end of a process, or ends it: for good, or since there were more than so many `restarts`. How it ended, and
+    /// its last words.
+    async fn watch(&self, mut child: Child, restarts: u64) -> (Result<ExitStatus, String>, String) {
         *self.process.lock() = child.id();
         // The process ends when this is closed, however we end.
         let starter = child.stdin.take();
         let lines = child.stderr.take().map(|stderr| tokio::spawn(forward(stderr)));
-        let mut stop = self.stop.subscribe();
+        let (mut stop, mut again) = (self.stop.subscribe(), self.restarts.subscribe());
+        let ended = async {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                _ = again.wait_for(|count| *count != restarts) => {}
+            }
+        };
         let status = tokio::select! {
             status = child.wait() => status,
-            () = async { drop(stop.wait_for(|stop| *stop).await) } => {
+            () = ended => {
                 // It is told by the end of its input, and given time to leave in order.
                 drop(starter);
                 match tokio::time::timeout(PATIENCE, child.wait()).await {
