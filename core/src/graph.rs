@@ -24,6 +24,7 @@ mod containers;
 mod delayed;
 mod elem;
 mod order;
+mod picture;
 mod plan;
 mod run;
 pub(crate) mod split;

@@ -2,7 +2,11 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
-use super::{Item, Node, Slot, run};
+use super::{
+    Item, Node, Slot,
+    picture::{self, Picture},
+    run,
+};
 use crate::{
     error::{ErrorKind, TaskError},
     future::{Handle, Settled},
@@ -97,6 +101,25 @@ impl<T: Value> Delayed<T> {
     /// As [`run`](Delayed::run).
     pub fn run_shared(&self) -> Result<Arc<T>, TaskError> {
         self.run_datum()?.shared().map_err(|e| crate::error::Failure::from(e).into())
+    }
+
+    /// The graph below this call in the language of Graphviz, inputs first: `dot -Tsvg` draws it. Of more than 500 calls those of
+    /// one function that stand side by side are one box.
+    ///
+    /// ```
+    /// # use brisk_core::graph::Delayed;
+    /// fn show(total: &Delayed<i64>) -> std::io::Result<()> {
+    ///     std::fs::write("total.dot", total.to_dot())?;
+    ///     std::fs::write("total.svg", total.to_svg())
+    /// }
+    /// ```
+    pub fn to_dot(&self) -> String {
+        picture::dot(&Picture::of(&self.node))
+    }
+
+    /// The same as a picture that stands by itself, for browsers and documents.
+    pub fn to_svg(&self) -> String {
+        picture::svg(&Picture::of(&self.node))
     }
 
     fn run_datum(&self) -> Result<Datum, TaskError> {
