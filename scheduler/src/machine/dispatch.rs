@@ -55,7 +55,7 @@ impl Scheduler {
             self.widen(t);
             let class = self.tasks[t].class;
             // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
-            let compare = several && self.is_uneven(class);
+            let compare = several && (self.is_uneven(class) || self.is_to_be_kept_together(t));
             let queues = waits || compare || !self.lane_of(class).is_empty() || self.takes_too_much(t);
             let place = if queues { Place::Nowhere } else { self.place_in_turn(t) };
             match place {

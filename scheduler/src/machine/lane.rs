@@ -10,7 +10,8 @@ use brisk_core::{message::Priority, options::Quantity};
 use super::{
     accounts::AccountId,
     class::Demand,
-    slab::{ClassIndex, TaskIndex},
+    slab::{ClassIndex, TaskIndex, WorkerIndex},
+    stretches::Asked,
     window::{Ready, ReadyTasks},
 };
 
@@ -73,6 +74,16 @@ impl Queue {
     /// The task of an account that holds up the least; see [`ReadyTasks::least_critical`].
     pub(super) fn least_critical(&self, account: AccountId) -> Option<TaskIndex> {
         self.by_account.get(&account)?.least_critical()
+    }
+
+    /// The root that a worker gets; see [`ReadyTasks::root_for`].
+    pub(super) fn root_for(
+        &mut self,
+        account: AccountId,
+        asked: Asked,
+        threads: impl Fn(WorkerIndex) -> usize,
+    ) -> Option<TaskIndex> {
+        self.by_account.get_mut(&account)?.root_for(asked, threads)
     }
 
     /// Adds a task; see [`ReadyTasks`] for `threads`.

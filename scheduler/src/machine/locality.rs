@@ -23,7 +23,7 @@ const WORTH_NS: u64 = 1_000_000;
 /// How much further from the end of its graph the next task may be than the one that goes first, as a multiple of what
 /// moving its inputs takes: a way that falls behind further is worth a transfer. Beside ones and twos, fours did best by
 /// the makespans of `docs/scale.md`.
-const WORTH_OF_A_TRANSFER: u64 = 4;
+pub(super) const WORTH_OF_A_TRANSFER: u64 = 4;
 
 /// Whether a transfer takes so long, beside a task that needs it, that the task should rather run where its inputs are.
 pub(super) fn is_worth_staying(moving_ns: u64, run_ns: u64) -> bool {
@@ -33,6 +33,9 @@ pub(super) fn is_worth_staying(moving_ns: u64, run_ns: u64) -> bool {
 impl Scheduler {
     /// The task that a worker gets when it is the turn of `t`: that one, or one behind it.
     pub(super) fn nearest(&mut self, t: TaskIndex, w: WorkerIndex, class: ClassIndex, account: AccountId) -> TaskIndex {
+        if self.tasks[t].dependencies.is_empty() {
+            return self.next_of_stretch(t, w, class, account);
+        }
         let missing = self.missing_bytes(t, w);
         let moving_ns = self.links.far.moving_ns(missing);
         let run_ns = self.functions.estimate_ns(self.tasks[t].function, self.config.unknown_duration);

@@ -76,6 +76,7 @@ mod scattered;
 mod sent_ahead;
 mod speed;
 mod stealing;
+mod stretches;
 mod submit;
 mod supervisors;
 mod surplus;

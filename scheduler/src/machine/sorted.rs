@@ -33,6 +33,36 @@ impl Sorted {
         self.blocks.front()?.front()
     }
 
+    /// The last task of this priority or before it.
+    pub(super) fn last_to(&self, priority: Priority) -> Option<&Entry> {
+        let block = &self.blocks[self.block_of(priority)?];
+        block.get(position(block, priority).unwrap_or_else(|behind| behind - 1))
+    }
+
+    /// All tasks of this priority or after it.
+    pub(super) fn iter_from(&self, priority: Priority) -> impl Iterator<Item = &Entry> {
+        let number = self.block_of(priority).unwrap_or(0);
+        let first = self.blocks.get(number).into_iter().flat_map(move |block| {
+            let (Ok(place) | Err(place)) = position(block, priority);
+            block.range(place..)
+        });
+        first.chain(self.blocks.iter().skip(number + 1).flatten())
+    }
+
+    /// The task that has `n` others before it, of those of this priority or after it. Looks at each block between.
+    pub(super) fn nth_from(&self, priority: Priority, mut n: usize) -> Option<&Entry> {
+        let number = self.block_of(priority).unwrap_or(0);
+        let (Ok(place) | Err(place)) = position(self.blocks.get(number)?, priority);
+        n += place;
+        for block in self.blocks.range(number..) {
+            match block.get(n) {
+                Some(entry) => return Some(entry),
+                None => n -= block.len(),
+            }
+        }
+        None
+    }
+
     pub(super) fn get(&self, priority: Priority) -> Option<&Entry> {
         let block = &self.blocks[self.block_of(priority)?];
         block.get(position(block, priority).ok()?)
@@ -148,6 +178,13 @@ mod tests {
         assert!(sorted.is_sorted() && sorted.iter().eq(tree.values()));
         for order in taking {
             assert_eq!(sorted.get(entry(order).0), tree.get(&entry(order).0));
+            let from = || tree.range(entry(order).0..).map(|(_, entry)| entry);
+            assert!(sorted.iter_from(entry(order).0).take(200).eq(from().take(200)));
+            assert_eq!(sorted.nth_from(entry(order).0, 300), from().nth(300));
+            assert_eq!(
+                sorted.last_to(entry(order).0),
+                tree.range(..=entry(order).0).next_back().map(|(_, entry)| entry)
+            );
             assert_eq!(sorted.remove(entry(order).0), tree.remove(&entry(order).0));
             assert!(sorted.is_sorted());
         }

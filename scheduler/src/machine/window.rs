@@ -11,7 +11,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use brisk_core::message::Priority;
 
-use super::{slab::TaskIndex, sorted::Sorted};
+use super::{slab::TaskIndex, sorted::Sorted, stretches::Stretches};
 
 /// Ready tasks. If all have ways of the same length, as calls that have nothing to do with one another, depth first is
 /// all there is, and no window is kept.
@@ -25,6 +25,8 @@ pub(super) struct ReadyTasks {
     ranked: BTreeMap<Rank, TaskIndex>,
     /// All others, by priority: those with inputs, and roots.
     behind: [Sorted; 2],
+    /// Who goes on where, among the roots.
+    pub(super) stretches: Stretches,
 }
 
 /// A ready task.
@@ -42,6 +44,9 @@ type Rank = (i32, u64, Reverse<u32>, u32);
 
 /// Whatever the number of threads, a window is at most so wide: it costs time with each task.
 const WIDEST: usize = 1_024;
+
+/// So many tasks of the window are looked at for one without inputs.
+const LOOKED_AT: usize = 64;
 
 impl ReadyTasks {
     pub(super) fn is_empty(&self) -> bool {
@@ -86,6 +91,31 @@ impl ReadyTasks {
         inside.chain(self.behind[0].iter().map(|&(.., t)| t))
     }
 
+    /// How many tasks are in the window.
+    pub(super) fn width(&self) -> usize {
+        self.window.len()
+    }
+
+    /// The roots behind the window.
+    pub(super) fn roots_behind(&self) -> &Sorted {
+        &self.behind[1]
+    }
+
+    /// The roots from one place in the order on, and before another.
+    pub(super) fn roots_between(&self, from: Priority, to: Priority) -> impl Iterator<Item = (Priority, TaskIndex)> {
+        let inside = self.window.range(from..to.max(from)).take(LOOKED_AT);
+        let inside = inside.filter(|(_, ready)| ready.is_root).map(|(at, ready)| (*at, ready.t));
+        let behind = self.behind[1].iter_from(from).take_while(move |(at, ..)| *at < to);
+        inside.chain(behind.map(|&(at, _, t)| (at, t)))
+    }
+
+    /// The last root before a place in the order, if it is behind the window or among its last tasks.
+    pub(super) fn last_root(&self, before: Priority) -> Option<Priority> {
+        let behind = self.behind[1].last_to(before).map(|(at, ..)| *at);
+        let mut inside = self.window.range(..before).rev().take(LOOKED_AT);
+        behind.or_else(|| inside.find(|(_, ready)| ready.is_root).map(|(at, _)| *at))
+    }
+
     /// Adds a task; `threads` is how wide the window is to be.
     pub(super) fn insert(&mut self, priority: Priority, task: Ready, threads: usize) {
         if self.is_empty() {
@@ -118,7 +148,7 @@ impl ReadyTasks {
         }
     }
 
-    /// Whether window and order are as they should be, given what tasks are.
+    /// Whether window, order and stretches are as they should be, given what tasks are.
     pub(super) fn is_in_order(&self, is: impl Fn(TaskIndex) -> Ready) -> bool {
         let ranked: BTreeMap<_, _> =
             self.window.iter().map(|(&priority, ready)| (rank(priority, ready.way), ready.t)).collect();
@@ -131,6 +161,7 @@ impl ReadyTasks {
             .flat_map(|(tasks, is_root)| tasks.iter().map(move |&(_, way, t)| Ready { t, way, is_root }));
         ranked == self.ranked
             && self.behind.iter().all(Sorted::is_sorted)
+            && self.stretches.are_paired()
             && last.zip(first).is_none_or(|(last, first)| last < first)
             && (self.even.is_none() || self.window.is_empty())
             && self.window.values().all(|&ready| ready == is(ready.t))

@@ -22,6 +22,7 @@ mod queueing;
 mod retiring;
 mod scattering;
 mod sent_ahead;
+mod siblings;
 mod speeds;
 mod starting_once;
 mod stealing;

@@ -17,16 +17,16 @@ fn chains(count: u128, length: u128) -> Vec<brisk_core::message::SubmittedTask> 
 }
 
 /// What came of running a graph, all tasks of one second.
-struct Story {
+pub(super) struct Story {
     /// How often all that ran has ended.
-    rounds: u32,
+    pub(super) rounds: u32,
     /// Runs whose input was elsewhere.
-    moved: u32,
-    order: Vec<u128>,
+    pub(super) moved: u32,
+    pub(super) order: Vec<u128>,
 }
 
 /// Runs everything in rounds; each value is so long.
-fn live(bench: &mut Bench, first: &[Action], nbytes: u64) -> Story {
+pub(super) fn live(bench: &mut Bench, first: &[Action], nbytes: u64) -> Story {
     let mut story = Story { rounds: 0, moved: 0, order: Vec::new() };
     let mut running: VecDeque<(WorkerId, (u128, RunId))> = VecDeque::new();
     let note = |story: &mut Story, actions: &[Action], running: &mut VecDeque<_>| {
