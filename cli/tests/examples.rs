@@ -87,6 +87,14 @@ fn actors() {
 }
 
 #[test]
+fn stream_map() {
+    for stdout in on_both_transports("stream_map", &[]) {
+        assert!(stdout.contains("10024 primes in 105 stretches of 1000 numbers; the largest is 104999\n"), "{stdout}");
+        assert!(stdout.contains("in one call: 10024 primes, the last Some(104999)\n"), "{stdout}");
+    }
+}
+
+#[test]
 fn rosenbrock() {
     for stdout in on_both_transports("rosenbrock", &[]) {
         let best = stdout.lines().last().expect("it prints its best");

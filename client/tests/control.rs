@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use brisk_client::{Client, ClientError, ErrorKind, TaskContext, task, wait};
+use brisk_client::{
+    Client, ClientError, ErrorKind, TaskContext,
+    blocking::{self, Block},
+    task, wait,
+};
 use support::eventually;
 use tokio::task::JoinSet;
 
@@ -234,6 +238,19 @@ on_every_cluster! {
             assert!(matches!(cluster.adapt(range).unwrap_err(), ClientError::Configuration(_)));
         }
     }
+}
+
+#[cfg(feature = "inproc")]
+#[test]
+fn the_same_without_async() {
+    let client = blocking::Client::local(Client::local().workers(1).threads(1)).unwrap();
+    client.scale(2).unwrap();
+    client.wait_for_workers(2).unwrap();
+    assert_eq!(client.run(where_am_i()).unwrap().len(), 2);
+    client.adapt(1..=2).unwrap();
+    client.restart().unwrap();
+    assert_eq!(client.submit(inc(1)).block().unwrap(), 2);
+    client.shutdown().unwrap();
 }
 
 #[test]
