@@ -21,12 +21,8 @@
 
 use std::{future::IntoFuture, ops::Deref, sync::Arc};
 
-use brisk_core::{
-    error::TaskError,
-    future::TaskFuture,
-    graph::{Call, block_on},
-    value::Value,
-};
+use brisk_core::{error::TaskError, future::TaskFuture, graph::Call, value::Value};
+use brisk_worker::server::block_on;
 
 use crate::{client::Dataset, error::ClientError, gather::Gather};
 
@@ -34,7 +30,30 @@ use crate::{client::Dataset, error::ClientError, gather::Gather};
 /// `submit`, `map`, `compute`; and what is to be awaited there is waited for here by [`block`](Block::block):
 /// `client.publish("name", &futures).block()?`.
 ///
-/// Don't wait inside an async function: the wait would hold up everything else on its thread.
+/// Don't wait inside an async function: the wait would hold up everything else on its thread. A task that is no `async fn`
+/// may wait: it gives its thread up for as long as it waits, so that the tasks it waits for can run, however few threads
+/// there are. It should hold no lock meanwhile that others need.
+///
+/// ```
+/// use brisk_client::{TaskError, blocking::{Block, Client}, task};
+///
+/// #[task]
+/// fn fib(n: u64) -> Result<u64, TaskError> {
+///     if n < 2 {
+///         return Ok(n);
+///     }
+///     let client = Client::current().expect("this is a task");
+///     let (a, b) = (client.submit(fib(n - 1)), client.submit(fib(n - 2)));
+///     Ok(a.block()? + b.block()?)
+/// }
+///
+/// # #[brisk_client::main]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::local(brisk_client::Client::local().threads(1))?;
+/// assert_eq!(client.submit(fib(12)).block()?, 144);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client(crate::Client);
 
@@ -222,7 +241,8 @@ impl Deref for Client {
 
 /// Waits, in this thread, for anything that can be awaited: `future.block()`, `(&future).block()`, `progress(&fs).block()`.
 pub trait Block: IntoFuture + Sized {
-    /// Waits for the output.
+    /// Waits for the output. In a task that is no `async fn`, its thread is given up meanwhile; and once that task is
+    /// cancelled, a wait for another task's future ends with an error of [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
     fn block(self) -> Self::Output {
         block_on(self.into_future())
     }

@@ -55,7 +55,7 @@ pub use brisk_core::{
 };
 pub use brisk_macros::{actor, main, task, task_fn, test};
 pub use brisk_scheduler::machine::{Record, Snapshot, What};
-pub use brisk_worker::server::{CancellationToken, TaskContext};
+pub use brisk_worker::server::{CancellationToken, Seceded, TaskContext, secede};
 
 mod actor;
 mod as_completed;

@@ -31,6 +31,8 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tokio::runtime;
 
+use brisk_worker::server::interruption;
+
 use crate::{connect::Ground, local::LocalCluster};
 
 mod actors;
@@ -482,8 +484,9 @@ impl Owner for Session {
         if full { self.pump() } else { self.hold() }
     }
 
-    fn awaited(&self) {
+    fn awaited(&self) -> Option<TaskError> {
         self.let_go();
+        interruption()
     }
 
     fn fetch(&self, handle: &Handle) {

@@ -2,7 +2,13 @@
 
 mod support;
 
-use brisk_client::{Client, ClientError, TaskError, blocking, current, task};
+use std::{fs, process::Command};
+
+use brisk_client::{
+    Client, ClientError, ErrorKind, TaskError,
+    blocking::{self, Block},
+    current, secede, task,
+};
 
 brisk_client::test_worker!();
 
@@ -55,7 +61,103 @@ async fn closes_its_client() -> Result<i64, TaskError> {
     one.await
 }
 
+/// The same in threads, of which there are fewer than there are calls under way. Impure: no two share a call.
+#[task(impure)]
+fn blocking_fib(n: u64) -> Result<u64, TaskError> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let client = blocking::Client::current().expect("this is a task");
+    let (a, b) = client.compute((blocking_fib(n - 1), blocking_fib(n - 2)));
+    Ok(a.block()? + b.block()?)
+}
+
+#[task(impure)]
+fn blocking_sum_of(n: i64) -> Result<i64, TaskError> {
+    let client = blocking::Client::current().expect("this is a task");
+    let many = client.map(0..n, inc);
+    Ok(client.gather(&many)?.into_iter().sum())
+}
+
+/// Reads from a pipe, without a thread, for as long as whoever writes to it takes.
+#[task(impure)]
+fn hears_aside(pipe: String) -> std::io::Result<String> {
+    let _seceded = secede().expect("one may");
+    assert!(format!("{:?}", secede().unwrap()).contains("nothing"), "there is nothing left to give up");
+    fs::read_to_string(pipe)
+}
+
+#[task(impure)]
+fn says(pipe: String, what: String) -> std::io::Result<()> {
+    fs::write(pipe, what)
+}
+
+/// Waits for a task that never ends; tells through a pipe that it has begun to, and through another how its wait has ended.
+#[task(impure)]
+fn waits_for_ever(pipes: [String; 2]) {
+    let client = blocking::Client::current().expect("this is a task");
+    let never = client.submit(never());
+    fs::write(&pipes[0], "waiting").unwrap();
+    let error = never.block().unwrap_err();
+    fs::write(&pipes[1], format!("{:?}", error.kind())).unwrap();
+}
+
+#[task(impure)]
+async fn never() {
+    std::future::pending::<()>().await;
+}
+
+fn pipe() -> String {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("brisk-nested-{}-{count}", std::process::id()));
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path.to_string_lossy().into_owned()
+}
+
+async fn heard(pipe: &str) -> String {
+    let pipe = pipe.to_owned();
+    tokio::task::spawn_blocking(move || fs::read_to_string(pipe).unwrap()).await.unwrap()
+}
+
 on_every_cluster! {
+    async fn tasks_that_wait_in_their_threads_keep_nobody_waiting(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let sums = client.map([1, 10, 100], blocking_sum_of);
+        assert_eq!(client.gather(&sums).await.unwrap(), [1, 55, 5_050]);
+        // Nearly five hundred calls, of which a third wait for others.
+        assert_eq!(client.submit(blocking_fib(11)).await.unwrap(), 89);
+        drop(sums);
+        support::all_is_forgotten(&cluster).await;
+    }
+
+    async fn a_thread_that_was_given_up_is_anothers(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let pipe = pipe();
+        let hears = client.submit(hears_aside(pipe.clone()).workers(["worker-0"]));
+        // On the same worker, which has one thread.
+        let says = client.submit(says(pipe.clone(), "hello".to_owned()).workers(["worker-0"]));
+        assert_eq!(hears.await.unwrap(), "hello");
+        says.await.unwrap();
+        fs::remove_file(pipe).unwrap();
+    }
+
+    async fn a_cancelled_task_waits_no_longer(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let pipes = [pipe(), pipe()];
+        let waits = client.submit(waits_for_ever(pipes.clone()).workers(["worker-0"]));
+        assert_eq!(heard(&pipes[0]).await, "waiting");
+        waits.cancel();
+        client.flush().await;
+        assert_eq!(heard(&pipes[1]).await, format!("{:?}", ErrorKind::Cancelled));
+        assert_eq!(client.submit(inc(1).workers(["worker-0"])).await.unwrap(), 2);
+        pipes.iter().for_each(|pipe| fs::remove_file(pipe).unwrap());
+        support::all_is_forgotten(&cluster).await;
+    }
+
     async fn tasks_submit_tasks_and_await_them(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
         client.wait_for_workers(2).await.unwrap();
@@ -89,7 +191,7 @@ fn where_no_task_runs_there_is_no_client_of_one() {
 #[test]
 fn a_task_of_the_submitting_thread_has_its_client() {
     let client = Client::sync();
-    let outcome = client.submit(fib(5));
-    assert_eq!(blocking::Block::block(outcome).unwrap(), 5);
+    assert_eq!(client.submit(fib(5)).block().unwrap(), 5);
+    assert_eq!(client.submit(blocking_fib(5)).block().unwrap(), 5);
     assert!(matches!(blocking::Client::current(), Err(ClientError::NotInTask)));
 }

@@ -65,8 +65,11 @@ pub trait Owner: Send + Sync {
     /// Starts calls that the program makes of one of this client's futures. A handle for each; what goes wrong is theirs.
     fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle>;
 
-    /// Somebody waits for one of this client's handles: whatever the client still keeps back is to be done now.
-    fn awaited(&self) {}
+    /// Somebody waits for one of this client's handles: whatever the client still keeps back is to be done now. If the wait
+    /// is not to go on, why: whoever waits may have been cancelled.
+    fn awaited(&self) -> Option<TaskError> {
+        None
+    }
 }
 
 /// One key, wanted by one client. Cheap to clone; see the [module](self).
@@ -259,16 +262,18 @@ impl Handle {
     }
 
     /// Waits for the end, without bringing the value here.
-    fn poll_settled(&self, context: &mut Context<'_>, slot: &mut Option<usize>) -> Poll<Status> {
+    ///
+    /// # Errors
+    /// Why the wait is not to go on.
+    fn poll_settled(&self, context: &mut Context<'_>, slot: &mut Option<usize>) -> Poll<Result<Status, TaskError>> {
         let mut cell = self.cell();
         match cell.state.status() {
             Status::Pending => {
                 cell.waiting.register(slot, context.waker());
                 drop(cell);
-                self.0.owner.awaited();
-                Poll::Pending
+                self.0.owner.awaited().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
             }
-            status => Poll::Ready(status),
+            status => Poll::Ready(Ok(status)),
         }
     }
 
@@ -287,10 +292,8 @@ impl Handle {
         if fetch {
             // It may settle the handle before it returns: the waker was registered first.
             self.0.owner.fetch(self);
-        } else {
-            self.0.owner.awaited();
         }
-        Poll::Pending
+        self.0.owner.awaited().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
     }
 
     fn stop_waiting(&self, slot: usize) {

@@ -37,7 +37,7 @@ enum Op {
     UseScattered { client: u8, number: u8 },
     ClientMissing { client: u8, pick: u8, holder: u8 },
     Start { worker: u8, pick: u8 },
-    StartEarly { worker: u8, pick: u8 },
+    Holds { worker: u8, pick: u8, what: u8 },
     Finish { worker: u8, pick: u8, nbytes: u16 },
     FinishGhost { worker: u8, pick: u8 },
     Fail { worker: u8, pick: u8 },
@@ -95,7 +95,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (any::<u8>(), any::<u8>(), any::<u8>())
             .prop_map(|(client, pick, holder)| Op::ClientMissing { client, pick, holder }),
         6 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::Start { worker, pick }),
-        1 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::StartEarly { worker, pick }),
+        4 => (any::<u8>(), any::<u8>(), 0..3u8).prop_map(|(worker, pick, what)| Op::Holds { worker, pick, what }),
         14 => (any::<u8>(), any::<u8>(), any::<u16>())
             .prop_map(|(worker, pick, nbytes)| Op::Finish { worker, pick, nbytes }),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(worker, pick)| Op::FinishGhost { worker, pick }),
@@ -330,12 +330,12 @@ impl World {
                 state.started.insert(run);
                 self.report(worker, WorkerToScheduler::Started { key, run });
             }
-            Op::StartEarly { worker, pick: number } => {
+            Op::Holds { worker, pick: number, what } => {
                 let worker = self.worker(worker)?;
                 let state = self.workers.get_mut(&worker)?;
                 let (key, run) = pick(state.runs.iter().map(|run| (run.task.key, run.run)), number)?;
                 state.started.insert(run);
-                self.report(worker, WorkerToScheduler::Started { key, run });
+                self.holds(worker, key, run, what);
             }
             Op::Finish { worker, pick: number, nbytes } => {
                 let worker = self.worker(worker)?;

@@ -188,6 +188,8 @@ enum Happening {
     WorkerTick(WorkerId),
     RunEnds { worker: WorkerId, run: RunId },
     RunDetaches { worker: WorkerId, run: RunId },
+    RunSecedes { worker: WorkerId, run: RunId },
+    RunRejoins { worker: WorkerId, run: RunId },
     Resumes(Node),
     Flush,
     WorkerReturns(Box<returns::Returning>),
@@ -406,6 +408,8 @@ impl Cluster {
             }
             Happening::RunEnds { worker, run } => self.run_ends(worker, run),
             Happening::RunDetaches { worker, run } => self.run_detaches(worker, run),
+            Happening::RunSecedes { worker, run } => self.run_secedes(worker, run),
+            Happening::RunRejoins { worker, run } => self.run_rejoins(worker, run),
             Happening::Flush => {
                 self.flush();
                 Ok(())
@@ -526,7 +530,9 @@ impl Happening {
             Happening::SchedulerTick => Some(Node::Scheduler),
             Happening::WorkerTick(worker)
             | Happening::RunEnds { worker, .. }
-            | Happening::RunDetaches { worker, .. } => Some(Node::Worker(*worker)),
+            | Happening::RunDetaches { worker, .. }
+            | Happening::RunSecedes { worker, .. }
+            | Happening::RunRejoins { worker, .. } => Some(Node::Worker(*worker)),
             Happening::Resumes(_)
             | Happening::Flush
             | Happening::WorkerReturns(_)

@@ -251,6 +251,7 @@ fn oddities(random: &mut Random) -> Oddities {
         kills_always: odd(random, 15),
         unsendable: odd(random, 40),
         detaches: odd(random, 300),
+        secedes: odd(random, 300),
         restricted: odd(random, 150),
         resource: odd(random, 150),
         limited: odd(random, 150),

@@ -76,6 +76,8 @@ pub enum Behaviour {
     Returns,
     /// It gives its thread back, and returns its value later.
     Detaches,
+    /// It gives its thread up for a part of its time, as if it waited for others.
+    Secedes,
     /// It returns an error in its first attempts, so many of them.
     Fails {
         /// How many attempts.
@@ -120,6 +122,8 @@ pub struct Oddities {
     pub unsendable: u32,
     /// That a task goes on without a thread.
     pub detaches: u32,
+    /// That a task gives its thread up for a part of its time.
+    pub secedes: u32,
     /// That a task names the workers that may run it.
     pub restricted: u32,
     /// That a task takes of a resource.
@@ -153,6 +157,7 @@ impl Oddities {
         kills_always: 0,
         unsendable: 0,
         detaches: 0,
+        secedes: 0,
         restricted: 0,
         resource: 0,
         limited: 0,
@@ -360,6 +365,7 @@ fn draw(dependencies: Vec<TaskIndex>, oddities: &Oddities, random: &mut Random) 
         () if random.chance(oddities.kills_always) => Behaviour::Kills { attempts: u32::MAX },
         () if random.chance(oddities.unsendable) => Behaviour::Unsendable,
         () if random.chance(oddities.detaches) => Behaviour::Detaches,
+        () if random.chance(oddities.secedes) => Behaviour::Secedes,
         () => Behaviour::Returns,
     };
     let restricted = random.chance(oddities.restricted);

@@ -54,6 +54,7 @@ mod peers;
 mod planted;
 mod put;
 mod runs;
+mod seceding;
 mod slab;
 mod state;
 mod time_limit;
@@ -126,9 +127,13 @@ pub struct Worker {
 struct Slots {
     /// Runs that hold a thread.
     threads: u32,
+    /// Of those, the ones that had given it up before. They took it again when they had to, whether or not there was one.
+    back: u32,
+    /// Runs that gave their thread up while they wait for other tasks.
+    away: u32,
     /// Runs that gave their thread back and go on asynchronously.
     detached: u32,
-    /// Of both, those that somebody still waits for.
+    /// Of all, those that somebody still waits for.
     current: u32,
     /// Of those, the ones that hold a thread.
     busy: u32,
@@ -213,6 +218,8 @@ impl Worker {
             Event::FromScheduler { .. } => self.counters.stale_messages += 1,
             Event::Done { run, outcome, took } => self.on_done(run, outcome, took),
             Event::Detached { run } => self.on_detached(run),
+            Event::Seceded { run } => self.on_seceded(run),
+            Event::Rejoined { run } => self.on_rejoined(run),
             Event::FetchDone { request, outcomes } => self.on_fetch_done(request, outcomes),
             Event::PeerLost { worker } => self.on_peer_lost(worker),
             Event::Put { values } => self.on_put(values),
@@ -251,7 +258,12 @@ impl Worker {
 
     /// Runs that the executor has, those that nobody waits for included.
     pub fn running(&self) -> u32 {
-        self.slots.threads + self.slots.detached
+        self.slots.threads + self.slots.away + self.slots.detached
+    }
+
+    /// Of those, the ones that have given their thread up while they wait for other tasks.
+    pub fn seceded(&self) -> u32 {
+        self.slots.away
     }
 
     /// Tasks that were assigned and have not ended.

@@ -32,6 +32,7 @@ mod panics;
 mod rejoin;
 mod reports;
 mod roundtrip;
+mod seceding;
 mod serve;
 mod session;
 mod store;
@@ -42,7 +43,11 @@ use self::driver::Shared;
 pub use self::{
     context::{CancellationToken, TaskContext},
     rejoin::{Rejoin, Site, Stop},
+    seceding::{Seceded, block_on, secede},
 };
+
+#[doc(hidden)]
+pub use self::seceding::interruption;
 
 /// What a worker is given to work with.
 #[derive(Clone)]

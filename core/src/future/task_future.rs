@@ -86,8 +86,11 @@ impl<T: Value> TaskFuture<T> {
 
     /// Waits for the end. The error, or `None` if there is a value. The value stays where it is.
     pub async fn exception(&self) -> Option<TaskError> {
-        self.settled().await;
-        self.handle().error()
+        let mut waiting = Waiting::new(self.handle().clone());
+        match std::future::poll_fn(|context| waiting.poll_settled(context)).await {
+            Ok(_) => self.handle().error(),
+            Err(error) => Some(error),
+        }
     }
 
     /// Waits until there is a value. It stays where it is, in a worker's memory.
@@ -166,7 +169,8 @@ impl<T: Value + Clone> Future for Wait<T> {
     }
 }
 
-/// A wait for the end of a task, whatever it is.
+/// A wait for the end of a task, whatever it is. It ends as [`Status::Pending`] if it is given up: in a task that waits in
+/// its own thread, and is cancelled.
 pub struct Settled(Waiting);
 
 impl Settled {
@@ -180,7 +184,7 @@ impl Future for Settled {
     type Output = Status;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Status> {
-        self.0.poll_settled(context)
+        self.0.poll_settled(context).map(|settled| settled.unwrap_or(Status::Pending))
     }
 }
 
@@ -199,7 +203,7 @@ impl Waiting {
         self.handle.poll_value(context, &mut self.slot)
     }
 
-    fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<Status> {
+    fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<Result<Status, TaskError>> {
         self.handle.poll_settled(context, &mut self.slot)
     }
 }

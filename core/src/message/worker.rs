@@ -250,6 +250,20 @@ pub enum WorkerToScheduler {
     Transfers(Vec<Transfer>),
     /// The worker leaves by its own will; nothing is to be blamed on anybody.
     Goodbye(Arc<str>),
+    /// A run that has started waits for other tasks, and has given its thread up meanwhile.
+    Seceded {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
+    /// A run that had seceded goes on, in a thread again: at once, even if others have taken all of them.
+    Rejoined {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
 }
 
 /// What one transfer between two workers has taken.

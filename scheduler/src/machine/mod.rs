@@ -73,6 +73,7 @@ mod replicas;
 mod reports;
 mod retirement;
 mod scattered;
+mod seceding;
 mod sent_ahead;
 mod speed;
 mod stealing;

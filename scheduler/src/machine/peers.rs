@@ -54,7 +54,9 @@ pub(super) struct Worker {
     pub(super) processing: Vec<TaskIndex>,
     /// How many of those are `async`.
     pub(super) async_tasks: u32,
-    /// How many of the others were sent ahead, and await inputs that are being made here.
+    /// How many of the others wait for other tasks, and have given their threads up.
+    pub(super) away: u32,
+    /// How many of those left were sent ahead, and await inputs that are being made here.
     pub(super) awaiting: u32,
     /// All tasks assigned to it that may have dependents to be sent after them, the most urgent first.
     pub(super) frontier: BTreeSet<(Priority, TaskIndex)>,
@@ -280,10 +282,10 @@ impl Worker {
         !self.paused && !self.retiring && !self.leaving
     }
 
-    /// How many tasks of a kind it was given that have not ended.
+    /// How many tasks of a kind it was given that have not ended, without those that have given their threads up.
     pub(super) fn assigned(&self, kind: Kind) -> usize {
         match kind {
-            Kind::Thread => self.processing.len() - self.async_tasks as usize,
+            Kind::Thread => self.processing.len() - (self.async_tasks + self.away) as usize,
             Kind::Async => self.async_tasks as usize,
         }
     }
@@ -353,11 +355,15 @@ impl Worker {
         self.change(resources, u64::checked_sub);
     }
 
-    pub(super) fn give_back(&mut self, resources: &[(Arc<str>, Quantity)]) {
+    pub(super) fn give_back<'a>(&mut self, resources: impl IntoIterator<Item = &'a (Arc<str>, Quantity)>) {
         self.change(resources, u64::checked_add);
     }
 
-    fn change(&mut self, resources: &[(Arc<str>, Quantity)], by: fn(u64, u64) -> Option<u64>) {
+    fn change<'a>(
+        &mut self,
+        resources: impl IntoIterator<Item = &'a (Arc<str>, Quantity)>,
+        by: fn(u64, u64) -> Option<u64>,
+    ) {
         for (name, amount) in resources {
             let left = self.available.iter_mut().find(|(n, _)| n == name);
             let (_, left) = left.expect("only workers that declare a resource are given tasks that take it");

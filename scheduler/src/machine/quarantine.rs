@@ -5,6 +5,9 @@
 //! goes on to collect deaths. (Dask blames everything that was assigned, running or not, which fails whole graphs for one
 //! bad task; Spark and HyperQueue count per task as here, without keeping suspects apart.)
 //!
+//! A run that waits for other tasks, without a thread, does nothing that could end its worker: it is not suspected. And a suspect
+//! that does so gives its place up for good, since what it waits for may be a suspect too.
+//!
 //! Quarantine is a resource: every worker has one unit, and a suspect takes it while it is assigned. So suspects that wait
 //! for a worker have queues of their own, by what else they ask for, and hold nobody else up; and where there are no
 //! suspects nothing is done and nothing is paid.
@@ -18,7 +21,7 @@ use super::{
     class::{Demand, Kind},
     record::What,
     slab::{TaskIndex, WorkerIndex},
-    task::{Death, History},
+    task::{Death, History, Hold},
     unrepeatable::Unrepeatable,
 };
 
@@ -47,6 +50,13 @@ pub(super) fn is_place(resource: &(Arc<str>, Quantity)) -> bool {
     &*resource.0 == QUARANTINE
 }
 
+/// These resources without that one.
+pub(super) fn but_quarantine(
+    resources: &[(Arc<str>, Quantity)],
+) -> impl Iterator<Item = &(Arc<str>, Quantity)> + Clone {
+    resources.iter().filter(|resource| !is_place(resource))
+}
+
 impl Scheduler {
     /// The runs that a dying worker was presumably in: those that it said it had started; and, as long as its threads are
     /// more than those, the next in its queue that had its inputs, since the report of a start may die with the worker.
@@ -55,7 +65,8 @@ impl Scheduler {
         let mut runs: Vec<_> = worker
             .processing
             .iter()
-            .filter_map(|&t| self.tasks[t].run().filter(|run| run.awaiting == 0).map(|run| (t, run)))
+            .filter_map(|&t| self.tasks[t].run().map(|run| (t, run)))
+            .filter(|(_, run)| run.awaiting == 0 && run.hold != Hold::Away)
             .map(|(t, run)| (!run.started, self.tasks[t].priority, t, run.id))
             .collect();
         runs.sort_unstable();

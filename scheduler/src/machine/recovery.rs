@@ -82,6 +82,7 @@ impl Scheduler {
             environment,
             processing: Vec::new(),
             async_tasks: 0,
+            away: 0,
             awaiting: 0,
             frontier: Default::default(),
             to_feed: false,

@@ -45,6 +45,8 @@ impl Scheduler {
             WorkerToScheduler::Health { bytes, .. } => self.workers[w].reported_bytes = bytes,
             WorkerToScheduler::Transfers(transfers) => self.transfers_measured(w, &transfers),
             WorkerToScheduler::Retiring(reason) => self.retire_worker(self.workers[w].id, reason, true),
+            WorkerToScheduler::Seceded { key, run } => self.seceded(w, key, run),
+            WorkerToScheduler::Rejoined { key, run } => self.rejoined(w, key, run),
             WorkerToScheduler::Goodbye(reason) => {
                 let worker = self.workers[w].id;
                 self.lose_worker(w, &reason, End::Goodbye);
@@ -71,7 +73,12 @@ impl Scheduler {
     }
 
     fn started(&mut self, w: WorkerIndex, key: Key, run: RunId) {
-        let Some(t) = self.current(w, key, run) else { return };
+        if let Some(t) = self.current(w, key, run) {
+            self.has_started(t, w, run);
+        }
+    }
+
+    pub(super) fn has_started(&mut self, t: TaskIndex, w: WorkerIndex, run: RunId) {
         if let State::Processing(current) = &mut self.tasks[t].state
             && !current.started
         {
@@ -84,7 +91,7 @@ impl Scheduler {
             }
             self.workers[w].started += 1;
             self.drop_theft(t, w);
-            let (function, worker) = (self.tasks[t].function, self.workers[w].id);
+            let (key, function, worker) = (self.tasks[t].key, self.tasks[t].function, self.workers[w].id);
             self.record(What::Started { key, function, worker, run });
             self.watch_limit(t);
         }

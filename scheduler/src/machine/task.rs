@@ -182,6 +182,18 @@ pub(super) struct Run {
     pub(super) effect: Effect,
     /// Whether one of its dependents was sent ahead already, to take over its thread.
     pub(super) has_heir: bool,
+    pub(super) hold: Hold,
+}
+
+/// What a run that takes a thread has of its worker: see [`seceding`](super::seceding).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// A thread, or a place in the queue for one.
+    Thread,
+    /// Nothing: it waits for other tasks.
+    Away,
+    /// A thread again, be it one too many.
+    Back,
 }
 
 /// The longest prefetch time that runs can count with, in nanoseconds. Longer ones are cut.

@@ -18,9 +18,10 @@ use super::{
     Scheduler,
     class::{KINDS, Kind},
     functions::Presumed,
+    quarantine::but_quarantine,
     record::What,
     slab::{TaskIndex, WorkerIndex},
-    task::{Holder, Run, State},
+    task::{Hold, Holder, Run, State},
     timers::Timer,
     unrepeatable::Unrepeatable,
     work::Work,
@@ -124,6 +125,7 @@ impl Scheduler {
                 started: false,
                 effect,
                 has_heir: false,
+                hold: Hold::Thread,
             }),
         );
         self.tasks[t].attempt += 1;
@@ -301,15 +303,21 @@ impl Scheduler {
         if !worker.frontier.is_empty() {
             worker.frontier.remove(&(task.priority, t));
         }
-        if !planted!(self, LeakedOccupancy) {
-            worker.occupancy_ns -= run.estimate_ns;
+        if run.hold == Hold::Away {
+            worker.away -= 1;
+        } else {
+            if !planted!(self, LeakedOccupancy) {
+                worker.occupancy_ns -= run.estimate_ns;
+            }
+            worker.fed_ns -= u64::from(run.fed_ns);
         }
-        worker.fed_ns -= u64::from(run.fed_ns);
         let demand = &self.classes.slab[task.class].demand;
         let kind = demand.kind;
         worker.async_tasks -= u32::from(kind == Kind::Async);
         worker.awaiting -= u32::from(run.awaiting > 0 && kind == Kind::Thread);
-        if !planted!(self, LeakedSlot) {
+        if run.hold != Hold::Thread {
+            worker.give_back(but_quarantine(&demand.resources));
+        } else if !planted!(self, LeakedSlot) {
             worker.give_back(&demand.resources);
         }
         if let Some(&moved) = worker.processing.get(run.slot as usize)

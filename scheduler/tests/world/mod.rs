@@ -315,6 +315,16 @@ impl World {
         self.report(worker, WorkerToScheduler::Received(vec![(key, nbytes)]));
     }
 
+    /// A worker says that a run has started, or has given its thread up, or has taken it again: any of them at any time.
+    pub(crate) fn holds(&mut self, worker: WorkerId, key: Key, run: RunId, what: u8) {
+        let message = match what {
+            0 => WorkerToScheduler::Started { key, run },
+            1 => WorkerToScheduler::Seceded { key, run },
+            _ => WorkerToScheduler::Rejoined { key, run },
+        };
+        self.report(worker, message);
+    }
+
     pub(crate) fn finish(&mut self, worker: WorkerId, index: usize, nbytes: u64) {
         let state = self.workers.get_mut(&worker).unwrap();
         let Assignment { task, run, .. } = state.runs.remove(index);

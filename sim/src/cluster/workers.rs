@@ -47,8 +47,18 @@ pub(super) struct Running {
     /// Whether it ends its worker instead.
     kills: bool,
     wanted: bool,
-    detached: bool,
+    hold: Hold,
     took: Duration,
+}
+
+/// What a run holds of its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    Thread,
+    /// A thread, after it had given it up.
+    Back,
+    /// Nothing.
+    Nothing,
 }
 
 impl WorkerNode {
@@ -103,9 +113,10 @@ impl WorkerNode {
         own.map(|(run, running)| (running.task, *run))
     }
 
+    /// How many runs hold threads that they were given, and how many go on besides.
     pub(super) fn slots(&self) -> (u32, u32) {
-        let detached = self.running.values().filter(|run| run.detached).count() as u32;
-        (self.running.len() as u32 - detached, detached)
+        let on_threads = self.running.values().filter(|run| run.hold == Hold::Thread).count() as u32;
+        (on_threads, self.running.len() as u32 - on_threads)
     }
 }
 
@@ -113,7 +124,7 @@ impl Running {
     /// What goes on from an earlier session, for nobody.
     fn left_over() -> Self {
         let outcome = Err(Box::new(TaskFailure::new(ErrorKind::Cancelled, "nobody waits for it")));
-        Running { task: 0, outcome, kills: false, wanted: false, detached: false, took: Duration::ZERO }
+        Running { task: 0, outcome, kills: false, wanted: false, hold: Hold::Thread, took: Duration::ZERO }
     }
 }
 
@@ -253,7 +264,7 @@ impl Cluster {
             };
             inputs.push(stored.value);
         }
-        let Behaviours { fails, kills, detaches } = Behaviours::of(workload.task(task).behaviour, attempt);
+        let Behaviours { fails, kills, detaches, secedes } = Behaviours::of(workload.task(task).behaviour, attempt);
         let outcome = if fails {
             Err(Box::new(TaskFailure::new(ErrorKind::Failed, format!("task {task} fails in attempt {attempt}"))))
         } else {
@@ -267,12 +278,18 @@ impl Cluster {
         let took = workload.task(task).duration;
         // A task does not always take the same time.
         let took = took + self.random.span(&(Duration::ZERO..=took / 4));
-        let running = Running { task, outcome, kills, wanted, detached: false, took };
+        let running = Running { task, outcome, kills, wanted, hold: Hold::Thread, took };
         if node.running.insert(run, running).is_some() {
             return Err(Failure::safety("storage", format!("worker {id} executes {run} twice")));
         }
         if detaches {
             self.calendar.enter_after(took / 2, Happening::RunDetaches { worker: id, run });
+        }
+        if secedes {
+            self.calendar.enter_after(took / 3, Happening::RunSecedes { worker: id, run });
+            // Some end without having rejoined, and then it comes too late.
+            let back = took / 3 + self.random.span(&(Duration::ZERO..=took));
+            self.calendar.enter_after(back, Happening::RunRejoins { worker: id, run });
         }
         self.calendar.enter_after(took, Happening::RunEnds { worker: id, run });
         Ok(())
@@ -302,10 +319,23 @@ impl Cluster {
     }
 
     pub(super) fn run_detaches(&mut self, id: WorkerId, run: RunId) -> Result<(), Failure> {
+        self.run_holds(id, run, Hold::Nothing, Event::Detached { run })
+    }
+
+    pub(super) fn run_secedes(&mut self, id: WorkerId, run: RunId) -> Result<(), Failure> {
+        self.run_holds(id, run, Hold::Nothing, Event::Seceded { run })
+    }
+
+    pub(super) fn run_rejoins(&mut self, id: WorkerId, run: RunId) -> Result<(), Failure> {
+        self.run_holds(id, run, Hold::Back, Event::Rejoined { run })
+    }
+
+    /// A run that has not ended holds something else from now on.
+    fn run_holds(&mut self, id: WorkerId, run: RunId, hold: Hold, event: Event) -> Result<(), Failure> {
         let node = self.workers.get_mut(&id);
         let Some(running) = node.and_then(|node| node.running.get_mut(&run)) else { return Ok(()) };
-        running.detached = true;
-        self.tell_worker(id, Event::Detached { run }, &[])
+        running.hold = hold;
+        self.tell_worker(id, event, &[])
     }
 }
 
@@ -314,6 +344,7 @@ struct Behaviours {
     fails: bool,
     kills: bool,
     detaches: bool,
+    secedes: bool,
 }
 
 impl Behaviours {
@@ -322,6 +353,7 @@ impl Behaviours {
             fails: matches!(behaviour, Behaviour::Fails { attempts } if attempt <= attempts),
             kills: matches!(behaviour, Behaviour::Kills { attempts } if attempt <= attempts),
             detaches: behaviour == Behaviour::Detaches,
+            secedes: behaviour == Behaviour::Secedes,
         }
     }
 }

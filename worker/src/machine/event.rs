@@ -35,6 +35,16 @@ pub enum Event {
         /// The run.
         run: RunId,
     },
+    /// A run waits for other tasks, and has given its thread up meanwhile.
+    Seceded {
+        /// The run.
+        run: RunId,
+    },
+    /// A run that had seceded goes on, in a thread again.
+    Rejoined {
+        /// The run.
+        run: RunId,
+    },
     /// A peer answered some keys of a request.
     FetchDone {
         /// The request.

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::{
     Config, Worker,
-    state::{Execution, Held, Owner},
+    state::{Execution, Held, Hold, Owner},
 };
 
 /// Keys in one message, so that it stays far below what a frame may have.
@@ -35,7 +35,7 @@ impl Worker {
         }
         for number in 0..busy.min(worker.config.threads.max(1)) {
             let (owner, started) = (Owner::Nobody(SmallVec::new()), worker.now);
-            let execution = Execution { detached: false, owner, started, limit: None };
+            let execution = Execution { hold: Hold::Thread, owner, started, limit: None };
             worker.executions.insert(Self::busy_run(number), execution);
             worker.slots.threads += 1;
         }

@@ -11,7 +11,7 @@ use brisk_core::{
 
 use super::{
     Action, Worker,
-    state::{Execution, Owner, Phase, Rank, Task, TaskState},
+    state::{Execution, Hold, Owner, Phase, Rank, Task, TaskState},
     time_limit,
 };
 
@@ -105,10 +105,8 @@ impl Worker {
             self.counters.stale_runs += 1;
             return;
         };
-        if execution.detached {
-            self.slots.detached -= 1;
-        } else if !(planted!(self, LeakedThread) && matches!(execution.owner, Owner::Nobody(_))) {
-            self.slots.threads -= 1;
+        if !(planted!(self, LeakedThread) && matches!(execution.owner, Owner::Nobody(_))) {
+            self.let_go(execution.hold);
         }
         let place = match execution.owner {
             Owner::Task(place) => place,
@@ -118,7 +116,7 @@ impl Worker {
             }
         };
         self.slots.current -= 1;
-        self.slots.busy -= u32::from(!execution.detached);
+        self.slots.busy -= u32::from(execution.hold.is_thread());
         let task = self.tasks.remove(place).expect("an execution's task is there until it ends");
         let key = task.key;
         self.entries.get_mut(&key).expect("a task has an entry").task = None;
@@ -152,11 +150,11 @@ impl Worker {
     /// A run goes on without a thread.
     pub(super) fn on_detached(&mut self, run: RunId) {
         match self.executions.get_mut(&run) {
-            Some(execution) if !execution.detached => {
-                execution.detached = true;
-                self.slots.threads -= 1;
+            Some(execution) if execution.hold != Hold::Async => {
+                let before = std::mem::replace(&mut execution.hold, Hold::Async);
+                self.slots.busy -= u32::from(before.is_thread() && matches!(execution.owner, Owner::Task(_)));
+                self.let_go(before);
                 self.slots.detached += 1;
-                self.slots.busy -= u32::from(matches!(execution.owner, Owner::Task(_)));
             }
             _ => self.counters.stale_runs += 1,
         }
@@ -213,7 +211,7 @@ impl Worker {
                 let execution = self.executions.get_mut(&run).expect("a running task has an execution");
                 execution.owner = Owner::Nobody(needs);
                 self.slots.current -= 1;
-                self.slots.busy -= u32::from(!execution.detached);
+                self.slots.busy -= u32::from(execution.hold.is_thread());
                 self.actions.push_back(Action::Abort { run });
             }
             TaskState::Ready { .. } => {
@@ -249,7 +247,7 @@ impl Worker {
             unreachable!("the ready queue holds ready tasks only")
         };
         let (owner, started, limit) = (Owner::Task(place), self.now, assignment.timeout);
-        self.executions.insert(run, Execution { detached: false, owner, started, limit });
+        self.executions.insert(run, Execution { hold: Hold::Thread, owner, started, limit });
         self.watch(run);
         self.slots.threads += 1;
         self.slots.current += 1;

@@ -100,13 +100,32 @@ pub(super) enum TaskState {
 /// A run that the executor has.
 #[derive(Debug)]
 pub(super) struct Execution {
-    /// Whether it went on asynchronously.
-    pub(super) detached: bool,
+    pub(super) hold: Hold,
     pub(super) owner: Owner,
     /// When the executor got it.
     pub(super) started: Moment,
     /// How long it may take.
     pub(super) limit: Option<Duration>,
+}
+
+/// What a run holds of the executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// A thread.
+    Thread,
+    /// A thread again, after it had given it up: maybe one more than there should be.
+    Back,
+    /// Nothing: it waits for other tasks.
+    Away,
+    /// Nothing: it goes on asynchronously.
+    Async,
+}
+
+impl Hold {
+    /// Whether it holds a thread.
+    pub(super) fn is_thread(self) -> bool {
+        matches!(self, Hold::Thread | Hold::Back)
+    }
 }
 
 impl Execution {

@@ -46,7 +46,8 @@ pub(super) fn make(shared: &Arc<Shared>, job: Job) {
         }
         Err(failure) => Err(failure),
     };
-    let took = started.elapsed();
+    // What others took is told by them.
+    let took = started.elapsed().saturating_sub(left.waited);
     let outcome = finish(shared, &call, wanted, outcome);
     // The call holds values of a user's, whose `Drop` may panic.
     panics::drop_quietly(call);

@@ -229,6 +229,10 @@ thread_local! {
 struct Seat {
     shared: Arc<Shared>,
     number: usize,
+    /// Whether the task has given the thread up.
+    away: bool,
+    /// How long it had in all.
+    waited: Duration,
 }
 
 impl Now {
@@ -257,7 +261,7 @@ impl Seat {
 
 /// Runs `work` in a thread that has a seat in this worker's executor.
 pub(super) fn seated(shared: &Arc<Shared>, number: usize, work: impl FnOnce()) {
-    SEAT.set(Some(Seat { shared: shared.clone(), number }));
+    SEAT.set(Some(Seat { shared: shared.clone(), number, away: false, waited: Duration::ZERO }));
     work();
     // Now, and not when the thread's own variables go: it may be the last that holds the worker.
     SEAT.set(None);
@@ -267,16 +271,56 @@ pub(super) fn seated(shared: &Arc<Shared>, number: usize, work: impl FnOnce()) {
 pub(super) fn run<T>(facts: Facts, code: impl FnOnce() -> T) -> (T, Left) {
     let outer = NOW.replace(Now::Facts(facts));
     let output = code();
-    (output, Left(NOW.replace(outer)))
+    let waited = with_seat(|seat| {
+        seat.away = false;
+        std::mem::take(&mut seat.waited)
+    });
+    (output, Left { now: NOW.replace(outer), waited: waited.unwrap_or_default() })
+}
+
+/// Whether no task's code runs in this thread.
+pub(super) fn is_free() -> bool {
+    NOW.try_with(|now| now.try_borrow().is_ok_and(|now| matches!(*now, Now::Nothing))).unwrap_or(true)
+}
+
+/// The task that runs in this thread gives it up, unless it has: where it does so. `None` if there is nothing to give up.
+pub(super) fn go_away() -> Option<(Arc<Shared>, usize, RunId)> {
+    let run = NOW.with_borrow(|now| match now {
+        Now::Nothing => None,
+        Now::Facts(facts) => Some(facts.run),
+        Now::Context(context) => Some(context.run()),
+    })?;
+    with_seat(|seat| (!std::mem::replace(&mut seat.away, true)).then(|| (seat.shared.clone(), seat.number, run)))?
+}
+
+/// The task that runs in this thread has it again, after so long.
+pub(super) fn come_back(waited: Duration) {
+    with_seat(|seat| {
+        seat.away = false;
+        seat.waited += waited;
+    });
+}
+
+/// Whether a task runs here that holds a thread of an executor, which others may need.
+pub(super) fn holds_a_thread() -> bool {
+    !is_free() && with_seat(|_| ()).is_some()
+}
+
+fn with_seat<T>(code: impl FnOnce(&mut Seat) -> T) -> Option<T> {
+    SEAT.try_with(|seat| seat.try_borrow_mut().ok()?.as_mut().map(code)).ok().flatten()
 }
 
 /// What is known of a run whose first part has ended.
-pub(super) struct Left(Now);
+pub(super) struct Left {
+    now: Now,
+    /// How long it had given its thread up.
+    pub(super) waited: Duration,
+}
 
 impl Left {
     /// To go on with, asynchronously.
     pub(super) fn context(self, site: &Arc<Site>) -> TaskContext {
-        match self.0 {
+        match self.now {
             Now::Context(context) => context,
             Now::Facts(facts) => TaskContext::new(facts, site.clone()),
             Now::Nothing => unreachable!("what was put there is taken out once"),

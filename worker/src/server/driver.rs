@@ -105,6 +105,8 @@ pub(super) enum News {
         took: Duration,
     },
     Detached(RunId, TaskContext),
+    Seceded(RunId),
+    Rejoined(RunId),
     Fetched {
         request: RequestId,
         outcomes: Vec<(Key, Fetched)>,

@@ -155,6 +155,8 @@ impl Engine {
                 }
                 self.handle(shared, now, Event::Detached { run }, Brought::default());
             }
+            News::Seceded(run) => self.handle(shared, now, Event::Seceded { run }, Brought::default()),
+            News::Rejoined(run) => self.handle(shared, now, Event::Rejoined { run }, Brought::default()),
             News::Put(put) => self.put(shared, now, put),
             News::PeerLost(worker) => self.handle(shared, now, Event::PeerLost { worker }, Brought::default()),
             News::Tick => self.handle(shared, now, Event::Tick, Brought::default()),

@@ -3,7 +3,14 @@
 //! The machine hands out as many tasks as there are threads, the most urgent first, so this queue is short: a task waits
 //! in it only for the moment in which a thread is about to look.
 
-use std::{cell::Cell, collections::VecDeque, io, sync::Arc, thread, time::Instant};
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use brisk_core::{id::RunId, payload::Payload, task::TaskName};
 use parking_lot::{Condvar, Mutex};
@@ -14,6 +21,12 @@ use super::{
     context::{self, TaskContext},
     driver::Shared,
 };
+
+/// So many tasks of a worker may have given their threads up: each keeps one of the system's, with its stack.
+const MAX_AWAY: u32 = 1_000;
+
+/// A thread that took the place of one whose task has it again goes after so long without a task.
+const SPARE: Duration = Duration::from_secs(5);
 
 thread_local! {
     /// The executor whose thread this is.
@@ -48,17 +61,46 @@ struct Queue {
     seats: Vec<Seat>,
     /// Threads that sleep.
     idle: u32,
+    /// Threads that there are.
+    threads: u32,
+    /// Of those, the ones that their tasks have given up.
+    away: u32,
     stopped: bool,
 }
 
 /// What a thread is at.
 #[derive(Default)]
 struct Seat {
+    /// Whether there is a thread on it.
+    taken: bool,
     run: Option<RunId>,
+    /// Whether the task has given the thread up.
+    away: bool,
     /// Whether nobody waits for that run any more.
     cancelled: bool,
     /// The run's context, if it has asked for it.
     context: Option<TaskContext>,
+}
+
+/// Why a task can't give its thread up.
+pub(super) enum CannotSecede {
+    TooMany,
+    NoThread(io::Error),
+}
+
+impl CannotSecede {
+    pub(super) fn explain(&self, worker: &str) -> String {
+        match self {
+            CannotSecede::TooMany => format!(
+                "{MAX_AWAY} tasks on worker {worker} wait for others already, each in a thread of its own, and no more may: \
+                 make the tasks that wait `async`, or fewer of them"
+            ),
+            CannotSecede::NoThread(error) => format!(
+                "the task waits for others on worker {worker}, and the system gives no thread for one of those to run in: \
+                 {error}"
+            ),
+        }
+    }
 }
 
 /// What has become of a run that is to end early.
@@ -94,9 +136,36 @@ impl Executor {
         }
     }
 
-    /// Whether this is one of its threads.
+    /// Whether this is one of its threads, which is not in the midst of a task.
     pub(super) fn is_mine(&self) -> bool {
-        MINE.get() == std::ptr::from_ref(self)
+        MINE.get() == std::ptr::from_ref(self) && context::is_free()
+    }
+
+    /// The task on this seat gives its thread up. The seat for another thread, if there must be one.
+    pub(super) fn secede(&self, seat: usize) -> Result<Option<usize>, CannotSecede> {
+        let mut queue = self.queue.lock();
+        if queue.away >= MAX_AWAY {
+            return Err(CannotSecede::TooMany);
+        }
+        queue.away += 1;
+        queue.seats[seat].away = true;
+        if queue.threads - queue.away >= self.threads || queue.stopped {
+            return Ok(None);
+        }
+        Ok(Some(queue.take_seat()))
+    }
+
+    /// The task on this seat has its thread again.
+    pub(super) fn rejoin(&self, seat: usize) {
+        let mut queue = self.queue.lock();
+        if std::mem::take(&mut queue.seats[seat].away) {
+            queue.away -= 1;
+        }
+    }
+
+    /// No thread comes to this seat.
+    pub(super) fn abandon(&self, seat: usize) {
+        self.queue.lock().leave_seat(seat);
     }
 
     /// Takes a job back that no thread has taken yet, or notes that nobody waits for it.
@@ -148,7 +217,9 @@ impl Executor {
         // Dropped after the lock.
         let _former;
         let mut queue = self.queue.lock();
-        _former = std::mem::take(&mut queue.seats[seat]);
+        _former = std::mem::replace(&mut queue.seats[seat], Seat { taken: true, ..Seat::default() });
+        // It may have left without taking its thread again.
+        queue.away -= u32::from(_former.away);
         if queue.jobs.is_empty() && !queue.stopped {
             drop(queue);
             // It may bring a job.
@@ -168,9 +239,37 @@ impl Executor {
                 return Some(job);
             }
             queue.idle += 1;
-            self.more.wait(&mut queue);
+            let late = if seat < self.threads as usize {
+                self.more.wait(&mut queue);
+                false
+            } else {
+                self.more.wait_for(&mut queue, SPARE).timed_out()
+            };
             queue.idle -= 1;
+            if late && queue.jobs.is_empty() && queue.threads - queue.away > self.threads {
+                queue.leave_seat(seat);
+                return None;
+            }
         }
+    }
+}
+
+impl Queue {
+    /// A seat for one more thread.
+    fn take_seat(&mut self) -> usize {
+        let free = self.seats.iter().position(|seat| !seat.taken);
+        let seat = free.unwrap_or(self.seats.len());
+        if free.is_none() {
+            self.seats.push(Seat::default());
+        }
+        self.seats[seat].taken = true;
+        self.threads += 1;
+        seat
+    }
+
+    fn leave_seat(&mut self, seat: usize) {
+        self.seats[seat] = Seat::default();
+        self.threads -= 1;
     }
 }
 
@@ -188,19 +287,27 @@ impl Shared {
     /// # Errors
     /// If the system gives none. Those that were started go when the executor is stopped.
     pub(super) fn start_threads(self: &Arc<Self>) -> io::Result<()> {
-        self.executor.queue.lock().seats.resize_with(self.executor.threads as usize, Seat::default);
-        for number in 0..self.executor.threads {
-            let shared = self.clone();
-            self.executor.alive.send_modify(|alive| *alive += 1);
-            let alive = Alive(self.clone());
-            let work = move || {
-                let _alive = alive;
-                MINE.set(std::ptr::from_ref(&shared.executor));
-                context::seated(&shared, number as usize, || shared.work(number as usize));
-            };
-            thread::Builder::new().name(format!("brisk-worker-{number}")).spawn(work)?;
+        for _ in 0..self.executor.threads {
+            let seat = self.executor.queue.lock().take_seat();
+            self.start_thread(seat)?;
         }
         Ok(())
+    }
+
+    /// Starts the thread of a seat.
+    ///
+    /// # Errors
+    /// If the system gives none.
+    pub(super) fn start_thread(self: &Arc<Self>, seat: usize) -> io::Result<()> {
+        let shared = self.clone();
+        self.executor.alive.send_modify(|alive| *alive += 1);
+        let alive = Alive(self.clone());
+        let work = move || {
+            let _alive = alive;
+            MINE.set(std::ptr::from_ref(&shared.executor));
+            context::seated(&shared, seat, || shared.work(seat));
+        };
+        thread::Builder::new().name(format!("brisk-worker-{seat}")).spawn(work).map(drop)
     }
 
     /// Makes calls until there will be none any more.

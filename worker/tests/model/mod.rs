@@ -55,6 +55,8 @@ pub(crate) enum Op {
     /// A run ends that ended before, or never was.
     DoneAgain(u8),
     Detach(Index),
+    /// A run gives its thread up, or takes it again.
+    Secede(Index, bool),
     /// A peer answers some keys of a request.
     Answer(Index, Vec<(Index, Answer)>),
     /// A peer answers what nobody asked, or was answered.
@@ -103,6 +105,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         8 => (index(), proptest::option::weighted(0.8, any::<u8>())).prop_map(|(run, end)| Op::Done(run, end)),
         1 => any::<u8>().prop_map(Op::DoneAgain),
         1 => index().prop_map(Op::Detach),
+        4 => (index(), any::<bool>()).prop_map(|(run, away)| Op::Secede(run, away)),
         8 => (index(), answers).prop_map(|(request, answers)| Op::Answer(request, answers)),
         1 => (any::<u8>(), 0..KEYS).prop_map(|(request, key)| Op::AnswerAgain(request, key)),
         1 => (0..PEERS).prop_map(Op::PeerLost),
@@ -120,6 +123,8 @@ pub(crate) struct Model {
     /// How long a run may take.
     limits: BTreeMap<RunId, Duration>,
     detached: BTreeSet<RunId>,
+    /// Runs that have given their thread up, now or before.
+    seceded: BTreeSet<RunId>,
     threads: u32,
     /// Requests with the keys that are unanswered.
     requests: BTreeMap<RequestId, (WorkerId, Vec<Key>)>,
@@ -161,6 +166,7 @@ impl Model {
             executing: BTreeMap::new(),
             limits: BTreeMap::new(),
             detached: BTreeSet::new(),
+            seceded: BTreeSet::new(),
             threads,
             requests: BTreeMap::new(),
             store: BTreeMap::new(),
@@ -240,6 +246,15 @@ impl Model {
                 if let Some(run) = pick(&executing, index) {
                     self.detached.insert(run);
                     self.event(Event::Detached { run }, &[]);
+                }
+            }
+            Op::Secede(index, away) => {
+                let executing: Vec<_> = self.executing.keys().copied().collect();
+                if let Some(run) = pick(&executing, index) {
+                    if away && !self.detached.contains(&run) {
+                        self.seceded.insert(run);
+                    }
+                    self.event(if away { Event::Seceded { run } } else { Event::Rejoined { run } }, &[]);
                 }
             }
             Op::Answer(index, answers) => {
@@ -401,6 +416,7 @@ impl Model {
         let began = self.executing.remove(&run).expect("only what runs ends");
         let took = self.now - began;
         self.detached.remove(&run);
+        self.seceded.remove(&run);
         let outcome = end.ok_or_else(|| Box::new(Failure::new(ErrorKind::Panicked, "no")));
         // The value's key is not known to the executor: the machine names it.
         let values: Vec<_> = outcome.iter().map(|nbytes| (None, *nbytes)).collect();
@@ -526,7 +542,8 @@ impl Model {
         assert_eq!(self.worker.bytes(), u64::try_from(bytes).unwrap_or(u64::MAX));
         assert_eq!(self.worker.values(), self.store.len() as u64);
         assert_eq!(self.worker.running() as usize, self.executing.len());
-        assert!(self.executing.len() - self.detached.len() <= self.threads as usize);
+        let elsewhere = self.detached.union(&self.seceded).count();
+        assert!(self.executing.len() - elsewhere <= self.threads as usize);
         for key in self.believed.keys().filter(|_| self.believes) {
             assert!(self.store.contains_key(key), "{key} is believed to be here");
         }

@@ -3,7 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Check, ensure};
-use crate::machine::{Scheduler, quarantine::is_place, task::State, unrepeatable::Unrepeatable};
+use crate::machine::{
+    Scheduler,
+    quarantine::is_place,
+    task::{Hold, State},
+    unrepeatable::Unrepeatable,
+};
 
 impl Scheduler {
     /// I17: deaths are of different runs that were handed out; a task with more than are allowed has failed; and no two
@@ -22,7 +27,9 @@ impl Scheduler {
         for (_, worker) in self.workers.slab.iter() {
             let suspected = worker.processing.iter().filter(|&&t| {
                 let history = self.tasks[t].past();
-                history.is_some_and(|history| history.is_suspect())
+                // One that has waited for others has given its place up.
+                let keeps_place = self.tasks[t].run().is_some_and(|run| run.hold == Hold::Thread);
+                keeps_place && history.is_some_and(|history| history.is_suspect())
             });
             let suspected = suspected.count();
             ensure!(suspected <= 1, "{} has {suspected} suspects", worker.id);

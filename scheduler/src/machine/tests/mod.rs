@@ -21,6 +21,7 @@ mod publishing;
 mod queueing;
 mod retiring;
 mod scattering;
+mod seceding;
 mod sent_ahead;
 mod siblings;
 mod speeds;

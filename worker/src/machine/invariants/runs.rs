@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Worker,
-        state::{Owner, Phase, TaskState},
+        Slots, Worker,
+        state::{Hold, Owner, Phase, TaskState},
         timers::Timer,
     },
     Checked, Violation,
@@ -53,18 +53,21 @@ impl Worker {
 
     /// I37: slots in use are executions that have not come back, those of runs included that nobody waits for.
     pub(super) fn i37_slots_are_held_by_executions(&self) -> Checked {
-        let (mut threads, mut detached, mut current, mut busy) = (0, 0, 0, 0);
+        let mut counted = Slots::default();
         for execution in self.executions.values() {
-            *if execution.detached { &mut detached } else { &mut threads } += 1;
+            let is_thread = execution.hold.is_thread();
+            counted.threads += u32::from(is_thread);
+            counted.back += u32::from(execution.hold == Hold::Back);
+            counted.away += u32::from(execution.hold == Hold::Away);
+            counted.detached += u32::from(execution.hold == Hold::Async);
             let is_current = matches!(execution.owner, Owner::Task(_));
-            current += u32::from(is_current);
-            busy += u32::from(is_current && !execution.detached);
+            counted.current += u32::from(is_current);
+            counted.busy += u32::from(is_current && is_thread);
         }
-        let counted = (threads, detached, current, busy);
-        let slots = (self.slots.threads, self.slots.detached, self.slots.current, self.slots.busy);
-        check!("slots are counted", counted == slots, "{counted:?}, {slots:?}");
-        let limit = self.config.threads.max(1);
-        check!("no more run than there are threads", threads <= limit, "{threads} of {limit}");
+        check!("slots are counted", counted == self.slots, "{counted:?}, {:?}", self.slots);
+        // Those that came back took a thread whether or not there was one.
+        let (started, limit) = (counted.threads - counted.back, self.config.threads.max(1));
+        check!("no more start than there are threads", started <= limit, "{started} of {limit}");
         Ok(())
     }
 

@@ -24,6 +24,7 @@ mod memory;
 mod putting;
 mod returning;
 mod running;
+mod seceding;
 mod sent_ahead;
 mod time_limit;
 
