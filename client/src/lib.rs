@@ -43,7 +43,7 @@
 pub use brisk_core::{
     address::{Address, AddressError},
     comm::{CloseReason, ConnectError},
-    error::{ErrorKind, Failure, Report, TaskError},
+    error::{ErrorKind, Failure, Report, Reschedule, TaskError},
     future::{Settled, Status, TaskFuture, Wait},
     graph::{Arg, Call, Delayed, Elem},
     id::Fence,

@@ -4,7 +4,7 @@ mod support;
 
 use std::{fs, process::Command, time::Duration};
 
-use brisk_client::{ErrorKind, TaskContext, task};
+use brisk_client::{ErrorKind, Reschedule, TaskContext, task};
 
 brisk_client::test_worker!();
 
@@ -44,6 +44,17 @@ fn time_left() -> Option<Duration> {
     TaskContext::current()?.time_left()
 }
 
+/// Reads a file, when there is one. Writes down each time that it tries.
+#[task(impure)]
+fn reads_when_there(path: String, tries: String) -> Result<(String, u32), Reschedule> {
+    use std::io::Write;
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(tries).unwrap();
+    file.write_all(b".").unwrap();
+    let attempt = TaskContext::current().unwrap().attempt();
+    let text = fs::read_to_string(&path).map_err(|error| Reschedule::new(format!("{path}: {error}")))?;
+    Ok((text, attempt))
+}
+
 /// Tells through one pipe that it has begun, goes on until it is cancelled, and tells that through another.
 #[task(impure)]
 fn until_cancelled(pipes: [String; 2]) {
@@ -74,11 +85,15 @@ async fn helper_until_cancelled(pipes: [String; 2]) {
 struct Pipes([String; 2]);
 
 impl Pipes {
-    fn new() -> Self {
+    fn paths() -> [String; 2] {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = |end| std::env::temp_dir().join(format!("brisk-inside-{}-{count}-{end}", std::process::id()));
-        let pipes = [path("begun"), path("cancelled")].map(|path| path.to_string_lossy().into_owned());
+        [path("begun"), path("cancelled")].map(|path| path.to_string_lossy().into_owned())
+    }
+
+    fn new() -> Self {
+        let pipes = Self::paths();
         assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
         Pipes(pipes)
     }
@@ -136,6 +151,23 @@ on_every_cluster! {
             pipes.hears("cancelled").await;
             its_thread_is_free(&client, number).await;
         }
+    }
+
+    async fn a_task_that_asks_is_placed_again_until_it_can_go_on(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let [path, tries] = Pipes::paths();
+        let future = client.submit(reads_when_there(path.clone(), tries.clone()));
+        support::eventually(Duration::from_secs(20), "it has tried twice", || {
+            fs::metadata(&tries).is_ok_and(|file| file.len() >= 2)
+        })
+        .await;
+        // Whole at once: it may be looking.
+        fs::write(format!("{path}.new"), "here").unwrap();
+        fs::rename(format!("{path}.new"), &path).unwrap();
+        let (text, attempt) = future.result().await.unwrap();
+        assert_eq!(text, "here");
+        assert_eq!(u64::from(attempt), fs::metadata(&tries).unwrap().len(), "without any retries");
+        [path, tries].iter().for_each(|path| fs::remove_file(path).unwrap());
     }
 
     async fn what_works_for_an_async_task_hears_of_its_cancellation(cluster: LocalCluster) {

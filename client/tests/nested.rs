@@ -182,6 +182,37 @@ on_every_cluster! {
     }
 }
 
+/// A task whose wait goes on for as long as this one does.
+#[task]
+async fn never_shared() {
+    std::future::pending::<()>().await;
+}
+
+#[task(impure)]
+fn waits_for_shared() -> Result<(), TaskError> {
+    blocking::Client::current().expect("this is a task").submit(never_shared()).block()
+}
+
+#[cfg(feature = "inproc")]
+#[test]
+fn only_so_many_threads_are_given_up_and_one_more_hears_why_it_cannot_wait() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cluster = support::start(support::Kind::Threads, Client::local().workers(1).threads(1)).await;
+        let client = cluster.client().await.unwrap();
+        let waiting = client.map(0..1_001, |_| waits_for_shared());
+        let first = brisk_client::wait_first(&waiting).await;
+        assert_eq!((first.ended.len(), first.pending.len()), (1, 1_000));
+        let error = first.ended[0].exception().await.unwrap();
+        assert!(error.to_string().contains("1000 tasks on worker worker-0 wait for others already"), "{error}");
+        // The others are told, and their threads end.
+        client.cancel(&waiting);
+        drop((waiting, first));
+        support::all_is_forgotten(&cluster).await;
+        assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
+    });
+}
+
 #[test]
 fn where_no_task_runs_there_is_no_client_of_one() {
     let error = blocking::Client::current().unwrap_err();

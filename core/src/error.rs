@@ -8,8 +8,10 @@ use thiserror::Error;
 use crate::{key::Key, limits::MAX_ERROR_BYTES, task::TaskName};
 
 mod cause;
+mod reschedule;
 
 pub use cause::Cause;
+pub use reschedule::Reschedule;
 
 /// A value refused to be encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -93,6 +95,8 @@ pub enum ErrorKind {
     Inconsistent,
     /// The actor is gone: with its worker, by a panic of one of its methods, or because it was let go.
     ActorLost,
+    /// The task asked to be placed again, more often than it may.
+    Rescheduled,
 }
 
 impl ErrorKind {
@@ -140,9 +144,10 @@ impl Failure {
 
     /// An `Err` of a task, with its chain of sources.
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
-        let sources = std::iter::successors(error.source(), |&e| e.source()).map(ToString::to_string);
-        let cause = Cause::chain(sources.collect());
-        Failure { cause, ..Failure::new(ErrorKind::Failed, error.to_string()) }
+        let all = || std::iter::successors(Some(error), |&e| e.source());
+        let cause = Cause::chain(all().skip(1).map(ToString::to_string).collect());
+        let kind = if all().any(|e| e.is::<Reschedule>()) { ErrorKind::Rescheduled } else { ErrorKind::Failed };
+        Failure { cause, ..Failure::new(kind, error.to_string()) }
     }
 
     /// Adds the `Err` itself, encoded.
@@ -392,6 +397,17 @@ mod tests {
         let way = &error.report().needed_by;
         assert_eq!(way.len(), WAY + 2);
         assert_eq!((&*way[WAY].name, way[0].key, way[WAY + 1].key), ("…", name("f", 0).key, name("f", 99 << 4).key));
+    }
+
+    #[test]
+    fn who_asks_to_be_placed_again_is_heard_through_other_errors() {
+        #[derive(Debug, Error)]
+        #[error("outer")]
+        struct Outer(#[source] Reschedule);
+        for error in [&Outer(Reschedule::new("busy")) as &(dyn Error + 'static), &Reschedule::new("busy")] {
+            assert_eq!(Failure::from_error(error).kind, ErrorKind::Rescheduled);
+        }
+        assert_eq!(Failure::from_error(&std::io::Error::other("busy")).kind, ErrorKind::Failed);
     }
 
     #[test]

@@ -252,6 +252,7 @@ fn oddities(random: &mut Random) -> Oddities {
         unsendable: odd(random, 40),
         detaches: odd(random, 300),
         secedes: odd(random, 300),
+        reschedules: odd(random, 150),
         restricted: odd(random, 150),
         resource: odd(random, 150),
         limited: odd(random, 150),

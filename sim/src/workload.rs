@@ -83,6 +83,11 @@ pub enum Behaviour {
         /// How many attempts.
         attempts: u32,
     },
+    /// It asks to be placed again in its first attempts, so many of them.
+    Reschedules {
+        /// How many attempts.
+        attempts: u32,
+    },
     /// It ends its worker in its first attempts, so many of them.
     Kills {
         /// How many attempts.
@@ -124,6 +129,8 @@ pub struct Oddities {
     pub detaches: u32,
     /// That a task gives its thread up for a part of its time.
     pub secedes: u32,
+    /// That a task asks to be placed again at first.
+    pub reschedules: u32,
     /// That a task names the workers that may run it.
     pub restricted: u32,
     /// That a task takes of a resource.
@@ -158,6 +165,7 @@ impl Oddities {
         unsendable: 0,
         detaches: 0,
         secedes: 0,
+        reschedules: 0,
         restricted: 0,
         resource: 0,
         limited: 0,
@@ -366,6 +374,7 @@ fn draw(dependencies: Vec<TaskIndex>, oddities: &Oddities, random: &mut Random) 
         () if random.chance(oddities.unsendable) => Behaviour::Unsendable,
         () if random.chance(oddities.detaches) => Behaviour::Detaches,
         () if random.chance(oddities.secedes) => Behaviour::Secedes,
+        () if random.chance(oddities.reschedules) => Behaviour::Reschedules { attempts: few(random) },
         () => Behaviour::Returns,
     };
     let restricted = random.chance(oddities.restricted);

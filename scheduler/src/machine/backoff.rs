@@ -17,7 +17,7 @@ use super::{Scheduler, slab::TaskIndex, task::State, timers::Timer};
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The pause before the run that follows the `failures`th failure, counted from 1, if the first pause is `first`.
-fn pause(first: Duration, failures: u32, key: Key) -> Duration {
+pub(super) fn pause(first: Duration, failures: u32, key: Key) -> Duration {
     let doubled = first.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
     let pause = doubled.min(LONGEST);
     let share = mix(key.as_u128() as u64 ^ (key.as_u128() >> 64) as u64 ^ u64::from(failures)) % 1024;
@@ -36,13 +36,22 @@ fn mix(number: u64) -> u64 {
 impl Scheduler {
     /// A run failed by its own doing, and is to be tried again: at once, or after the pause that was asked for.
     pub(super) fn run_again(&mut self, t: TaskIndex) {
-        self.enter_waiting(t);
         let task = &mut self.tasks[t];
         let first = task.options().and_then(|options| options.retry_delay).filter(|delay| !delay.is_zero());
-        let (Some(first), State::Waiting { missing }) = (first, &mut task.state) else { return };
-        *missing += 1;
         let (key, failures) = (task.key, task.history().failures);
-        self.set_alarm(t, pause(first, failures, key));
+        match first {
+            Some(first) => self.run_after(t, pause(first, failures, key)),
+            None => self.enter_waiting(t),
+        }
+    }
+
+    /// A run is to be tried again after a pause.
+    pub(super) fn run_after(&mut self, t: TaskIndex, pause: Duration) {
+        self.enter_waiting(t);
+        if let State::Waiting { missing } = &mut self.tasks[t].state {
+            *missing += 1;
+            self.set_alarm(t, pause);
+        }
     }
 
     /// A task's pause is over.

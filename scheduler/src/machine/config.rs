@@ -14,6 +14,8 @@ pub struct Config {
     /// How often a task's value may be lost by a failed transfer, or the task handed back by workers, before it fails.
     /// Two workers that can't reach each other would else send the scheduler round in circles.
     pub allowed_losses: u32,
+    /// How often a task may ask to be placed again. With one time more it fails.
+    pub allowed_reschedules: u32,
     /// How deep the lineage of a value may be: so many tasks, each needing the one before, are remembered to compute it
     /// again. At that depth the value is kept in two places instead, for as long as anything depends on it, and what it was
     /// computed from is forgotten. Deep enough that only loops get there: `x = client.submit(step(&x))`, for ever.
@@ -104,6 +106,7 @@ impl Default for Config {
         Config {
             allowed_failures: 3,
             allowed_losses: 16,
+            allowed_reschedules: 100,
             max_lineage: 10_000,
             timeout_grace: Duration::from_secs(10),
             no_worker_timeout: Duration::from_secs(300),

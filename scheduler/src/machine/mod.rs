@@ -71,6 +71,7 @@ mod recovery;
 mod release;
 mod replicas;
 mod reports;
+mod rescheduling;
 mod retirement;
 mod scattered;
 mod seceding;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use brisk_core::{
-    error::Failure,
+    error::{ErrorKind, Failure},
     id::{RunId, WorkerId},
     key::Key,
     message::{SchedulerToWorker, WorkerToScheduler},
@@ -140,8 +140,11 @@ impl Scheduler {
     /// A run failed by its own doing.
     fn failed(&mut self, w: WorkerIndex, key: Key, run: RunId, failure: Failure, took: Duration) {
         let Some(t) = self.current(w, key, run) else { return };
-        self.measure(t, took);
         self.note_progress(w, t);
+        if failure.kind == ErrorKind::Rescheduled {
+            return self.rescheduled(t, w, failure, took);
+        }
+        self.measure(t, took);
         self.run_failed(t, w, failure);
     }
 

@@ -112,6 +112,8 @@ pub(super) struct History {
     pub(super) failures: u32,
     /// How often its value could not be fetched, or it was handed back.
     pub(super) losses: u32,
+    /// How often it asked to be placed again.
+    pub(super) reschedules: u32,
     /// Whether it was taken from a worker because that was short of memory. It may have been its inputs that filled it.
     pub(super) moved_by_pause: bool,
     /// How often it was given up by a worker that was asked for it, and by which to balance: it does not go back to those.

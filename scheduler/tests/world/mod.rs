@@ -335,7 +335,8 @@ impl World {
 
     pub(crate) fn fail(&mut self, worker: WorkerId, index: usize) {
         let Assignment { task, run, .. } = self.workers.get_mut(&worker).unwrap().runs.remove(index);
-        let failure = Box::new(Failure::new(ErrorKind::Failed, "no"));
+        let kind = if run.0 % 4 == 0 { ErrorKind::Rescheduled } else { ErrorKind::Failed };
+        let failure = Box::new(Failure::new(kind, "no"));
         let message = WorkerToScheduler::Failed { key: task.key, run, failure, took: Duration::from_micros(5) };
         self.report(worker, message);
     }

@@ -264,8 +264,11 @@ impl Cluster {
             };
             inputs.push(stored.value);
         }
-        let Behaviours { fails, kills, detaches, secedes } = Behaviours::of(workload.task(task).behaviour, attempt);
-        let outcome = if fails {
+        let Behaviours { fails, reschedules, kills, detaches, secedes } =
+            Behaviours::of(workload.task(task).behaviour, attempt);
+        let outcome = if reschedules {
+            Err(Box::new(TaskFailure::new(ErrorKind::Rescheduled, format!("task {task} asks in attempt {attempt}"))))
+        } else if fails {
             Err(Box::new(TaskFailure::new(ErrorKind::Failed, format!("task {task} fails in attempt {attempt}"))))
         } else {
             let value = oracle::run(&workload, task, run, inputs.into_iter());
@@ -342,6 +345,7 @@ impl Cluster {
 /// What a behaviour means for one attempt.
 struct Behaviours {
     fails: bool,
+    reschedules: bool,
     kills: bool,
     detaches: bool,
     secedes: bool,
@@ -351,6 +355,7 @@ impl Behaviours {
     fn of(behaviour: Behaviour, attempt: u32) -> Self {
         Behaviours {
             fails: matches!(behaviour, Behaviour::Fails { attempts } if attempt <= attempts),
+            reschedules: matches!(behaviour, Behaviour::Reschedules { attempts } if attempt <= attempts),
             kills: matches!(behaviour, Behaviour::Kills { attempts } if attempt <= attempts),
             detaches: behaviour == Behaviour::Detaches,
             secedes: behaviour == Behaviour::Secedes,

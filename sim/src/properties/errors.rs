@@ -49,6 +49,7 @@ pub fn check(
     let facts = history.of(root);
     let explained = match error.kind() {
         ErrorKind::Failed => fails(workload, root, error) && facts.failures > workload.task(root).allowed_retries(),
+        ErrorKind::Rescheduled => workload.task(root).once && fails(workload, root, error),
         ErrorKind::Encode => cannot_be_sent(workload, root),
         // It had too many deaths, or is to be started once only and was lost with this worker.
         ErrorKind::WorkerDied => {
@@ -84,7 +85,9 @@ pub fn check(
 /// Whether a task fails in the attempt that the error names.
 fn fails(workload: &Workload, root: TaskIndex, error: &TaskError) -> bool {
     match workload.task(root).behaviour {
-        Behaviour::Fails { attempts } => (1..=attempts).contains(&error.report().attempt),
+        Behaviour::Fails { attempts } | Behaviour::Reschedules { attempts } => {
+            (1..=attempts).contains(&error.report().attempt)
+        }
         _ => false,
     }
 }

@@ -19,6 +19,7 @@ mod pausing;
 mod placing;
 mod publishing;
 mod queueing;
+mod rescheduling;
 mod retiring;
 mod scattering;
 mod seceding;
