@@ -281,6 +281,8 @@ impl Scheduler {
             self.place_copies();
             self.dispatch();
         }
+        // One that has failed just now, and that nothing depends on, leaves nothing else to do.
+        self.answer_replicated();
         self.relieve(relieves_all);
         self.disarm_withheld();
         self.feed();

@@ -347,7 +347,7 @@ impl Scheduler {
     }
 
     /// Answers the requests that wait for nothing any more.
-    fn answer_replicated(&mut self) {
+    pub(super) fn answer_replicated(&mut self) {
         while let Some((&at, _)) = self.replicas.requests.iter().find(|(_, open)| open.keys.is_empty()) {
             let Some(open) = self.replicas.requests.remove(&at) else { return };
             let (c, request) = at;

@@ -356,3 +356,14 @@ fn a_move_that_fails_is_not_waited_for() {
     let actions = bench.kill(empty);
     assert_eq!(answers(&actions), [(c, 3, &Answer::Done)], "{actions:?}");
 }
+
+#[test]
+fn whoever_waits_for_copies_of_what_fails_for_its_inputs_hears_so_at_once() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker_on("a", 1, 150));
+    let (_, given) = run(&bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[1, 2]));
+    assert_eq!(answers(&bench.replicate(c, 2, 0, &[])), []);
+    // No worker could hold the input, and nothing else follows from that.
+    let actions = bench.finish(w, given, 151);
+    assert!(matches!(answers(&actions)[..], [(_, 7, Answer::Refused(_))]), "{actions:?}");
+}
