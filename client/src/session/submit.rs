@@ -30,7 +30,7 @@ impl Session {
         }
         match outcome {
             Ok(handles) => handles,
-            Err(error) if roots.len() == 1 => vec![self.failed(&roots[0], error)],
+            Err(error) if roots.len() == 1 => vec![self.failed(&roots[0], seen_by(&roots[0], error))],
             // Only those that are wrong should fail.
             Err(_) => roots.iter().flat_map(|root| self.submit(std::slice::from_ref(root))).collect(),
         }
@@ -144,6 +144,16 @@ impl Session {
         let handle = Handle::new(name, want, self.owner());
         handle.set_error(error);
         handle
+    }
+}
+
+/// The error of what a call needs, as the call sees it: if it was not planned, since it was made before and has not been
+/// forgotten yet, it does not stand on the way.
+fn seen_by(root: &Node, error: TaskError) -> TaskError {
+    let way = &error.report().needed_by;
+    match root.name() {
+        Some(name) if way.last().is_some_and(|last| *last != name) => error.needed_by(name),
+        _ => error,
     }
 }
 
