@@ -155,8 +155,7 @@ impl Scheduler {
     }
 
     /// A task is assigned: its account is charged what it will presumably take.
-    pub(super) fn charge(&mut self, t: TaskIndex, kind: Kind, presumed_ns: u64) {
-        let id = self.tasks[t].account;
+    pub(super) fn charge(&mut self, id: AccountId, kind: Kind, presumed_ns: u64) {
         let Some(account) = self.accounts.get(id) else { return };
         let build = &mut self.classes.environments[account.environment];
         let start = account.given_ns.max(build.clock_ns);

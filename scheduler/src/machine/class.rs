@@ -31,8 +31,8 @@ pub(super) struct Classes {
     by_id: BTreeMap<EnvironmentId, EnvironmentIndex>,
     pub(super) slab: Slab<ClassIndex, Class>,
     by_demand: BTreeMap<(EnvironmentIndex, Demand), ClassIndex>,
-    /// All and only the lanes with queued tasks.
-    pub(super) busy: BTreeSet<(EnvironmentIndex, Kind)>,
+    /// All and only the lanes with queued tasks, in order. They are few.
+    pub(super) busy: Vec<(EnvironmentIndex, Kind)>,
     /// All and only the builds with tasks that were set aside.
     pub(super) withheld: BTreeSet<EnvironmentIndex>,
 }
@@ -168,7 +168,7 @@ impl Classes {
             by_id: BTreeMap::new(),
             slab: Slab::new(),
             by_demand: BTreeMap::new(),
-            busy: BTreeSet::new(),
+            busy: Vec::new(),
             withheld: BTreeSet::new(),
         }
     }
@@ -305,7 +305,8 @@ impl Classes {
     /// Whether a worker may run tasks of this class.
     pub(super) fn may_run(&self, class: ClassIndex, worker: &Worker) -> bool {
         let Class { environment, demand, others, .. } = &self.slab[class];
-        worker.environment == *environment && demand.is_met_by(worker) && (*others || demand.names(worker))
+        worker.environment == *environment
+            && (demand.is_plain() || (demand.is_met_by(worker) && (*others || demand.names(worker))))
     }
 
     /// Up to which length of its inputs all workers that may run a task of this class could hold them.

@@ -103,6 +103,11 @@ impl Copies {
         self.pending.iter().map(|((t, w), pending)| (*t, *w, pending))
     }
 
+    /// Whether any copy is under way.
+    pub(super) fn is_any_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Whether no value is to be looked at for too few copies, and no worker to be asked for one.
     pub(super) fn nothing_is_due(&self) -> bool {
         self.short.is_empty() && self.asking.is_empty()
@@ -138,9 +143,6 @@ impl Copies {
     }
 
     fn take(&mut self, t: TaskIndex, w: WorkerIndex) -> Option<Pending> {
-        if self.pending.is_empty() {
-            return None;
-        }
         let pending = self.pending.remove(&(t, w))?;
         self.by_worker.remove(&(w, t));
         if let Some((count, bytes)) = self.incoming.get_mut(&w) {

@@ -34,9 +34,4 @@ impl Scheduler {
             _ => t,
         }
     }
-
-    /// Whether some of the workers of a class's build are faster than others.
-    pub(super) fn is_uneven(&self, class: ClassIndex) -> bool {
-        self.classes.environments[self.classes.slab[class].environment].pool.paces.is_uneven()
-    }
 }

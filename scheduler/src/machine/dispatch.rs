@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 
 use super::{
     Scheduler,
+    class::{Class, Environment},
     placement::Place,
-    slab::{ClientIndex, TaskIndex, WorkerIndex},
+    slab::{ClassIndex, ClientIndex, TaskIndex, WorkerIndex},
     task::{Holder, State},
 };
 
@@ -52,11 +53,11 @@ impl Scheduler {
             if !matches!(task.state, State::Waiting { missing: 0 }) {
                 continue;
             }
-            self.widen(t);
+            if self.classes.slab[task.class].demand.memory > 0 {
+                self.widen(t);
+            }
             let class = self.tasks[t].class;
-            // Most tasks never see a queue: if nothing waits, nothing can be overtaken.
-            let compare = several && (self.is_uneven(class) || self.is_to_be_kept_together(t));
-            let queues = waits || compare || !self.lane_of(class).is_empty() || self.takes_too_much(t);
+            let queues = waits || self.must_queue(t, class, several);
             let place = if queues { Place::Nowhere } else { self.place_in_turn(t) };
             match place {
                 Place::On(w) => self.assign(t, w),
@@ -76,6 +77,16 @@ impl Scheduler {
         }
         self.work.ready = ready;
         queued
+    }
+
+    /// Whether a ready task must go through the queue, though somebody may have room. Most never see one: if nothing waits,
+    /// nothing can be overtaken. `several`: it is one of those that became ready at once.
+    fn must_queue(&self, t: TaskIndex, class: ClassIndex, several: bool) -> bool {
+        let Class { environment, demand, .. } = &self.classes.slab[class];
+        let Environment { lanes, pool, .. } = &self.classes.environments[*environment];
+        (several && (pool.paces.is_uneven() || self.is_to_be_kept_together(t)))
+            || !lanes[demand.kind as usize].is_empty()
+            || (pool.live.is_limited() && self.takes_too_much(t))
     }
 
     /// The worker for a task, once those that can be sent ahead and are more urgent were sent there.
@@ -101,7 +112,7 @@ impl Scheduler {
         }
         let task = &self.tasks[t];
         let assignment = Assignment {
-            task: self.name(t),
+            task: self.name_of(task),
             run,
             attempt: task.attempt,
             priority: task.priority,
@@ -118,10 +129,10 @@ impl Scheduler {
 
     /// Some of the workers that hold a value, as a worker is told of them: first that worker itself, if it does.
     pub(super) fn holders_for_worker(&mut self, t: TaskIndex, w: WorkerIndex, turn: u64) -> SmallVec<[WorkerId; 1]> {
-        if let [only] = self.tasks[t].holders()
-            && only.worker == w
-        {
-            return SmallVec::from_buf([self.workers[w].id]);
+        match self.tasks[t].holders() {
+            [] => return SmallVec::new(),
+            [only] if only.worker == w => return SmallVec::from_buf([self.workers[w].id]),
+            _ => {}
         }
         let holders = self.some_holders(t, Some(w), turn);
         for &holder in holders.iter().filter(|&&holder| holder != w) {
@@ -148,8 +159,11 @@ impl Scheduler {
     /// same.
     fn some_holders(&self, t: TaskIndex, asker: Option<WorkerIndex>, turn: u64) -> SmallVec<[WorkerIndex; 4]> {
         let all = self.tasks[t].holders();
+        if all.is_empty() {
+            return SmallVec::new();
+        }
         let here = asker.filter(|&w| self.tasks[t].is_held_by(w));
-        let start = (turn % all.len().max(1) as u64) as usize;
+        let start = (turn % all.len() as u64) as usize;
         let turned = all[start..].iter().chain(&all[..start]).map(|holder| holder.worker);
         here.into_iter().chain(turned.filter(|&w| Some(w) != here)).take(HOLDERS).collect()
     }

@@ -115,8 +115,10 @@ impl Scheduler {
 
     fn pass_value(&mut self, t: TaskIndex, c: ClientIndex, id: WantId, value: Option<Payload>) {
         let holders = self.holders_for_client(t, c, id.0);
-        let nbytes = self.tasks[t].nbytes();
-        self.tell_news(c, t, id, KeyNews::Memory { nbytes, holders, value });
+        let task = &self.tasks[t];
+        let (key, nbytes) = (task.key, task.nbytes());
+        let news = KeyNews::Memory { nbytes, holders, value };
+        self.tell_client(c, SchedulerToClient::News { key, want: id, news });
     }
 
     pub(super) fn tell_news(&mut self, c: ClientIndex, t: TaskIndex, want: WantId, news: KeyNews) {

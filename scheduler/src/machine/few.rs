@@ -67,6 +67,12 @@ impl<T: Vacant, const N: usize> Few<T, N> {
         }
     }
 
+    /// Takes the last item out.
+    pub(super) fn pop(&mut self) -> Option<T> {
+        let last = self.len().checked_sub(1)?;
+        Some(self.swap_remove(last))
+    }
+
     /// Takes an item out, and puts the last one into its place.
     ///
     /// # Panics
@@ -161,10 +167,11 @@ mod tests {
             assert_eq!(&few[..], &list[..]);
             assert_eq!((few.first(), few.is_empty()), (list.first(), list.is_empty()));
         }
-        assert!(few.is_empty() && matches!(few, Few::Inside(_)));
+        assert!(few.is_empty() && matches!(few, Few::Inside(_)) && few.pop().is_none());
         few.push(edge(7));
         few[0].slot = 9;
         assert_eq!(few.iter().map(|edge| edge.slot).collect::<Vec<_>>(), [9]);
+        assert_eq!(few.pop().map(|edge| edge.task), Some(edge(7).task));
         assert_eq!(Few::<Edge, 2>::of(edge(1)).swap_remove(0), edge(1));
     }
 

@@ -10,9 +10,10 @@ use brisk_core::{message::Priority, options::Quantity};
 use super::{
     accounts::AccountId,
     class::Demand,
+    heads::Heads,
     slab::{ClassIndex, TaskIndex, WorkerIndex},
     stretches::Asked,
-    window::{Ready, ReadyTasks},
+    window::{Change, Ready, ReadyTasks},
 };
 
 /// The queued tasks of one class.
@@ -27,8 +28,8 @@ pub(super) struct Queue {
 pub(super) struct Lane {
     /// How many tasks are queued in all of its classes.
     pub(super) queued: u32,
-    /// For each account the first of its tasks in each class that is listed. No set is empty.
-    pub(super) heads: BTreeMap<AccountId, BTreeSet<(Priority, ClassIndex)>>,
+    /// For each account the first of its tasks in each class that is listed, if there are any.
+    pub(super) heads: BTreeMap<AccountId, Heads>,
     /// The accounts that have heads, the one that was given least first. Only kept if there are several.
     pub(super) order: BTreeSet<(u64, AccountId)>,
     /// Parked classes that many workers may run.
@@ -86,18 +87,19 @@ impl Queue {
         self.by_account.get_mut(&account)?.root_for(asked, threads)
     }
 
-    /// Adds a task; see [`ReadyTasks`] for `threads`.
-    pub(super) fn insert(&mut self, account: AccountId, priority: Priority, task: Ready, threads: usize) {
-        self.by_account.entry(account).or_default().insert(priority, task, threads);
+    /// Adds a task; see [`ReadyTasks`] for `threads`. Which task of the account was the first before, and is now.
+    pub(super) fn insert(&mut self, account: AccountId, priority: Priority, task: Ready, threads: usize) -> Change {
+        self.by_account.entry(account).or_default().insert(priority, task, threads)
     }
 
-    pub(super) fn remove(&mut self, account: AccountId, priority: Priority, threads: usize) {
-        if let btree_map::Entry::Occupied(mut tasks) = self.by_account.entry(account) {
-            tasks.get_mut().remove(priority, threads);
-            if tasks.get().is_empty() {
-                tasks.remove();
-            }
+    /// Takes a task out. Which task of the account was the first before, and is now.
+    pub(super) fn remove(&mut self, account: AccountId, priority: Priority, threads: usize) -> Change {
+        let Some(tasks) = self.by_account.get_mut(&account) else { return (None, None) };
+        let change = tasks.remove(priority, threads);
+        if change.1.is_none() {
+            self.by_account.remove(&account);
         }
+        change
     }
 
     /// The tasks of an account, the next first.
@@ -150,28 +152,33 @@ impl Lane {
     pub(super) fn first(&self) -> Option<(AccountId, ClassIndex)> {
         let account = self.first_account()?;
         let (_, class) = self.heads.get(&account)?.first()?;
-        Some((account, *class))
+        Some((account, class))
     }
 
     /// Lists a head. Whether it is the account's first, in which case the account must be put in order.
     pub(super) fn list(&mut self, account: AccountId, priority: Priority, class: ClassIndex) -> bool {
-        let heads = self.heads.entry(account).or_default();
-        heads.insert((priority, class));
-        heads.len() == 1
+        match self.heads.entry(account) {
+            btree_map::Entry::Vacant(none) => {
+                none.insert(Heads::One((priority, class)));
+                true
+            }
+            btree_map::Entry::Occupied(mut heads) => {
+                heads.get_mut().insert((priority, class));
+                false
+            }
+        }
     }
 
     /// Another task of a class is an account's first in it now. The account keeps its place.
     pub(super) fn relist(&mut self, account: AccountId, from: Priority, to: Priority, class: ClassIndex) {
         if let Some(heads) = self.heads.get_mut(&account) {
-            heads.remove(&(from, class));
-            heads.insert((to, class));
+            heads.replace((from, class), (to, class));
         }
     }
 
     pub(super) fn unlist(&mut self, account: AccountId, priority: Priority, class: ClassIndex, given_ns: u64) {
         let Some(heads) = self.heads.get_mut(&account) else { return };
-        heads.remove(&(priority, class));
-        if heads.is_empty() {
+        if heads.remove((priority, class)) {
             self.heads.remove(&account);
             self.order.remove(&(given_ns, account));
             if self.heads.len() <= 1 {

@@ -25,6 +25,7 @@ use super::{
     accounts::AccountId,
     class::Kind,
     config::Config,
+    heads::Heads,
     nested::is_nested,
     peers::Worker,
     placement::Place,
@@ -139,6 +140,11 @@ impl Live {
         self.freeing -= other.freeing;
     }
 
+    /// Whether all of them have a limit, so that there may be too much.
+    pub(super) fn is_limited(&self) -> bool {
+        self.unlimited == 0
+    }
+
     /// Whether so many bytes more would be too many.
     fn is_short_of(&self, bytes: u64, config: &Config) -> bool {
         (self.held + self.expected + u128::from(bytes)) * 100 > self.limit * u128::from(config.live_percent)
@@ -160,7 +166,7 @@ impl Scheduler {
     pub(super) fn takes_too_much(&self, t: TaskIndex) -> bool {
         let Task { class, function, ref priority, .. } = self.tasks[t];
         let pool = &self.classes.environments[self.classes.slab[class].environment].pool;
-        if pool.live.unlimited > 0 || pool.withheld.impatient || is_nested(priority) {
+        if !pool.live.is_limited() || pool.withheld.impatient || is_nested(priority) {
             return false;
         }
         let live = self.eligible_live(class);
@@ -188,6 +194,9 @@ impl Scheduler {
 
     /// A run has been given to a worker.
     pub(super) fn begin_effect(&mut self, w: WorkerIndex, effect: Effect, estimate_ns: u64) {
+        if effect == Effect::default() {
+            return;
+        }
         let worker = &mut self.workers[w];
         worker.live.begin(effect);
         let pool = &mut self.classes.environments[worker.environment].pool;
@@ -200,6 +209,9 @@ impl Scheduler {
 
     /// A run is no longer a worker's.
     pub(super) fn end_effect(&mut self, w: WorkerIndex, effect: Effect) {
+        if effect == Effect::default() {
+            return;
+        }
         let worker = &mut self.workers[w];
         worker.live.end(effect);
         // It was taken out of the sums with all that it has.
@@ -255,8 +267,8 @@ impl Scheduler {
         const QUEUES: usize = 16;
         let lane = &self.classes.environments[environment].lanes[kind as usize];
         let heads = lane.accounts().flat_map(|account| {
-            let classes = lane.heads.get(&account).into_iter().flatten();
-            classes.map(move |(_, class)| (account, *class))
+            let classes = lane.heads.get(&account).into_iter().flat_map(Heads::iter);
+            classes.map(move |(_, class)| (account, class))
         });
         heads.take(QUEUES).collect()
     }

@@ -28,6 +28,7 @@ mod chunked;
 mod class;
 mod few;
 mod functions;
+mod heads;
 mod key_index;
 mod lane;
 mod links;
@@ -370,6 +371,7 @@ impl Scheduler {
         )
     }
 
+    #[inline]
     fn dispatch_event(&mut self, event: Event) {
         match event {
             Event::ClientJoined { client, name, environment, program } => {

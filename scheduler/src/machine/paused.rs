@@ -78,7 +78,7 @@ impl Scheduler {
         if self.paused_workers == 0 || self.classes.busy.is_empty() || self.is_gathering() {
             return;
         }
-        for (environment, kind) in self.classes.busy.iter().copied().collect::<Vec<_>>() {
+        for (environment, kind) in self.classes.busy.clone() {
             let classes = match self.classes.plain(environment, kind) {
                 _ if all => self.classes.of_environment(environment),
                 plain => plain.into_iter().collect(),

@@ -25,6 +25,8 @@ pub(super) struct Pool {
     pub(super) withheld: Withheld,
     /// Their memory limits, with how many have each.
     limits: BTreeMap<u64, u32>,
+    /// How many of them are open, for each kind of task.
+    open: [u32; 2],
     /// If there are few: their loads, in the order of their joining; for each kind of task.
     loads: [Vec<u64>; 2],
     /// If there are many: all and only those that are open, by load; for each kind of task.
@@ -79,6 +81,7 @@ impl Pool {
         }
         for kind in KINDS {
             if let Some(load) = worker.listed[kind as usize].take() {
+                self.open[kind as usize] -= 1;
                 self.by_load[kind as usize].remove(&(load, index));
             }
             if self.workers.len() < FEW {
@@ -119,6 +122,11 @@ impl Pool {
         if load == before {
             return;
         }
+        match (before, load) {
+            (None, Some(_)) => self.open[kind as usize] += 1,
+            (Some(_), None) => self.open[kind as usize] -= 1,
+            _ => {}
+        }
         if self.workers.len() <= FEW {
             // One that is just being taken out has no place any more.
             if let Some(listed) = self.loads[kind as usize].get_mut(worker.place as usize) {
@@ -139,6 +147,11 @@ impl Pool {
     pub(super) fn change_pace(&mut self, from: Step, to: Step) {
         self.paces.leave(from);
         self.paces.enter(to);
+    }
+
+    /// Whether any worker should be given more of a kind.
+    pub(super) fn is_any_open(&self, kind: Kind) -> bool {
+        self.open[kind as usize] > 0
     }
 
     /// The open worker with the least to do, or the fastest of those with a free thread; of equals the first.
@@ -163,6 +176,14 @@ impl Pool {
     /// The least memory limit of any, if any has one.
     pub(super) fn least_limit(&self) -> Option<u64> {
         self.limits.range(1..).next().map(|(limit, _)| *limit)
+    }
+
+    /// Whether it is known how many workers are open.
+    pub(super) fn counts_open(&self, workers: &Workers) -> bool {
+        KINDS.into_iter().all(|kind| {
+            let open = self.workers.iter().filter(|&&w| workers[w].listed[kind as usize].is_some()).count();
+            self.open[kind as usize] as usize == open
+        })
     }
 
     /// Whether a worker of this pool is listed as it should be, and stands where that says.

@@ -16,13 +16,13 @@ use smallvec::SmallVec;
 use super::{
     Scheduler,
     accounts::AccountId,
-    class::Kind,
-    lane::{Lane, Standing, Urgency},
+    class::{Class, Classes, Kind},
+    lane::{Lane, Queue, Standing, Urgency},
     live_bytes::Instead,
     placement::Place,
     slab::{ClassIndex, EnvironmentIndex, TaskIndex, WorkerIndex},
-    task::State,
-    window::Ready,
+    task::{State, Task},
+    window::{Change, Ready},
 };
 
 /// Up to here a parked class is listed with each of its workers.
@@ -31,24 +31,15 @@ const NARROW: usize = 32;
 impl Scheduler {
     /// A ready task waits for room; or, in a class that is stranded, for a worker.
     pub(super) fn enqueue(&mut self, t: TaskIndex) {
-        let (class, account, priority) = self.place_in_queue(t);
-        let threads = self.classes.threads(class);
-        let ready = self.as_ready(t);
-        let queue = &mut self.classes.slab[class].queue;
-        let before = queue.first(account);
-        queue.insert(account, priority, ready, threads);
-        let after = queue.first(account);
-        if matches!(self.tasks[t].state, State::Queued) {
-            self.count_queued(class, 1);
-        }
-        let Some((priority, _)) = after.filter(|_| before != after) else { return };
+        let (class, ready) = (self.tasks[t].class, self.as_ready(t));
+        let (account, (before, after)) = self
+            .change_queue(t, 1, |queue, account, priority, threads| queue.insert(account, priority, ready, threads));
+        let Some(priority) = after.filter(|_| before != after) else { return };
         match self.classes.slab[class].standing {
-            Standing::Listed => {
-                if let Some((first, _)) = before {
-                    self.unlist_head(account, first, class);
-                }
-                self.list_head(account, priority, class);
-            }
+            Standing::Listed => match before {
+                Some(first) => self.lane_mut(class).relist(account, first, priority, class),
+                None => self.list_head(account, priority, class),
+            },
             Standing::Parked { urgency, .. } if (self.accounts.given_ns(account), priority) < urgency => {
                 self.list_class(class);
             }
@@ -58,35 +49,51 @@ impl Scheduler {
 
     /// A task leaves its queue.
     pub(super) fn dequeue(&mut self, t: TaskIndex) {
-        let (class, account, priority) = self.place_in_queue(t);
-        let threads = self.classes.threads(class);
-        let queue = &mut self.classes.slab[class].queue;
-        let before = queue.first(account);
-        queue.remove(account, priority, threads);
-        let after = queue.first(account);
-        let emptied = queue.is_empty();
-        if matches!(self.tasks[t].state, State::Queued) {
-            self.count_queued(class, -1);
-        }
-        if self.classes.slab[class].standing == Standing::Listed {
+        let class = self.tasks[t].class;
+        let (account, change) = self.change_queue(t, -1, Queue::remove);
+        let Class { standing, queue, .. } = &self.classes.slab[class];
+        if *standing == Standing::Listed {
             // One that is not the first may go and let another into the window, which comes first then.
-            match (before, after) {
-                (Some((first, _)), Some((next, _))) if first != next => {
+            match change {
+                (Some(first), Some(next)) if first != next => {
                     self.lane_mut(class).relist(account, first, next, class);
                 }
-                (Some((first, _)), None) => self.unlist_head(account, first, class),
+                (Some(first), None) => self.unlist_head(account, first, class),
                 _ => {}
             }
-        } else if emptied {
+        } else if queue.is_empty() {
             self.take_off(class);
             let nobody = self.classes.eligible(class).is_empty();
             self.classes.slab[class].standing = if nobody { Standing::Stranded } else { Standing::Listed };
         }
     }
 
-    fn place_in_queue(&self, t: TaskIndex) -> (ClassIndex, AccountId, Priority) {
-        let task = &self.tasks[t];
-        (task.class, task.account, task.priority)
+    /// Puts a task into its queue or takes it out, and counts it in its lane if it waits for room. Its account, and what was
+    /// first in that one's queue before and is now.
+    fn change_queue(
+        &mut self,
+        t: TaskIndex,
+        by: i32,
+        change: impl FnOnce(&mut Queue, AccountId, Priority, usize) -> Change,
+    ) -> (AccountId, Change) {
+        let Task { class, account, priority, ref state, .. } = self.tasks[t];
+        let Classes { slab, environments, busy, .. } = &mut self.classes;
+        let Class { environment, demand, queue, .. } = &mut slab[class];
+        let build = &mut environments[*environment];
+        let change = change(queue, account, priority, build.pool.threads);
+        if matches!(state, State::Queued) {
+            let lane = &mut build.lanes[demand.kind as usize];
+            let was_empty = lane.is_empty();
+            lane.queued = lane.queued.wrapping_add_signed(by);
+            if was_empty || lane.is_empty() {
+                let which = (*environment, demand.kind);
+                match busy.binary_search(&which) {
+                    Ok(place) => _ = busy.remove(place),
+                    Err(place) => busy.insert(place, which),
+                }
+            }
+        }
+        (account, change)
     }
 
     /// What its queue must know of a task.
@@ -96,29 +103,9 @@ impl Scheduler {
     }
 
     /// The lane of a class.
-    pub(super) fn lane_of(&self, class: ClassIndex) -> &Lane {
-        let class = &self.classes.slab[class];
-        &self.classes.environments[class.environment].lanes[class.demand.kind as usize]
-    }
-
     fn lane_mut(&mut self, class: ClassIndex) -> &mut Lane {
         let class = &self.classes.slab[class];
         &mut self.classes.environments[class.environment].lanes[class.demand.kind as usize]
-    }
-
-    fn count_queued(&mut self, class: ClassIndex, by: i32) {
-        let lane = self.lane_mut(class);
-        let was_empty = lane.queued == 0;
-        lane.queued = lane.queued.wrapping_add_signed(by);
-        let is_empty = lane.queued == 0;
-        if was_empty != is_empty {
-            let class = &self.classes.slab[class];
-            let which = (class.environment, class.demand.kind);
-            match is_empty {
-                true => self.classes.busy.remove(&which),
-                false => self.classes.busy.insert(which),
-            };
-        }
     }
 
     fn list_head(&mut self, account: AccountId, priority: Priority, class: ClassIndex) {
@@ -207,7 +194,7 @@ impl Scheduler {
         if self.classes.busy.is_empty() && self.classes.withheld.is_empty() {
             return;
         }
-        let lanes: SmallVec<[_; 4]> = self.classes.busy.iter().copied().collect();
+        let lanes: SmallVec<[_; 4]> = SmallVec::from_slice(&self.classes.busy);
         let withheld = self.forget_withheld();
         for &(environment, kind) in &lanes {
             self.drain_lane(environment, kind);
@@ -218,11 +205,14 @@ impl Scheduler {
     fn drain_lane(&mut self, environment: EnvironmentIndex, kind: Kind) {
         // What was found stuck stays so until the end of this event: room only gets less.
         let mut stuck = BTreeSet::new();
-        loop {
+        while self.may_go_on(environment, kind) {
             let woken = self.wake(environment, kind, &stuck);
-            while let Some((account, class)) = self.classes.environments[environment].lanes[kind as usize].first() {
+            while self.may_go_on(environment, kind)
+                && let Some((account, class)) = self.classes.environments[environment].lanes[kind as usize].first()
+            {
                 let Some((priority, t)) = self.classes.slab[class].queue.first(account) else { break };
-                if self.takes_too_much(t) {
+                let limited = self.classes.environments[environment].pool.live.is_limited();
+                if limited && self.takes_too_much(t) {
                     match self.assign_instead(t, environment, kind) {
                         Instead::Another => continue,
                         Instead::Wait => break,
@@ -236,7 +226,7 @@ impl Scheduler {
                     }
                     Place::Unfit => self.refit(t),
                     Place::Nowhere if self.classes.slab[class].is_plain() => return,
-                    Place::Nowhere if !self.is_any_open(environment, kind) => return,
+                    Place::Nowhere if !self.classes.environments[environment].pool.is_any_open(kind) => return,
                     Place::Nowhere => {
                         stuck.insert(class);
                         self.park_class(class, (self.accounts.given_ns(account), priority));
@@ -249,9 +239,11 @@ impl Scheduler {
         }
     }
 
-    /// Whether any worker of a build has room.
-    fn is_any_open(&self, environment: EnvironmentIndex, kind: Kind) -> bool {
-        self.classes.environments[environment].pool.least_loaded(kind).is_some()
+    /// Whether anything of a lane can be given out. Where memory is limited it is not enough that nobody has room: what is next
+    /// may have to be set aside.
+    fn may_go_on(&self, environment: EnvironmentIndex, kind: Kind) -> bool {
+        let pool = &self.classes.environments[environment].pool;
+        pool.is_any_open(kind) || pool.live.is_limited()
     }
 
     /// Lists the most urgent parked class that a worker which may have gained room can take now. Whether there was one.

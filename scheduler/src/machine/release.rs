@@ -9,7 +9,7 @@ use brisk_core::{
 use super::{
     Scheduler,
     slab::{ClientIndex, TaskIndex, WorkerIndex},
-    task::{State, Want},
+    task::{State, Task, Want},
 };
 
 impl Scheduler {
@@ -101,10 +101,15 @@ impl Scheduler {
 
     /// Tells the workers that run or hold a task to stop.
     fn let_go(&mut self, t: TaskIndex) {
-        self.cancel_run(t);
-        let key = self.tasks[t].key;
-        for i in 0..self.tasks[t].holders().len() {
-            self.free(self.tasks[t].holders()[i].worker, key);
+        let Task { key, ref state, .. } = self.tasks[t];
+        match state {
+            State::Processing(_) => self.cancel_run(t),
+            State::Memory { holders, .. } => {
+                for i in 0..holders.len() {
+                    self.free(self.tasks[t].holders()[i].worker, key);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -135,7 +140,8 @@ impl Scheduler {
     pub(super) fn flush_frees(&mut self) {
         /// Keys in one message, so that it stays far below what a frame may have.
         const KEYS: usize = 50_000;
-        for w in std::mem::take(&mut self.work.freeing) {
+        for place in 0..self.work.freeing.len() {
+            let w = self.work.freeing[place];
             let Some(worker) = self.workers.slab.get_mut(w) else { continue };
             let mut keys = std::mem::take(&mut worker.frees);
             while keys.len() > KEYS {
@@ -146,6 +152,7 @@ impl Scheduler {
                 self.tell_worker(w, SchedulerToWorker::Free(keys));
             }
         }
+        self.work.freeing.clear();
         self.flush_confirms();
     }
 }

@@ -145,18 +145,26 @@ impl Scheduler {
         if count > 1 {
             self.declare(t, Declaration { by: None, count, workers: Arc::new([]) });
         }
-        self.copies_changed(t, Some(w));
+        self.copies_changed(t, Some(w), 1);
     }
 
-    /// A value has a holder more, `came`, or one less.
-    pub(super) fn copies_changed(&mut self, t: TaskIndex, came: Option<WorkerIndex>) {
+    /// A value has a holder more, `came`, or one less: it has so many now.
+    pub(super) fn copies_changed(&mut self, t: TaskIndex, came: Option<WorkerIndex>, holders: usize) {
+        // Mostly nobody asks for copies.
+        if !self.copies.is_any_pending() && self.replicas.declared.is_empty() && self.retirements.is_empty() {
+            if holders > 1 {
+                self.copies.surplus.note(t);
+            }
+            return;
+        }
         if let Some(w) = came {
             self.copy_came(t, w);
         }
-        if !self.replicas.declared.is_empty() && self.replicas.declared.contains_key(&t) {
+        if self.replicas.declared.contains_key(&t) {
             self.copies.short.note(t);
         }
         self.note_sole_copies(t);
+        // One that was on its way from elsewhere may have left there by now.
         if self.tasks[t].holders().len() > 1 {
             self.copies.surplus.note(t);
         }

@@ -44,9 +44,13 @@ impl Scheduler {
     /// Sends ahead what there is room for, on all workers of which that may have changed.
     pub(super) fn feed(&mut self) {
         if !self.work.nearly_ready.is_empty() {
-            for t in std::mem::take(&mut self.work.nearly_ready) {
+            let mut next = 0;
+            while let Some(&t) = self.work.nearly_ready.get(next) {
                 self.follow_last(t);
+                next += 1;
             }
+            // Emptied, not taken: it keeps its memory for the next event.
+            self.work.nearly_ready.clear();
         }
         while let Some(w) = self.work.feeding.pop() {
             // It may be gone by now.
@@ -159,8 +163,11 @@ impl Scheduler {
     ) -> Option<(TaskIndex, TaskIndex)> {
         use std::ops::Bound;
         loop {
-            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-            let &(priority, parent) = self.workers[w].frontier.range((from, Bound::Unbounded)).next()?;
+            let frontier = &self.workers[w].frontier;
+            let &(priority, parent) = match after {
+                None => frontier.first()?,
+                Some(after) => frontier.range((Bound::Excluded(after), Bound::Unbounded)).next()?,
+            };
             while let Some(next) = self.tasks[parent].run().map(|run| run.next as usize)
                 && let Some(edge) = self.tasks[parent].dependents.get(next).copied()
             {

@@ -165,6 +165,9 @@ impl Paces {
 impl Scheduler {
     /// A call has ended well: what it took, beside other calls of its function, tells how fast its worker is.
     pub(super) fn learn_speed(&mut self, t: TaskIndex, w: WorkerIndex, took: Duration) {
+        if nanos(took) < SHORTEST_NS {
+            return;
+        }
         let function = self.tasks[t].function;
         // Calls that hold no thread mostly wait, and that takes as long everywhere.
         if self.functions.kind(function) == Kind::Async {

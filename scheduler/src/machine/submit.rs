@@ -222,14 +222,18 @@ impl Scheduler {
         if keys.is_empty() {
             return Ok(Dependencies::new());
         }
-        let found = keys.iter().map(|&dependency| {
-            self.tasks.find(dependency).ok_or_else(|| {
+        let mut found = Dependencies::new();
+        for &dependency in keys {
+            let Some(t) = self.tasks.find(dependency) else {
                 let what =
                     if dependency == key { "itself".to_owned() } else { format!("{dependency}, which is not known") };
-                refused(format!("{}-{key} (at {}) depends on {what}", info.name, info.place))
-            })
-        });
-        let found: Dependencies = found.collect::<Result<_, _>>()?;
+                return Err(refused(format!("{}-{key} (at {}) depends on {what}", info.name, info.place)));
+            };
+            found.push(t);
+        }
+        if found.len() == 1 {
+            return Ok(found);
+        }
         let mut sorted = found.clone();
         sorted.sort_unstable();
         if sorted.windows(2).any(|pair| pair[0] == pair[1]) {

@@ -248,6 +248,7 @@ impl State {
 
 impl Task {
     /// A task that nobody needs yet, without dependencies.
+    #[inline]
     pub(super) fn new(
         key: Key,
         function: FunctionIndex,

@@ -31,19 +31,22 @@ impl Scheduler {
     /// Needed: the task waits for its dependencies, and is ready if it has them all. One that can't be computed fails.
     pub(super) fn enter_waiting(&mut self, t: TaskIndex) {
         let computed = planted!(self, ScatteredComputed);
-        if let Some(why) = self.tasks[t].unrepeatable.filter(|why| !computed || *why != Unrepeatable::Scattered) {
+        let task = &self.tasks[t];
+        if let Some(why) = task.unrepeatable.filter(|why| !computed || *why != Unrepeatable::Scattered) {
             return self.fail_for_good(t, why);
         }
-        if let State::Processing(Run { started: false, estimate_ns, .. }) = self.tasks[t].state {
+        let (run, begins) = (task.run().copied(), !task.state.is_unfinished());
+        if let Some(Run { started: false, estimate_ns, .. }) = run {
             self.correct_charge(t, estimate_ns, None);
         }
-        let was_assigned = self.tasks[t].run().is_some();
         self.leave(t);
-        if !self.tasks[t].state.is_unfinished() {
+        if begins {
             self.begin_to_wait(t);
         }
         let (mut missing, mut poisoned) = (0, false);
-        for edge in &self.tasks[t].dependencies {
+        let task = &self.tasks[t];
+        let priority = task.priority;
+        for edge in &task.dependencies {
             match self.tasks[edge.task].state {
                 State::Memory { .. } => {}
                 State::Erred { .. } => (missing, poisoned) = (missing + 1, true),
@@ -51,13 +54,13 @@ impl Scheduler {
             }
         }
         self.replace(t, State::Waiting { missing });
-        if was_assigned {
+        if run.is_some() {
             self.strand_followers(t);
         }
         if poisoned {
             self.work.poisoned.push(t);
         } else if missing == 0 {
-            self.work.ready.push((self.tasks[t].priority, t));
+            self.work.ready.push((priority, t));
         } else {
             for i in 0..self.tasks[t].dependencies.len() {
                 self.enter_frontier(self.tasks[t].dependencies[i].task);
@@ -86,15 +89,16 @@ impl Scheduler {
         self.leave(t);
         self.next_run += u64::from(self.next_run == 0 || !planted!(self, RunNumberReused));
         let id = RunId(self.next_run);
-        let task = &self.tasks[t];
+        let effect = self.effect_of(t, w);
+        let (task, worker) = (&mut self.tasks[t], &mut self.workers[w]);
+        task.attempt += 1;
+        let (account, leads_on) = (task.account, !task.dependents.is_empty());
         let awaiting = match task.state {
             State::Waiting { missing } => u8::try_from(missing).expect("tasks with many inputs are not sent ahead"),
             _ => 0,
         };
-        let effect = self.effect_of(t, w);
         let demand = &self.classes.slab[task.class].demand;
         let kind = demand.kind;
-        let worker = &mut self.workers[w];
         // A call that takes no thread keeps no other waiting.
         let (step, budget_ns) = (worker.speed.step(), self.budget.time_ns());
         let Presumed { mean_ns: estimate_ns, fed_ns } = match kind {
@@ -128,9 +132,10 @@ impl Scheduler {
                 hold: Hold::Thread,
             }),
         );
-        self.tasks[t].attempt += 1;
-        self.charge(t, kind, estimate_ns);
-        self.enter_frontier(t);
+        self.charge(account, kind, estimate_ns);
+        if leads_on {
+            self.enter_frontier(t);
+        }
         self.load_changed_of(w, kind);
         self.watch(w);
         id
@@ -143,17 +148,25 @@ impl Scheduler {
         if self.tasks[t].state.is_unfinished() {
             self.end_to_wait(t);
         }
-        let slot = self.workers[w].replicas.len() as u32;
+        let worker = &mut self.workers[w];
+        let slot = worker.replicas.len() as u32;
+        worker.replicas.push(t);
+        let bytes = worker.bytes.saturating_add(nbytes);
+        self.set_bytes(w, bytes);
         self.replace(t, State::Memory { nbytes, holders: Few::of(Holder { worker: w, slot }) });
-        self.workers[w].replicas.push(t);
-        self.set_bytes(w, self.workers[w].bytes.saturating_add(nbytes));
         if self.config.records {
             self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });
         }
-        self.tasks[t].detached = false;
+        let task = &mut self.tasks[t];
+        task.detached = false;
+        let (has_inputs, leads_on) = (!task.dependencies.is_empty(), !task.dependents.is_empty());
         self.note_once(t);
-        self.note_depth(t);
-        self.tell_dependents(t, w, maker);
+        if has_inputs {
+            self.note_depth(t);
+        }
+        if leads_on {
+            self.tell_dependents(t, w, maker);
+        }
         if !self.tasks[t].is_needed() {
             self.work.unneeded.push(t);
         }
@@ -239,22 +252,25 @@ impl Scheduler {
     }
 
     /// Sets the state, which the table of transitions must allow.
-    #[inline]
+    #[inline(always)]
     fn replace(&mut self, t: TaskIndex, state: State) {
         let (from, to) = (self.tasks[t].state.name(), state.name());
-        assert!(from.may_become(to), "{} can't go from {from:?} to {to:?}", self.name(t));
-        let run = match self.config.records {
-            true => self.run_of(&state).or_else(|| self.run_of(&self.tasks[t].state)),
-            false => None,
-        };
-        self.tasks[t].state = state;
-        if self.config.records {
-            self.note_transition(t, from, to, run);
+        if !from.may_become(to) || self.config.records {
+            self.note_replaced(t, from, &state);
         }
+        self.tasks[t].state = state;
+    }
+
+    /// What few transitions need: words for one that there must not be, and a record.
+    #[cold]
+    fn note_replaced(&mut self, t: TaskIndex, from: TaskState, state: &State) {
+        let to = state.name();
+        assert!(from.may_become(to), "{} can't go from {from:?} to {to:?}", self.name(t));
+        let run = self.run_of(state).or_else(|| self.run_of(&self.tasks[t].state));
+        self.note_transition(t, from, to, run);
     }
 
     /// Takes the task out of the containers of its state.
-    #[inline]
     fn leave(&mut self, t: TaskIndex) {
         let task = &mut self.tasks[t];
         let alarmed = task.past().is_some();
@@ -281,9 +297,11 @@ impl Scheduler {
     }
 
     fn leave_holders(&mut self, t: TaskIndex) {
-        while let Some(holder) = self.tasks[t].holders().last() {
-            let worker = holder.worker;
-            self.remove_replica(t, worker);
+        while let State::Memory { nbytes, holders } = &mut self.tasks[t].state
+            && let Some(holder) = holders.pop()
+        {
+            let (nbytes, left) = (*nbytes, holders.len());
+            self.holder_gone(t, nbytes, holder, left);
         }
     }
 
@@ -337,21 +355,28 @@ impl Scheduler {
     pub(super) fn remove_replica(&mut self, t: TaskIndex, w: WorkerIndex) {
         let State::Memory { nbytes, holders } = &mut self.tasks[t].state else { return };
         let Some(position) = holders.iter().position(|holder| holder.worker == w) else { return };
-        let slot = holders.swap_remove(position).slot;
-        let (nbytes, left) = (*nbytes, holders.len() as u32);
-        self.set_bytes(w, self.workers[w].bytes.saturating_sub(nbytes));
+        let holder = holders.swap_remove(position);
+        let (nbytes, left) = (*nbytes, holders.len());
+        self.holder_gone(t, nbytes, holder, left);
+    }
+
+    /// A holder was taken out of those of a value; so many are left.
+    fn holder_gone(&mut self, t: TaskIndex, nbytes: u64, Holder { worker: w, slot }: Holder, left: usize) {
         let worker = &mut self.workers[w];
         worker.replicas.swap_remove(slot as usize);
+        let bytes = worker.bytes.saturating_sub(nbytes);
         if let Some(&moved) = worker.replicas.get(slot as usize)
             && let State::Memory { holders, .. } = &mut self.tasks[moved].state
             && let Some(holder) = holders.iter_mut().find(|holder| holder.worker == w)
         {
             holder.slot = slot;
         }
+        self.set_bytes(w, bytes);
         if self.config.records {
-            self.record(What::ReplicaLost { key: self.tasks[t].key, worker: self.workers[w].id, holders: left });
+            let holders = left as u32;
+            self.record(What::ReplicaLost { key: self.tasks[t].key, worker: self.workers[w].id, holders });
         }
-        self.copies_changed(t, None);
+        self.copies_changed(t, None, left);
     }
 
     /// Adds a worker to the holders of a value.
@@ -360,10 +385,11 @@ impl Scheduler {
         let worker = &mut self.workers[w];
         holders.push(Holder { worker: w, slot: worker.replicas.len() as u32 });
         worker.replicas.push(t);
-        let (bytes, holders) = (worker.bytes.saturating_add(*nbytes), holders.len() as u32);
+        let (bytes, count) = (worker.bytes.saturating_add(*nbytes), holders.len());
         self.set_bytes(w, bytes);
+        let holders = count as u32;
         self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders });
-        self.copies_changed(t, Some(w));
+        self.copies_changed(t, Some(w), count);
         self.confirm_holder(t, w);
     }
 

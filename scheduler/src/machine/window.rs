@@ -42,6 +42,9 @@ pub(super) struct Ready {
 /// User priority and submission as in a priority; then the longest way; then depth first.
 type Rank = (i32, u64, Reverse<u32>, u32);
 
+/// The priorities of the first task before something has changed and after, while there is one.
+pub(super) type Change = (Option<Priority>, Option<Priority>);
+
 /// Whatever the number of threads, a window is at most so wide: it costs time with each task.
 const WIDEST: usize = 1_024;
 
@@ -117,12 +120,14 @@ impl ReadyTasks {
     }
 
     /// Adds a task; `threads` is how wide the window is to be.
-    pub(super) fn insert(&mut self, priority: Priority, task: Ready, threads: usize) {
-        if self.is_empty() {
+    pub(super) fn insert(&mut self, priority: Priority, task: Ready, threads: usize) -> Change {
+        let before = self.first_priority();
+        if before.is_none() {
             self.even = Some(task.way);
         }
         if self.even == Some(task.way) {
-            return self.put_behind(priority, task);
+            self.put_behind(priority, task);
+            return (before, Some(before.map_or(priority, |before| before.min(priority))));
         }
         self.even = None;
         if self.first_behind().is_some_and(|(first, _)| first < priority) {
@@ -131,9 +136,11 @@ impl ReadyTasks {
             self.enter(priority, task);
         }
         self.fit(threads);
+        (before, self.first_priority())
     }
 
-    pub(super) fn remove(&mut self, priority: Priority, threads: usize) {
+    pub(super) fn remove(&mut self, priority: Priority, threads: usize) -> Change {
+        let before = self.first_priority();
         match self.window.remove(&priority) {
             Some(Ready { way, .. }) => {
                 self.ranked.remove(&rank(priority, way));
@@ -146,6 +153,11 @@ impl ReadyTasks {
         if self.even.is_none() {
             self.fit(threads);
         }
+        (before, self.first_priority())
+    }
+
+    fn first_priority(&self) -> Option<Priority> {
+        self.first().map(|(priority, _)| priority)
     }
 
     /// Whether window, order and stretches are as they should be, given what tasks are.
