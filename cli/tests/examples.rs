@@ -69,6 +69,13 @@ fn futures() {
 }
 
 #[test]
+fn queues() {
+    for stdout in on_both_transports("queues", &[]) {
+        assert_eq!(stdout, "the consumers took 100 squares\n100 squares, sum 328350\n");
+    }
+}
+
+#[test]
 fn delayed() {
     for stdout in on_both_transports("delayed", &[]) {
         assert!(stdout.contains("submitted as a graph:  3283.5\n"), "{stdout}");

@@ -25,7 +25,7 @@ mod scatter;
 mod workers;
 
 pub use calls::Calls;
-pub use coordination::{Lease, Lock, Semaphore};
+pub use coordination::{Event, Lease, Lock, Queue, Semaphore, Variable};
 pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
 pub use gather::Gathering;

@@ -32,7 +32,7 @@
 //! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`],
 //!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
 //! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
-//! - Among programs: [`Client::lock`], [`Client::semaphore`].
+//! - Among programs: [`Client::queue`], [`Client::variable`], [`Client::lock`], [`Client::semaphore`], [`Client::event`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`], [`Client::scale`], [`Client::adapt`],
 //!   [`Client::restart`], [`Client::run`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
@@ -50,6 +50,7 @@ pub use brisk_core::{
     json::Json,
     key::Key,
     registry::{DuplicateTask, Registry, RegistryBuilder},
+    shareable::Shareable,
     task::TaskName,
     value::Value,
 };
@@ -81,8 +82,8 @@ mod wait;
 pub use actor::{ActorFuture, ActorHandle, NewActor};
 pub use as_completed::AsCompleted;
 pub use client::{
-    Calls, Client, Dataset, Gathering, Lease, Lock, Persist, Publish, Rebalance, Replicate, RunOnWorkers, Scatter,
-    Semaphore, WaitForWorkers,
+    Calls, Client, Dataset, Event, Gathering, Lease, Lock, Persist, Publish, Queue, Rebalance, Replicate, RunOnWorkers,
+    Scatter, Semaphore, Variable, WaitForWorkers,
 };
 pub use entry::init;
 pub use error::ClientError;

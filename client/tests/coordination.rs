@@ -7,9 +7,30 @@ use std::{
     time::Duration,
 };
 
-use brisk_client::ErrorKind;
+use brisk_client::{Client, ErrorKind, TaskFuture, task};
+use support::all_is_forgotten;
 
 brisk_client::test_worker!();
+
+#[task]
+fn inc(x: i64) -> i64 {
+    x + 1
+}
+
+#[task]
+async fn later(x: i64) -> i64 {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    x
+}
+
+/// Takes the lock `x`, says so, and keeps it for ever.
+#[task]
+async fn takes_the_lock() {
+    let client = brisk_client::current().await.expect("this is a task");
+    let held = client.lock("x").acquire().await.expect("it is free");
+    client.variable::<u64>("fence").set(held.fence().number).await.expect("it is ours");
+    std::future::pending::<()>().await;
+}
 
 /// Whether something does not end in a moment. It may end right after; where it must not, a test says so by what follows.
 async fn still_waits(something: impl Future) -> bool {
@@ -36,7 +57,7 @@ on_every_cluster! {
 
     async fn two_clients_contend_and_never_hold_together(cluster: LocalCluster) {
         let (inside, latest) = (AtomicU32::new(0), AtomicU64::new(0));
-        let contend = async |client: brisk_client::Client| {
+        let contend = async |client: Client| {
             for round in 0..50 {
                 let held = client.semaphore("pair", 2).acquire_many(2).await.unwrap();
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
@@ -55,11 +76,12 @@ on_every_cluster! {
 
     async fn who_stops_to_wait_is_not_served(cluster: LocalCluster) {
         let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
-        let of_two = |client: &brisk_client::Client| client.semaphore("x", 2);
+        let of_two = |client: &Client| client.semaphore("x", 2);
         let held = of_two(&one).acquire().await.unwrap();
         let both = of_two(&two);
         let mut waiting = Box::pin(both.acquire_many(2));
         assert!(still_waits(&mut waiting).await);
+        two.flush().await;
         // One is free, and it is another's turn.
         assert!(of_two(&one).try_acquire().await.unwrap().is_none());
         drop(waiting);
@@ -95,4 +117,159 @@ on_every_cluster! {
         assert_eq!(client.lock("").acquire().await.unwrap_err().kind(), ErrorKind::Refused);
         drop(held);
     }
+
+    async fn an_event_wakes_who_waits(cluster: LocalCluster) {
+        let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        let (set, waits) = (one.event("go"), two.event("go"));
+        assert!(!waits.is_set().await.unwrap());
+        let mut waiting = Box::pin(waits.wait());
+        assert!(still_waits(&mut waiting).await);
+        set.set().await.unwrap();
+        waiting.await.unwrap();
+        one.close().await;
+        waits.wait().await.unwrap();
+        waits.clear().await.unwrap();
+        assert!(still_waits(waits.wait()).await);
+        assert_eq!(two.event("").clear().await.unwrap_err().kind(), ErrorKind::Refused);
+    }
+
+    async fn a_variable_is_waited_for_and_its_type_is_checked(cluster: LocalCluster) {
+        let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        let waits = two.variable::<String>("word");
+        assert_eq!(waits.try_get().await.unwrap(), None);
+        let mut waiting = Box::pin(waits.get());
+        assert!(still_waits(&mut waiting).await);
+        one.variable::<String>("word").set("first".to_owned()).await.unwrap();
+        assert_eq!(waiting.await.unwrap(), "first");
+        let error = one.variable::<i64>("word").set(1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Inconsistent);
+        assert!(error.to_string().contains("holds alloc::string::String, and was asked to hold i64"), "{error}");
+        assert!(waits.delete().await.unwrap());
+        one.variable::<i64>("word").set(1).await.unwrap();
+        let long = two.variable::<String>("long").set("x".repeat(100_000)).await.unwrap_err();
+        assert!(long.to_string().contains("put in the future"), "{long}");
+    }
+
+    async fn a_variables_future_outlives_who_has_set_it(cluster: LocalCluster) {
+        let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        one.variable("model").set(one.submit(later(3))).await.unwrap();
+        one.close().await;
+        let variable = two.variable::<TaskFuture<i64>>("model");
+        let model = variable.get().await.unwrap();
+        assert!(variable.delete().await.unwrap());
+        assert_eq!(two.submit(inc(&model)).await.unwrap(), 4);
+        drop(model);
+        all_is_forgotten(&cluster).await;
+    }
+
+    async fn a_queue_hands_futures_on(cluster: LocalCluster) {
+        let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        let producer = async {
+            let queue = one.queue::<TaskFuture<i64>>("work").limit(3);
+            for x in 0..20 {
+                // The queue holds its value wanted: the producer drops its own future.
+                queue.put(one.submit(inc(x))).await.unwrap();
+            }
+        };
+        let consumer = async {
+            let queue = two.queue::<TaskFuture<i64>>("work");
+            let mut sum = 0;
+            for _ in 0..20 {
+                sum += queue.get().await.unwrap().await.unwrap();
+            }
+            sum
+        };
+        assert_eq!(tokio::join!(producer, consumer).1, (1..=20).sum::<i64>());
+        assert!(one.queue::<TaskFuture<i64>>("work").is_empty().await.unwrap());
+        all_is_forgotten(&cluster).await;
+    }
+
+    async fn who_puts_into_a_full_queue_waits(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let queue = client.queue::<i64>("numbers").limit(2);
+        queue.put(1).await.unwrap();
+        queue.put(2).await.unwrap();
+        assert!(!queue.try_put(3).await.unwrap());
+        let mut waiting = Box::pin(queue.put(3));
+        assert!(still_waits(&mut waiting).await);
+        // One that stops to wait puts nothing in.
+        assert!(still_waits(queue.put(9)).await);
+        assert_eq!(queue.len().await.unwrap(), 2);
+        assert_eq!(queue.get().await.unwrap(), 1);
+        waiting.await.unwrap();
+        assert_eq!(queue.get_many(10).await.unwrap(), [2, 3]);
+        assert_eq!(queue.try_get().await.unwrap(), None);
+        let error = client.queue::<TaskFuture<i64>>("numbers").limit(2).try_put(client.submit(inc(1))).await;
+        assert!(error.unwrap(), "an empty queue may be used otherwise");
+        let error = queue.get().await.unwrap_err();
+        assert!(error.to_string().contains("for items of type a future of i64, and was asked for as one of i64"), "{error}");
+        assert_eq!(queue.clear().await.unwrap(), 1);
+        all_is_forgotten(&cluster).await;
+    }
+
+    async fn a_getter_that_stops_to_wait_loses_no_item(cluster: LocalCluster) {
+        let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        let (put, take) = (one.queue::<u32>("numbers"), two.queue::<u32>("numbers"));
+        let mut waiting = Vec::new();
+        for _ in 0..20 {
+            let mut get = Box::pin(take.get());
+            // Asked, and not answered.
+            assert!(look_at(&mut get).is_none());
+            waiting.push(get);
+        }
+        for x in 0..40 {
+            put.put(x).await.unwrap();
+        }
+        // Half of them stop to wait, with what is theirs on its way or here.
+        let mut got = Vec::new();
+        for (i, get) in waiting.into_iter().enumerate() {
+            if i % 2 == 0 { drop(get) } else { got.push(get.await.unwrap()) }
+        }
+        while got.len() < 40 {
+            got.extend(take.get_many(7).await.unwrap());
+        }
+        got.sort_unstable();
+        assert_eq!(got, (0..40).collect::<Vec<_>>());
+    }
+
+    async fn a_killed_holders_lease_goes_to_the_next(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let holder = client.submit(takes_the_lock().workers(["worker-0"]).once());
+        let first = client.variable::<u64>("fence").get().await.unwrap();
+        let lock = client.lock("x");
+        let mut waiting = Box::pin(lock.acquire());
+        assert!(still_waits(&mut waiting).await);
+        end_holder(&cluster, holder);
+        assert!(waiting.await.unwrap().fence().number > first);
+    }
+}
+
+/// Ends who holds the lock: its process, if it has one of its own, with a signal; else its task.
+fn end_holder(cluster: &brisk_client::LocalCluster, holder: TaskFuture<()>) {
+    #[cfg(feature = "quic")]
+    if cluster.processes().iter().any(|process| process.name == "worker-0") {
+        return support::signal(cluster, "worker-0", "-9");
+    }
+    let _ = cluster;
+    drop(holder);
+}
+
+/// What a future has come to, if it has.
+fn look_at<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    match std::pin::Pin::new(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(output) => Some(output),
+        std::task::Poll::Pending => None,
+    }
+}
+
+#[test]
+fn without_a_cluster_nothing_is_shared() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::sync();
+        let error = client.lock("x").acquire().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.to_string().contains("no cluster to share"), "{error}");
+        assert!(client.queue::<i64>("x").put(1).await.is_err());
+    });
 }

@@ -23,6 +23,7 @@ pub mod message;
 pub mod options;
 pub mod payload;
 pub mod registry;
+pub mod shareable;
 pub mod show;
 pub mod state;
 pub mod task;

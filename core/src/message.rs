@@ -20,7 +20,7 @@ mod supervisor;
 mod worker;
 
 pub use client::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SubmittedTask};
-pub use coordination::Operation;
+pub use coordination::{Operation, Shared};
 pub use data::{DataMessage, FetchOutcome};
 pub use supervisor::{Exit, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler};
 pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, Transfer, WorkerToScheduler};
@@ -95,7 +95,7 @@ impl Messages {
                 messages.iter().flat_map(ClientToScheduler::payloads).try_for_each(visit)
             }
             Self::SchedulerToClient(messages) => {
-                messages.iter().filter_map(SchedulerToClient::payload).try_for_each(visit)
+                messages.iter().flat_map(SchedulerToClient::payloads).try_for_each(visit)
             }
             Self::WorkerToScheduler(messages) => {
                 messages.iter().filter_map(WorkerToScheduler::payload).try_for_each(visit)
@@ -118,7 +118,7 @@ impl Messages {
                 messages.iter_mut().flat_map(ClientToScheduler::payloads_mut).try_for_each(visit)
             }
             Self::SchedulerToClient(messages) => {
-                messages.iter_mut().filter_map(SchedulerToClient::payload_mut).try_for_each(visit)
+                messages.iter_mut().flat_map(SchedulerToClient::payloads_mut).try_for_each(visit)
             }
             Self::WorkerToScheduler(messages) => {
                 messages.iter_mut().filter_map(WorkerToScheduler::payload_mut).try_for_each(visit)

@@ -39,20 +39,19 @@ impl Drop for Asked<'_> {
 }
 
 impl Session {
-    /// Asks something of a primitive, and waits for what comes of it. If it is no longer waited for, it is as if it had not
-    /// been asked.
+    /// Asks something of a primitive, and waits for what comes of it, which is told with the request's number. If it is no
+    /// longer waited for, it is as if it had not been asked.
     ///
     /// # Errors
     /// If it was refused, or the connection ended first.
-    pub(crate) async fn coordinate(&self, operation: Operation) -> Result<Answer, TaskError> {
+    pub(crate) async fn coordinate(&self, operation: Operation) -> Result<(RequestId, Answer), TaskError> {
         // What was released there must go before the question.
         self.finish_deliveries();
         let (request, reply) = self.ask_of(operation);
         let mut asked = Asked { session: self, request, answered: false };
-        let reply: oneshot::Receiver<Reply> = reply;
         let reply = reply.await;
         asked.answered = true;
-        self.understood(reply.ok())
+        self.understood(reply.ok()).map(|answer| (request, answer))
     }
 
     /// Asks something whose answer nobody waits for.
@@ -102,7 +101,12 @@ impl Session {
     /// Gives a lease back, and waits until that is known.
     pub(crate) async fn give_back_in_order(&self, name: Arc<str>, fence: Fence) -> Result<Answer, TaskError> {
         self.table.lock().leases.remove(&fence);
-        self.coordinate(Operation::Release { name, fence }).await
+        Ok(self.coordinate(Operation::Release { name, fence }).await?.1)
+    }
+
+    /// What came in answer to this request is here.
+    pub(crate) fn confirm(&self, request: RequestId) {
+        self.say(ClientToScheduler::Confirm(request));
     }
 
     /// A lease has ended that this program believed to hold.

@@ -11,7 +11,7 @@ use crate::{
     function::{FunctionId, FunctionInfo},
     id::{Fence, RequestId, RunId, WantId, WorkerId},
     key::Key,
-    message::Operation,
+    message::{Operation, Shared},
     options::TaskOptions,
     payload::Payload,
     task::TaskName,
@@ -170,6 +170,8 @@ pub enum ClientToScheduler {
         /// Addresses, names or hosts; empty for all.
         workers: Vec<Arc<str>>,
     },
+    /// What this request has brought is here, and whatever the client wants of it was said before.
+    Confirm(RequestId),
 }
 
 /// A task of a submission.
@@ -293,6 +295,10 @@ pub enum Answer {
     Flag(bool),
     /// These workers, each with its name; each was introduced before.
     Found(Vec<(WorkerId, Arc<str>)>),
+    /// So many.
+    Count(u64),
+    /// What a queue or variable held.
+    Shared(Vec<Shared>),
 }
 
 /// What happened to a key.
@@ -318,34 +324,40 @@ pub enum KeyNews {
 
 impl ClientToScheduler {
     pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
-        let tasks = match self {
-            Self::Submit { tasks, .. } => tasks.as_slice(),
-            _ => &[],
+        let (tasks, shared) = match self {
+            Self::Submit { tasks, .. } => (tasks.as_slice(), None),
+            Self::Coordinate { operation, .. } => ([].as_slice(), operation.payload()),
+            _ => ([].as_slice(), None),
         };
-        tasks.iter().map(|task| &task.spec)
+        tasks.iter().map(|task| &task.spec).chain(shared)
     }
 
     pub(super) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Payload> {
-        let tasks = match self {
-            Self::Submit { tasks, .. } => tasks.as_mut_slice(),
-            _ => &mut [],
+        let (tasks, shared) = match self {
+            Self::Submit { tasks, .. } => (tasks.as_mut_slice(), None),
+            Self::Coordinate { operation, .. } => ([].as_mut_slice(), operation.payload_mut()),
+            _ => ([].as_mut_slice(), None),
         };
-        tasks.iter_mut().map(|task| &mut task.spec)
+        tasks.iter_mut().map(|task| &mut task.spec).chain(shared)
     }
 }
 
 impl SchedulerToClient {
-    pub(super) fn payload(&self) -> Option<&Payload> {
-        match self {
-            Self::News { news: KeyNews::Memory { value, .. }, .. } => value.as_ref(),
-            _ => None,
-        }
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let (value, shared) = match self {
+            Self::News { news: KeyNews::Memory { value, .. }, .. } => (value.as_ref(), [].as_slice()),
+            Self::Answered { answer: Answer::Shared(shared), .. } => (None, shared.as_slice()),
+            _ => (None, [].as_slice()),
+        };
+        value.into_iter().chain(shared.iter().filter_map(Shared::payload))
     }
 
-    pub(super) fn payload_mut(&mut self) -> Option<&mut Payload> {
-        match self {
-            Self::News { news: KeyNews::Memory { value, .. }, .. } => value.as_mut(),
-            _ => None,
-        }
+    pub(super) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Payload> {
+        let (value, shared) = match self {
+            Self::News { news: KeyNews::Memory { value, .. }, .. } => (value.as_mut(), [].as_mut_slice()),
+            Self::Answered { answer: Answer::Shared(shared), .. } => (None, shared.as_mut_slice()),
+            _ => (None, [].as_mut_slice()),
+        };
+        value.into_iter().chain(shared.iter_mut().filter_map(Shared::payload_mut))
     }
 }

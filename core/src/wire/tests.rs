@@ -10,8 +10,8 @@ use crate::{
     id::{Fence, RequestId, RunId, WantId, WorkerId},
     key::Key,
     message::{
-        Assignment, ClientToScheduler, DataMessage, DependencyInfo, FetchOutcome, KeyNews, Operation, Priority,
-        SchedulerToClient, SchedulerToWorker, SubmittedTask, WorkerToScheduler,
+        Answer, Assignment, ClientToScheduler, DataMessage, DependencyInfo, FetchOutcome, KeyNews, Operation, Priority,
+        SchedulerToClient, SchedulerToWorker, Shared, SubmittedTask, WorkerToScheduler,
     },
     task::TaskName,
 };
@@ -45,12 +45,21 @@ fn from_client() -> impl Strategy<Value = ClientToScheduler> {
     ]
 }
 
+fn shared() -> impl Strategy<Value = Shared> {
+    prop_oneof![key().prop_map(Shared::Key), payload().prop_map(Shared::Value)]
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let fence = any::<(u64, u64)>().prop_map(|(epoch, number)| Fence { epoch: Epoch(epoch), number });
     prop_oneof![
         (".{0,20}", any::<(u32, u32)>(), any::<bool>())
             .prop_map(|(name, (limit, count), wait)| { Operation::Acquire { name: name.into(), limit, count, wait } }),
         (".{0,20}", fence).prop_map(|(name, fence)| Operation::Release { name: name.into(), fence }),
+        (".{0,20}", shared(), any::<(u32, bool)>()).prop_map(|(name, item, (limit, wait))| {
+            Operation::Put { name: name.into(), shape: "i64".into(), limit, item, wait }
+        }),
+        (".{0,20}", shared())
+            .prop_map(|(name, value)| { Operation::SetVariable { name: name.into(), shape: "i64".into(), value } }),
     ]
 }
 
@@ -64,7 +73,11 @@ fn to_client() -> impl Strategy<Value = SchedulerToClient> {
         }),
         failure().prop_map(|f| KeyNews::Erred(TaskError::from(*f))),
     ];
-    (key(), any::<u64>(), news).prop_map(|(key, n, news)| SchedulerToClient::News { key, want: WantId(n), news })
+    let answer = (any::<u64>(), prop::collection::vec(shared(), 0..4)).prop_map(|(request, shared)| {
+        SchedulerToClient::Answered { request: RequestId(request), answer: Answer::Shared(shared) }
+    });
+    let news = (key(), any::<u64>(), news);
+    prop_oneof![news.prop_map(|(key, n, news)| SchedulerToClient::News { key, want: WantId(n), news }), answer,]
 }
 
 fn to_worker() -> impl Strategy<Value = SchedulerToWorker> {

@@ -88,6 +88,7 @@ impl Scheduler {
             ClientToScheduler::Dataset { request, name } => self.dataset(c, request, &name),
             ClientToScheduler::Datasets(request) => self.datasets(c, request),
             ClientToScheduler::Coordinate { request, operation } => self.coordinate(c, request, *operation),
+            ClientToScheduler::Confirm(request) => self.confirm(c, request),
             ClientToScheduler::Withdraw(request) => self.withdraw(c, request),
             ClientToScheduler::FindWorkers { request, workers } => self.find_workers(c, request, &workers),
             // A newer client than this scheduler: the handshake's protocol version makes this impossible.

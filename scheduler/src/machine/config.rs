@@ -85,6 +85,12 @@ pub struct Config {
     pub max_shared_names: u32,
     /// How many leases a client may hold, and how much it may wait for, together. More is refused.
     pub max_claims: u32,
+    /// How many items queues may hold, all together.
+    pub max_queue_items: u32,
+    /// How long a value may be that is put into a queue or variable itself. A longer one is put in as a future.
+    pub max_shared_value_bytes: u64,
+    /// How long all of them may be together.
+    pub max_shared_bytes: u64,
     /// What a worker holds from before it joined is kept for so long, for somebody to ask for it. Longer than clients take to
     /// find that their scheduler is gone and to come back.
     pub offer_grace: Duration,
@@ -135,6 +141,9 @@ impl Default for Config {
             max_published_keys: 10_000_000,
             max_shared_names: 100_000,
             max_claims: 16_384,
+            max_queue_items: 1_000_000,
+            max_shared_value_bytes: 64 << 10,
+            max_shared_bytes: 256 << 20,
             offer_grace: Duration::from_secs(30),
             max_offers: 1_000_000,
             gather_time: Duration::from_secs(3),

@@ -111,6 +111,7 @@ impl Scheduler {
             i60_what_waits_for_memory_has_an_end
             i61_claims_have_two_ends
             i62_permits_add_up
+            i63_what_is_shared_adds_up
             i70_actors_stay
         }
         Ok(())

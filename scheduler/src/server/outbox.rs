@@ -7,7 +7,7 @@ use brisk_core::{
     error::{ErrorKind, Failure},
     id::{Epoch, Incarnation, RunId},
     key::Key,
-    message::{Batch, KeyNews, Messages, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker},
+    message::{Answer, Batch, KeyNews, Messages, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker, Shared},
     payload::Payload,
 };
 
@@ -200,6 +200,10 @@ impl Outbox {
             {
                 value.len()
             }
+            Message::Client(SchedulerToClient::Answered { answer: Answer::Shared(shared), .. }) => {
+                let value = |shared: &Shared| if let Shared::Value(value) = shared { value.len() } else { 0 };
+                shared.iter().map(value).sum()
+            }
             _ => 0,
         }
     }
@@ -235,6 +239,7 @@ fn weigh(message: &Message) -> usize {
             let value = failure.value.as_ref().map_or(0, |value| value.bytes.len());
             failure.message.len() + failure.backtrace.as_ref().map_or(0, String::len) + value
         }
+        Message::Client(SchedulerToClient::Answered { answer: Answer::Shared(shared), .. }) => KEY * shared.len(),
         Message::Client(SchedulerToClient::Notice { message, .. }) => message.len(),
         _ => 0,
     }

@@ -80,7 +80,7 @@ impl Semaphore {
     async fn ask(&self, count: u32, wait: bool) -> Result<Option<Lease>, TaskError> {
         let Some(session) = self.client.session() else { return Err(not_asked("share locks")) };
         let (name, limit) = (self.name.clone(), self.permits);
-        match session.coordinate(Operation::Acquire { name, limit, count, wait }).await? {
+        match session.coordinate(Operation::Acquire { name, limit, count, wait }).await?.1 {
             Answer::Granted(fence) => {
                 let lost = session.lease(fence).unwrap_or_else(|| watch::channel(Some(ended(&self.name, fence))).1);
                 Ok(Some(Lease { client: self.client.clone(), name: self.name.clone(), count, fence, lost }))

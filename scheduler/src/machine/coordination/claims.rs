@@ -4,21 +4,30 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use brisk_core::id::RequestId;
 
+use super::Held;
 use crate::machine::peers::Seen;
 
 /// Which kind of primitive, and which of its lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::machine) enum Of {
     Semaphore,
+    Event,
+    Variable,
+    /// Of a queue: those who wait for items, or have been handed some.
+    Getters,
+    /// Of a queue: those who wait for room.
+    Putters,
 }
 
 /// One thing that a session holds or waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(in crate::machine) enum Claim {
     /// A place in a line.
     Wait { of: Of, name: Arc<str>, place: u64 },
     /// A lease of a semaphore.
     Lease { name: Arc<str>, fence: u64 },
+    /// What was handed over and is not confirmed, each item with its number in its queue.
+    Handed { of: Of, name: Arc<str>, items: Vec<(u64, Held)> },
 }
 
 /// Everything that a session holds or waits for, by the request that asked for it.
@@ -32,14 +41,14 @@ pub(in crate::machine) struct Claims {
 impl Claim {
     pub(super) fn of(&self) -> Of {
         match self {
-            Claim::Wait { of, .. } => *of,
+            Claim::Wait { of, .. } | Claim::Handed { of, .. } => *of,
             Claim::Lease { .. } => Of::Semaphore,
         }
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
         match self {
-            Claim::Wait { name, .. } | Claim::Lease { name, .. } => name,
+            Claim::Wait { name, .. } | Claim::Lease { name, .. } | Claim::Handed { name, .. } => name,
         }
     }
 
@@ -79,6 +88,12 @@ impl Claims {
         let claim = self.by_request.remove(&request)?;
         self.leases -= usize::from(claim.is_lease());
         Some(claim)
+    }
+
+    /// What was handed over in answer to this request.
+    pub(super) fn remove_handed(&mut self, request: RequestId) -> Option<Claim> {
+        let is_handed = matches!(self.by_request.get(&request), Some(Claim::Handed { .. }));
+        if is_handed { self.remove(request) } else { None }
     }
 
     pub(super) fn take_all(&mut self) -> Vec<Claim> {

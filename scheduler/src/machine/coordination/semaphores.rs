@@ -86,7 +86,7 @@ impl Scheduler {
             }
             Some(semaphore) => semaphore.line.is_empty() && semaphore.has(count),
             None => {
-                self.may_be_named(&name)?;
+                self.may_be_named()?;
                 true
             }
         };

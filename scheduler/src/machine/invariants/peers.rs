@@ -126,13 +126,14 @@ impl Scheduler {
         Ok(())
     }
 
-    /// I25: what an open submission has named so far is held, and what is published, and nothing else. No two have one
+    /// I25: what an open submission has named so far is held, and what is published or shared, and nothing else. No two have one
     /// place.
     pub(super) fn i25_holds_are_those_of_open_submissions(&self) -> Check {
         let mut holds: BTreeMap<TaskIndex, u32> = BTreeMap::new();
         let open = self.clients.slab.iter().flat_map(|(_, client)| client.open.values());
         let published = self.publications.values().flat_map(|publication| &publication.tasks);
-        for &t in open.flat_map(|open| &open.held).chain(published) {
+        let shared = self.shared_tasks();
+        for t in open.flat_map(|open| &open.held).chain(published).copied().chain(shared) {
             *holds.entry(t).or_default() += 1;
         }
         for (t, task) in self.tasks() {

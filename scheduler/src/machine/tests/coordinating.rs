@@ -1,4 +1,4 @@
-//! What clients share by name.
+//! Locks and semaphores that clients share by name.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use brisk_core::{
 use super::bench::*;
 use crate::machine::{Action, Config, Event};
 
-fn ask(number: u64, operation: Operation) -> ClientToScheduler {
+pub(super) fn ask(number: u64, operation: Operation) -> ClientToScheduler {
     ClientToScheduler::Coordinate { request: RequestId(number), operation: Box::new(operation) }
 }
 
@@ -36,7 +36,7 @@ fn fence(number: u64) -> Fence {
 }
 
 /// The answers among some actions.
-fn answers(actions: &[Action]) -> Vec<(ClientId, u64, &Answer)> {
+pub(super) fn answers(actions: &[Action]) -> Vec<(ClientId, u64, &Answer)> {
     let answers = actions.iter().filter_map(|action| match action {
         Action::ToClient { client, message: SchedulerToClient::Answered { request, answer } } => {
             Some((*client, request.0, answer))
@@ -54,14 +54,14 @@ fn granted(actions: &[Action]) -> Vec<(ClientId, u64, u64)> {
     answers.collect()
 }
 
-fn refusal(actions: &[Action]) -> TaskError {
+pub(super) fn refusal(actions: &[Action]) -> TaskError {
     match answers(actions)[..] {
         [(_, _, Answer::Refused(error))] => error.clone(),
         _ => panic!("{actions:?}"),
     }
 }
 
-fn lost(bench: &mut Bench, client: ClientId) -> Vec<Action> {
+pub(super) fn lost(bench: &mut Bench, client: ClientId) -> Vec<Action> {
     bench.event(Event::ClientLeft { client, reason: "cut".into() })
 }
 

@@ -24,6 +24,7 @@ mod retiring;
 mod scattering;
 mod seceding;
 mod sent_ahead;
+mod sharing;
 mod siblings;
 mod speeds;
 mod starting_once;
