@@ -35,6 +35,7 @@ mod data;
 mod endings;
 mod outgoing;
 mod puts;
+mod repeats;
 pub(crate) mod returns;
 mod schedulers;
 mod supervisors;
@@ -85,6 +86,8 @@ pub struct Trouble {
     pub strange_epochs: u32,
     /// What comes after the end of a connection is handed out all the same.
     pub late: u32,
+    /// A message comes to the scheduler twice, the second time late.
+    pub repeats: u32,
     /// A machine is woken though nothing is due.
     pub early_ticks: u32,
     /// A run that is to be aborted ends at once.
@@ -197,6 +200,7 @@ enum Happening {
     SupervisorReturns,
     Exited(Box<brisk_core::message::Exit>),
     Ended(WorkerId),
+    Repeats(Box<scheduler::Event>),
 }
 
 impl Cluster {
@@ -425,6 +429,7 @@ impl Cluster {
                 self.kill(Node::Worker(worker), "its supervisor has ended it", true);
                 Ok(())
             }
+            Happening::Repeats(event) => self.repeat(*event),
             Happening::Resumes(node) => {
                 for happening in self.paused.remove(&node).unwrap_or_default() {
                     self.happen(happening)?;
@@ -527,7 +532,7 @@ impl Happening {
     fn concerns(&self) -> Option<Node> {
         match self {
             Happening::Arrives(delivery) => Some(delivery.to),
-            Happening::SchedulerTick => Some(Node::Scheduler),
+            Happening::SchedulerTick | Happening::Repeats(_) => Some(Node::Scheduler),
             Happening::WorkerTick(worker)
             | Happening::RunEnds { worker, .. }
             | Happening::RunDetaches { worker, .. }

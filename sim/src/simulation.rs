@@ -212,8 +212,8 @@ impl Simulation {
                 Ok(())
             }
             Move::JumpClock => {
-                let node = self.some_worker().filter(|_| self.random.chance(700)).map_or(Node::Scheduler, Node::Worker);
-                let span = self.random.long_tailed(Duration::from_millis(100), Duration::from_secs(600));
+                let node = self.some_worker().filter(|_| self.random.chance(500)).map_or(Node::Scheduler, Node::Worker);
+                let span = self.random.long_tailed(Duration::from_secs(1), Duration::from_secs(600));
                 self.cluster.jump_clock(node, span)
             }
             Move::CutSupervisor => {

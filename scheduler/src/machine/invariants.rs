@@ -8,6 +8,7 @@ use super::{Scheduler, slab::TaskIndex, task::Task};
 
 mod coordination;
 mod copies;
+mod deadlines;
 mod failures;
 mod graph;
 mod memory;
@@ -102,6 +103,7 @@ impl Scheduler {
             i25_holds_are_those_of_open_submissions
             i29_offers_end
             i29_copies_under_way_have_an_end
+            i29_deadlines_are_set
             i49_moves_are_bounded
             i55_declarations_and_requests_have_owners
             i56_retiring_workers_get_nothing

@@ -16,7 +16,7 @@ pub(super) struct Program {
     spec: ProgramSpec,
     clients: u32,
     /// When its workers are to end, if no client comes back before.
-    stop_at: Option<Moment>,
+    pub(super) stop_at: Option<Moment>,
 }
 
 impl Scheduler {

@@ -63,6 +63,7 @@ impl Cluster {
             reports::check(&self.judge.runs, *worker, self.workers.get(worker), message)?;
             reports::check_offer(&self.workload, *worker, message)?;
         }
+        self.may_repeat(&event);
         if !self.judge.knows_sender(&event) {
             return self.feed_stale(event);
         }
@@ -71,7 +72,7 @@ impl Cluster {
     }
 
     /// Gives the scheduler an event that must not change it.
-    fn feed_stale(&mut self, event: Event) -> Result<(), Failure> {
+    pub(super) fn feed_stale(&mut self, event: Event) -> Result<(), Failure> {
         let before = fences::Before::new(&self.scheduler);
         let now = self.clock(Node::Scheduler);
         // What is due is not the stale event's doing.
@@ -116,7 +117,7 @@ impl Cluster {
         if early { self.feed_scheduler(Event::Tick) } else { Ok(()) }
     }
 
-    fn scheduler_asks(&mut self, action: Action) {
+    pub(super) fn scheduler_asks(&mut self, action: Action) {
         match action {
             Action::ToClient { client, message } => self.say(Node::Client(client), Packet::ToClient(message)),
             Action::ToWorker { worker, message } => self.say(Node::Worker(worker), Packet::ToWorker(message)),

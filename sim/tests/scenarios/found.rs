@@ -106,8 +106,9 @@ fn a_task_that_fills_its_worker_is_not_sent_round_all_of_them() {
     stage.submit(&[sum], true);
     stage.rest();
     stage.is_right(sum);
-    // It is moved once, and its start may cross the word that it is.
-    assert!(stage.executions(sum) <= 2, "it ran {} times", stage.executions(sum));
-    assert!(stage.cluster.judge.history.pauses > 0, "it did fill its worker");
+    // It is moved once at most. Where it is then it stays, and the third worker is left alone.
+    stage.ran(&[sum], 1);
+    let pauses = stage.cluster.judge.history.pauses;
+    assert!((1..=2).contains(&pauses), "it did fill its worker, and not all of them: {pauses}");
     stage.end();
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use brisk_sim::{
+    client::State,
     network::{Conditions, Node},
     workload::{Task, Workload},
 };
@@ -79,19 +80,28 @@ fn a_link_that_is_silent_for_a_moment_costs_nothing() {
 
 #[test]
 fn a_worker_whose_link_flaps_makes_progress_or_is_replaced() {
-    let (workload, last) = chain(20);
+    let mut workload = Workload::new();
+    let links = (0..40).fold(Vec::new(), |before, _| vec![workload.add(slow(before))]);
+    let last = links[0];
     let mut stage = Stage::new(workload);
     stage.all_return();
     stage.worker(1);
     stage.submit(&[last], true);
+    let begun = |stage: &Stage| (0..=last).filter(|task| stage.executions(*task) > 0).count();
+    let mut cuts = 0;
     for _ in 0..10 {
-        stage.wait(Duration::from_millis(30));
+        stage.wait(Duration::from_millis(50));
         let worker = stage.cluster.workers().next().map(|(id, _)| id);
         if let Some(worker) = worker {
             stage.cluster.cut(Node::Worker(worker));
+            cuts += 1;
         }
     }
+    assert!(cuts > 1 && stage.state(last) == State::Pending, "{cuts} cuts");
+    let under_way = begun(&stage);
+    assert!(under_way > 1, "there is progress between cuts");
     stage.rest();
+    assert!(stage.cluster.judge.history.departures > 1, "it was given up more than once");
     stage.is_right(last);
     assert_eq!(stage.cluster.workers().count(), 1);
     stage.end();
@@ -109,8 +119,10 @@ fn half_of_the_workers_are_cut_off_and_come_back_and_each_value_is_there_once() 
     stage.wait(Duration::from_millis(100));
     stage.cluster.cut(Node::Worker(workers[1]));
     stage.cluster.cut(Node::Worker(workers[2]));
+    assert_eq!(stage.state(sum), State::Pending);
     stage.rest();
     stage.is_right(sum);
+    assert_eq!(stage.cluster.judge.history.departures, 2);
     assert_eq!(stage.cluster.workers().count(), 3);
     stage.end();
 }

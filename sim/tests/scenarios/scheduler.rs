@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use brisk_core::error::ErrorKind;
+use brisk_scheduler::machine::Config;
 use brisk_sim::{
+    client::State,
     network::Node,
     workload::{Behaviour, Task, Workload},
 };
@@ -70,7 +72,8 @@ fn what_was_settled_before_the_scheduler_died_stays_and_what_failed_is_not_asked
 #[test]
 fn a_scheduler_that_dies_over_and_over_under_many_tasks_loses_nothing() {
     let mut workload = Workload::new();
-    let tasks: Vec<_> = (0..100).map(|_| workload.add(slow(vec![]))).collect();
+    let long = Duration::from_millis(60);
+    let tasks: Vec<_> = (0..100).map(|_| workload.add(Task { duration: long, ..Task::plain(vec![]) })).collect();
     let sum = workload.add(slow(tasks.clone()));
     let mut stage = Stage::new(workload);
     stage.all_return();
@@ -78,8 +81,16 @@ fn a_scheduler_that_dies_over_and_over_under_many_tasks_loses_nothing() {
         stage.worker(2);
     }
     stage.submit(&[sum], true);
-    for _ in 0..4 {
-        stage.wait(Duration::from_millis(700));
+    // Before it gives out anything a new scheduler waits for those who may come back.
+    let gathers = Config::default().gather_time;
+    let mut runs = 0;
+    for pause in [Duration::ZERO, gathers, gathers / 2, gathers, gathers] {
+        stage.wait(pause + Duration::from_millis(150));
+        stage.find_client();
+        assert_eq!(stage.state(sum), State::Pending);
+        runs += u32::from(pause != gathers / 2);
+        let begun = tasks.iter().filter(|task| stage.executions(**task) > 0).count();
+        assert!(begun > 0 && begun < tasks.len(), "{begun} were begun by {runs} schedulers");
         stage.cluster.restart_scheduler();
     }
     stage.rest();

@@ -90,7 +90,7 @@ impl Worker {
         let value = |key: &Key| self.entries.get(key).and_then(|entry| entry.value.as_ref());
         let is_gone = |key: &&Key| value(key).is_none_or(|value| value.doomed);
         let gone: Vec<_> = keys.iter().filter(is_gone).copied().collect();
-        if !gone.is_empty() {
+        if !gone.is_empty() && !planted!(self, ConfirmIgnored) {
             self.tell(WorkerToScheduler::Dropped(gone));
         }
     }

@@ -27,6 +27,8 @@ pub enum Planted {
     EndNotTold,
     /// A value whose key a user chose is offered to the next scheduler.
     NamedOffered,
+    /// Who is asked whether a value is here says nothing.
+    ConfirmIgnored,
 }
 
 impl Planted {
@@ -42,6 +44,7 @@ impl Planted {
         Planted::PauseIgnored,
         Planted::EndNotTold,
         Planted::NamedOffered,
+        Planted::ConfirmIgnored,
     ];
 }
 

@@ -19,7 +19,7 @@ const HELP: &str = "\
 cargo xtask sim [--seeds N] [--from S] [--minutes M]   runs N seeds from S on, or as many as fit into M minutes
 cargo xtask sim --seed S [--quiet]                     runs one seed and prints everything that happens
 cargo xtask sim --planted [--seeds N]                  plants bugs in the machines, and looks whether N seeds find each
-cargo xtask sim --planted --count [--seeds N]          ... and how many of the N do
+cargo xtask sim --planted --count [--only NAME]        ... and how many of the N do; --only for bugs of this name
 
 exit codes: 0 all passed, 1 wrong arguments, 2 something happened that must not, 3 something did not happen that must";
 
@@ -32,6 +32,7 @@ struct Arguments {
     quiet: bool,
     planted: bool,
     count: bool,
+    only: String,
 }
 
 fn main() -> ExitCode {
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         return code;
     }
     match arguments(given.into_iter()) {
-        Ok(Some(arguments)) if arguments.planted => planted(arguments.seeds, arguments.count),
+        Ok(Some(arguments)) if arguments.planted => planted(&arguments),
         Ok(Some(arguments)) => match arguments.seed {
             Some(seed) => one(seed, arguments.quiet),
             None => many(&arguments),
@@ -58,9 +59,13 @@ fn main() -> ExitCode {
 
 /// `None`: help is wanted.
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
-    let mut arguments =
-        Arguments { seeds: None, from: 0, minutes: None, seed: None, quiet: false, planted: false, count: false };
+    let (seeds, minutes, seed, only) = (None, None, None, String::new());
+    let mut arguments = Arguments { seeds, from: 0, minutes, seed, quiet: false, planted: false, count: false, only };
     while let Some(name) = given.next() {
+        if name == "--only" {
+            arguments.only = given.next().ok_or("--only needs a name")?;
+            continue;
+        }
         let mut number = || {
             let value = given.next().ok_or_else(|| format!("{name} needs a number"))?;
             value.parse().map_err(|_| format!("{name} needs a number, not `{value}`"))
@@ -122,20 +127,21 @@ fn many(arguments: &Arguments) -> ExitCode {
 
 /// Prints which seed and property found each bug.
 #[cfg(feature = "planted")]
-fn planted(seeds: Option<u64>, count: bool) -> ExitCode {
+fn planted(arguments: &Arguments) -> ExitCode {
     use brisk_sim::planted::{Bug, SEEDS};
     // A broken machine may well panic. That is found like everything else, and need not be told twice.
     std::panic::set_hook(Box::new(|_| {}));
-    let seeds = seeds.unwrap_or(SEEDS);
-    if count {
-        for bug in Bug::all() {
+    let seeds = arguments.seeds.unwrap_or(SEEDS);
+    let bugs = || Bug::all().filter(|bug| bug.to_string().contains(&arguments.only));
+    if arguments.count {
+        for bug in bugs() {
             println!("{:34} found by {:>5} of {seeds} seeds", bug.to_string(), bug.count(seeds));
         }
         return ExitCode::SUCCESS;
     }
     let mut missed = 0;
     println!("{:34} {:>5}  property", "bug", "seed");
-    for bug in Bug::all() {
+    for bug in bugs() {
         let bug_name = bug.to_string();
         match bug.search(seeds) {
             Some(found) => {
@@ -152,7 +158,7 @@ fn planted(seeds: Option<u64>, count: bool) -> ExitCode {
 }
 
 #[cfg(not(feature = "planted"))]
-fn planted(_: Option<u64>, _: bool) -> ExitCode {
+fn planted(_: &Arguments) -> ExitCode {
     eprintln!("this simulator was built without the feature `planted`: use `cargo xtask sim --planted`");
     ExitCode::from(1)
 }

@@ -40,6 +40,9 @@ impl Worker {
         for execution in self.executions.values() {
             if let Owner::Nobody(needs) = &execution.owner {
                 needs.iter().for_each(|key| *pins.entry(*key).or_default() += 1);
+                // Those that somebody waits for are looked at as tasks (I34).
+                let gone = needs.iter().find(|key| !self.is_held(**key));
+                check!("what a cancelled run needs stays until it ends", gone.is_none(), "{gone:?}");
             }
         }
         for (key, entry) in self.sorted_entries() {
