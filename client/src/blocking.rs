@@ -21,7 +21,13 @@
 
 use std::{future::IntoFuture, ops::Deref, sync::Arc};
 
-use brisk_core::{error::TaskError, future::TaskFuture, graph::Call, value::Value};
+use brisk_core::{
+    error::TaskError,
+    future::TaskFuture,
+    graph::Call,
+    message::{SchedulerInfo, StoryLine},
+    value::Value,
+};
 use brisk_worker::server::block_on;
 
 use crate::{client::Dataset, error::ClientError, gather::Gather};
@@ -212,6 +218,41 @@ impl Client {
     /// As there.
     pub fn datasets(&self) -> Result<Vec<Arc<str>>, TaskError> {
         block_on(self.0.datasets())
+    }
+
+    /// As [`Client::scheduler_info`](crate::Client::scheduler_info).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scheduler_info(&self) -> Result<SchedulerInfo, TaskError> {
+        block_on(self.0.scheduler_info())
+    }
+
+    /// As [`Client::who_has`](crate::Client::who_has).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn who_has<'a, T: Value>(
+        &self,
+        futures: impl IntoIterator<Item = &'a TaskFuture<T>>,
+    ) -> Result<Vec<Vec<Arc<str>>>, TaskError> {
+        block_on(self.0.who_has(futures))
+    }
+
+    /// As [`Client::nbytes`](crate::Client::nbytes).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn nbytes(&self) -> Result<u64, TaskError> {
+        block_on(self.0.nbytes())
+    }
+
+    /// As [`Client::story`](crate::Client::story).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn story<T: Value>(&self, future: &TaskFuture<T>) -> Result<Vec<StoryLine>, TaskError> {
+        block_on(self.0.story(future))
     }
 
     /// As [`Client::flush`](crate::Client::flush).

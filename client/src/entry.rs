@@ -10,6 +10,7 @@ use crate::{Client, closing, process};
 /// `main` after this one.
 pub fn init() {
     become_worker_if_told();
+    crate::case::run_if_told();
     process::main_has_the_hook();
 }
 

@@ -49,8 +49,10 @@ pub use brisk_core::{
     id::Fence,
     json::Json,
     key::Key,
+    message::{FunctionStatus, SchedulerInfo, StoryLine, TaskList, TaskStatus, WorkerStatus},
     registry::{DuplicateTask, Registry, RegistryBuilder},
     shareable::Shareable,
+    state::TaskState,
     task::TaskName,
     value::Value,
 };
@@ -61,6 +63,7 @@ pub use brisk_worker::server::{CancellationToken, Seceded, TaskContext, secede};
 mod actor;
 mod as_completed;
 pub mod blocking;
+mod case;
 mod client;
 mod closing;
 mod connect;
@@ -81,9 +84,10 @@ mod wait;
 
 pub use actor::{ActorFuture, ActorHandle, NewActor};
 pub use as_completed::AsCompleted;
+pub use case::{Case, CaseError, SavedCase, replay_case};
 pub use client::{
-    Calls, Client, Dataset, Event, Gathering, Lease, Lock, Persist, Publish, Queue, Rebalance, Replicate, RunOnWorkers,
-    Scatter, Semaphore, Variable, WaitForWorkers,
+    Calls, Client, Dataset, Event, Gathering, Lease, Lock, Persist, Publish, Queue, Rebalance, Recreate, Replicate,
+    RunOnWorkers, Scatter, Semaphore, Tasks, Variable, WaitForWorkers,
 };
 pub use entry::init;
 pub use error::ClientError;

@@ -16,12 +16,16 @@ use crate::{
 mod client;
 mod coordination;
 mod data;
+mod inspection;
 mod supervisor;
 mod worker;
 
 pub use client::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SubmittedTask};
 pub use coordination::{Operation, Shared};
 pub use data::{DataMessage, FetchOutcome};
+pub use inspection::{
+    CallSpec, FunctionStatus, Query, SchedulerInfo, StoryLine, TaskFilter, TaskList, TaskStatus, Told, WorkerStatus,
+};
 pub use supervisor::{Exit, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler};
 pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, Transfer, WorkerToScheduler};
 

@@ -86,6 +86,16 @@ impl Registry {
         self.tasks.get(&id).copied().or_else(|| Some(&split::PART).filter(|part| part.id() == id))
     }
 
+    /// The functions of this module and name, in the order of their places: instances and functions within functions may
+    /// share a name.
+    pub fn tasks_named(&self, module: &str, name: &str) -> Vec<&'static TaskDef> {
+        let is_meant = |def: &&'static TaskDef| def.identity.module == module && def.identity.name == name;
+        #[allow(clippy::disallowed_methods, reason = "they are sorted right below")]
+        let mut found: Vec<_> = self.tasks.values().copied().filter(is_meant).collect();
+        found.sort_by_key(|def| (def.identity.file, def.identity.line, def.identity.column, def.identity.signature));
+        found
+    }
+
     /// What is known of a type.
     pub fn type_def(&self, id: TypeId) -> Option<&TypeDef> {
         self.types.get(&id)

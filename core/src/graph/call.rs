@@ -89,7 +89,10 @@ impl Invocation {
     }
 
     /// The call as bytes.
-    pub(crate) fn encode(&self) -> Result<Bytes, EncodeError> {
+    ///
+    /// # Errors
+    /// If an argument refuses to be encoded.
+    pub fn encode(&self) -> Result<Bytes, EncodeError> {
         let slots = match &self.slots {
             Slots::Node(node) => node.slots().iter().map(loose).collect(),
             Slots::Loose(slots) => slots.iter().cloned().collect(),
@@ -106,6 +109,19 @@ impl Invocation {
     pub(crate) fn decode(bytes: &[u8], registry: &Registry) -> Result<Self, CallError> {
         let call: WireCall = postcard::from_bytes(bytes).map_err(|e| CallError::Malformed(e.to_string()))?;
         let def = registry.task(call.function).ok_or(CallError::UnknownFunction(call.function))?;
+        Invocation::of_wire(call, def)
+    }
+
+    /// Decodes a call of a function that is known to be this one, whatever its id was: it may have moved in the source.
+    ///
+    /// # Errors
+    /// If the bytes are no call, or one with other arguments.
+    pub fn decode_as(bytes: &[u8], def: &'static TaskDef) -> Result<Self, CallError> {
+        let call: WireCall = postcard::from_bytes(bytes).map_err(|e| CallError::Malformed(e.to_string()))?;
+        Invocation::of_wire(call, def)
+    }
+
+    fn of_wire(call: WireCall, def: &'static TaskDef) -> Result<Self, CallError> {
         if call.slots.len() != def.parameters.len() {
             let (had, wanted) = (call.slots.len(), def.parameters.len());
             return Err(CallError::Malformed(format!("{had} arguments where {wanted} are taken")));

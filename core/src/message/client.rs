@@ -11,7 +11,7 @@ use crate::{
     function::{FunctionId, FunctionInfo},
     id::{Fence, RequestId, RunId, WantId, WorkerId},
     key::Key,
-    message::{Operation, Shared},
+    message::{Operation, Query, Shared, Told},
     options::TaskOptions,
     payload::Payload,
     task::TaskName,
@@ -172,6 +172,13 @@ pub enum ClientToScheduler {
     },
     /// What this request has brought is here, and whatever the client wants of it was said before.
     Confirm(RequestId),
+    /// What does the scheduler know? Answered with [`Answer::Told`].
+    Ask {
+        /// The request.
+        request: RequestId,
+        /// What about.
+        query: Query,
+    },
 }
 
 /// A task of a submission.
@@ -299,6 +306,8 @@ pub enum Answer {
     Count(u64),
     /// What a queue or variable held.
     Shared(Vec<Shared>),
+    /// What the scheduler knows.
+    Told(Box<Told>),
 }
 
 /// What happened to a key.
@@ -347,6 +356,7 @@ impl SchedulerToClient {
         let (value, shared) = match self {
             Self::News { news: KeyNews::Memory { value, .. }, .. } => (value.as_ref(), [].as_slice()),
             Self::Answered { answer: Answer::Shared(shared), .. } => (None, shared.as_slice()),
+            Self::Answered { answer: Answer::Told(told), .. } => (told.payload(), [].as_slice()),
             _ => (None, [].as_slice()),
         };
         value.into_iter().chain(shared.iter().filter_map(Shared::payload))
@@ -356,6 +366,7 @@ impl SchedulerToClient {
         let (value, shared) = match self {
             Self::News { news: KeyNews::Memory { value, .. }, .. } => (value.as_mut(), [].as_mut_slice()),
             Self::Answered { answer: Answer::Shared(shared), .. } => (None, shared.as_mut_slice()),
+            Self::Answered { answer: Answer::Told(told), .. } => (told.payload_mut(), [].as_mut_slice()),
             _ => (None, [].as_mut_slice()),
         };
         value.into_iter().chain(shared.iter_mut().filter_map(Shared::payload_mut))

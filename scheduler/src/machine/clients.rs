@@ -91,6 +91,10 @@ impl Scheduler {
             ClientToScheduler::Confirm(request) => self.confirm(c, request),
             ClientToScheduler::Withdraw(request) => self.withdraw(c, request),
             ClientToScheduler::FindWorkers { request, workers } => self.find_workers(c, request, &workers),
+            ClientToScheduler::Ask { request, query } => {
+                let answer = self.tell(self.clients[c].id, &query);
+                self.tell_client(c, SchedulerToClient::Answered { request, answer });
+            }
             // A newer client than this scheduler: the handshake's protocol version makes this impossible.
             _ => self.expel_client(c, "it sent a message that this scheduler does not know"),
         }

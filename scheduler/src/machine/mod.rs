@@ -53,6 +53,7 @@ mod departure;
 mod dispatch;
 mod errors;
 mod gathering;
+mod inspection;
 mod lineage;
 mod locality;
 mod moves;

@@ -252,7 +252,12 @@ impl Core {
         match (role, batch.messages) {
             (PeerRole::Client(client), Messages::ClientToScheduler(messages)) => {
                 for message in messages {
-                    self.event(shared, Event::FromClient { client, epoch, message });
+                    match message {
+                        ClientToScheduler::Ask { request, query } if epoch == shared.epoch => {
+                            self.ask(shared, client, request, &query);
+                        }
+                        message => self.event(shared, Event::FromClient { client, epoch, message }),
+                    }
                 }
             }
             (PeerRole::Worker(worker), Messages::WorkerToScheduler(messages)) => {
@@ -315,7 +320,7 @@ impl Core {
         }
     }
 
-    fn send(&mut self, shared: &Shared, to: Incarnation, push: impl FnOnce(&mut Outbox)) {
+    pub(super) fn send(&mut self, shared: &Shared, to: Incarnation, push: impl FnOnce(&mut Outbox)) {
         let peer = PeerId(to.0);
         let Some(known) = self.peers.get_mut(&peer) else { return };
         push(&mut known.outbox);
@@ -384,7 +389,7 @@ impl Core {
         }
     }
 
-    fn keep_records(&mut self, shared: &Shared) {
+    pub(super) fn keep_records(&mut self, shared: &Shared) {
         if self.records.is_empty() {
             return;
         }

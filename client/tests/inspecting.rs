@@ -1,0 +1,112 @@
+//! What the scheduler tells of itself; on every kind of cluster.
+
+mod support;
+
+use brisk_client::{ErrorKind, TaskState, task, wait};
+
+brisk_client::test_worker!();
+
+#[task]
+fn block(bytes: usize) -> Vec<u8> {
+    vec![7; bytes]
+}
+
+#[task]
+fn half(x: i64) -> Result<i64, String> {
+    if x % 2 == 0 { Ok(x / 2) } else { Err(format!("{x} is odd")) }
+}
+
+/// Goes on when somebody writes to a pipe.
+#[task]
+fn read(pipe: String) -> std::io::Result<usize> {
+    Ok(std::fs::read(pipe)?.len())
+}
+
+/// A named pipe of this test's own.
+struct Pipe(std::path::PathBuf);
+
+impl Pipe {
+    fn new() -> Self {
+        let unique = format!("brisk-pipe-{}-{:?}", std::process::id(), std::thread::current().id());
+        let path = std::env::temp_dir().join(unique);
+        let _ = std::fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        Pipe(path)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+on_every_cluster! {
+    async fn workers_and_tasks_are_told(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let (one, two) = (client.submit(block(1_000).workers(["worker-0"])), client.submit(block(3_000).workers(["worker-1"])));
+        let halves = client.map(0..10, half);
+        wait([&one, &two]).await;
+        wait(&halves).await;
+
+        let info = client.scheduler_info().await.unwrap();
+        let names: Vec<&str> = info.workers.iter().map(|worker| &*worker.name).collect();
+        assert_eq!((names.len(), info.more_workers), (2, 0));
+        assert!(names.contains(&"worker-0") && info.workers.iter().all(|worker| worker.threads == 1));
+        assert_eq!((info.count(TaskState::Memory), info.count(TaskState::Erred)), (7, 5));
+        let [halving, blocks] = &info.functions[..] else { panic!("{info:?}") };
+        assert_eq!((&*halving.name, &*blocks.name), ("half", "block"));
+        assert_eq!(halving.tasks, [(TaskState::Memory, 5), (TaskState::Erred, 5)]);
+        assert!(blocks.place.contains("inspecting.rs:") && blocks.nbytes >= 4_000, "{blocks:?}");
+        assert_eq!(client.nbytes().await.unwrap(), halving.nbytes + blocks.nbytes);
+
+        let erred = client.tasks().state(TaskState::Erred).limit(2).await.unwrap();
+        assert_eq!((erred.tasks.len(), erred.more), (2, 3));
+        assert!(erred.to_string().contains("is odd") && erred.to_string().ends_with("and 3 more"), "{erred}");
+        assert_eq!(client.tasks().function("block").limit(0).await.unwrap().more, 2);
+        let held = client.has_what("worker-1").function("block").await.unwrap();
+        assert_eq!(held.tasks.iter().map(|status| status.task.key).collect::<Vec<_>>(), [two.key()]);
+        assert_eq!(client.has_what("nobody").await.unwrap().tasks, []);
+        let holders = client.who_has([&two, &one]).await.unwrap();
+        assert_eq!(holders, [vec!["worker-1".into()], vec!["worker-0".into()]]);
+        assert!(client.who_has(halves.iter().skip(1).step_by(2)).await.unwrap().iter().all(Vec::is_empty));
+    }
+
+    async fn what_runs_is_told_with_its_age_and_story(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let pipe = Pipe::new();
+        let reading = client.submit(read(pipe.0.to_string_lossy().into_owned()).workers(["worker-1"]));
+        // Opening the pipe waits for its reader, so the task runs.
+        let path = pipe.0.clone();
+        let opened = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(path).unwrap());
+        let writer = opened.await.unwrap();
+        let running = client.processing().await.unwrap();
+        let [status] = &running.tasks[..] else { panic!("{running}") };
+        assert_eq!((status.task.key, &*status.function, &status.workers[..]), (reading.key(), "read", &["worker-1".into()][..]));
+        assert!(status.age.is_some(), "{running}");
+        drop(writer);
+        assert_eq!(reading.await.unwrap(), 0);
+        assert_eq!(client.processing().await.unwrap().tasks, []);
+    }
+
+    async fn a_story_is_told_from_its_beginning(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let failed = client.submit(half(7).retries(1));
+        assert_eq!(failed.exception().await.unwrap().kind(), ErrorKind::Failed);
+        let story = client.story(&failed).await.unwrap();
+        let story: Vec<String> = story.iter().map(|line| line.what.to_string()).collect();
+        assert_eq!(story.first().unwrap(), "from Released to Waiting", "{story:#?}");
+        let begun = story.iter().filter(|line| line.contains("to Processing, run ") && line.contains(" on worker-"));
+        assert_eq!(begun.count(), 2, "{story:#?}");
+        assert!(story.last().unwrap().starts_with("from Processing to Erred"), "{story:#?}");
+        let ago: Vec<_> = client.story(&failed).await.unwrap().iter().map(|line| line.ago).collect();
+        assert!(ago.is_sorted_by(|earlier, later| earlier >= later), "{ago:?}");
+    }
+}
+
+#[test]
+fn a_client_without_a_cluster_says_so() {
+    let client = brisk_client::blocking::Client::from(brisk_client::Client::sync());
+    assert_eq!(client.scheduler_info().unwrap_err().kind(), ErrorKind::Refused);
+}

@@ -1,0 +1,90 @@
+//! Clients' questions: answered beside the machine, which is only looked at. They are no events and not recorded.
+//!
+//! What happened and when is in the records, of which the last are kept; the machine itself remembers no times.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use brisk_core::{
+    id::{ClientId, RequestId},
+    key::Key,
+    message::{Answer, Query, SchedulerToClient, StoryLine, TaskStatus, Told},
+    state::TaskState,
+    time::Moment,
+};
+
+use super::{Shared, drive::Core};
+use crate::machine::{Record, Scheduler, What};
+
+/// Lines of a story that are told, the newest.
+const LINES: usize = 1_000;
+
+impl Core {
+    /// Answers a question of a client's.
+    pub(super) fn ask(&mut self, shared: &Shared, client: ClientId, request: RequestId, query: &Query) {
+        // What was handled before in this same round belongs to the story.
+        self.keep_records(shared);
+        let mut answer = self.machine().tell(client, query);
+        if let Answer::Told(told) = &mut answer {
+            match (&mut **told, query) {
+                (Told::Tasks(list), _) => add_ages(shared, &mut list.tasks),
+                (Told::Story(lines), Query::Story(key)) => *lines = story(shared, self.machine(), *key),
+                _ => {}
+            }
+        }
+        self.send(shared, client.0, |outbox| outbox.push_client(SchedulerToClient::Answered { request, answer }));
+    }
+}
+
+/// Says of each task that is being processed for how long, as far as the records go back.
+fn add_ages(shared: &Shared, tasks: &mut [TaskStatus]) {
+    let running = tasks.iter_mut().filter(|status| status.state == TaskState::Processing);
+    let mut running: BTreeMap<Key, &mut TaskStatus> = running.map(|status| (status.task.key, status)).collect();
+    let now = shared.now();
+    for record in shared.records.lock().iter().rev() {
+        if running.is_empty() {
+            return;
+        }
+        // The newest record of its beginning counts: that it has started, or that it was assigned.
+        if let What::Started { key, .. } | What::Transition { key, to: TaskState::Processing, .. } = record.what
+            && let Some(status) = running.remove(&key)
+        {
+            status.age = Some(now.since(record.at));
+        }
+    }
+}
+
+fn story(shared: &Shared, machine: &Scheduler, key: Key) -> Vec<StoryLine> {
+    let now = shared.now();
+    let records = shared.records.lock();
+    let mut lines: Vec<StoryLine> =
+        records.iter().rev().filter_map(|record| line(machine, record, key, now)).take(LINES).collect();
+    lines.reverse();
+    lines
+}
+
+/// What a record says of a task, if it does.
+fn line(machine: &Scheduler, record: &Record, wanted: Key, now: Moment) -> Option<StoryLine> {
+    let name = |worker| machine.worker_name(worker).unwrap_or_else(|| format!("{worker} (gone)").into());
+    let (key, what) = match record.what {
+        What::Transition { key, from, to, run, .. } => {
+            let mut text = format!("from {from:?} to {to:?}");
+            if let Some((worker, run)) = run {
+                let _ = write!(text, ", run {run} on {}", name(worker));
+            }
+            (key, text)
+        }
+        What::Started { key, worker, run, .. } => (key, format!("run {run} has started on {}", name(worker))),
+        What::ReplicaAdded { key, worker, holders } => {
+            (key, format!("{} holds the value; holders now: {holders}", name(worker)))
+        }
+        What::ReplicaLost { key, worker, holders } => {
+            (key, format!("{} holds the value no more; holders now: {holders}", name(worker)))
+        }
+        What::Recompute { key, .. } => (key, "the last copy was lost: it is computed again".to_owned()),
+        What::Suspected { key, worker, run, deaths, .. } => {
+            (key, format!("{} died during run {run}; deaths so far: {deaths}", name(worker)))
+        }
+        _ => return None,
+    };
+    (key == wanted).then(|| StoryLine { ago: now.since(record.at), what: what.into() })
+}
