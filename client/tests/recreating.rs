@@ -43,6 +43,12 @@ fn odd(block: &[u8]) -> Result<usize, String> {
     if block.len() % 2 == 1 { Ok(block.len()) } else { Err("it is even".to_owned()) }
 }
 
+/// Runs until it is cancelled.
+#[task]
+async fn forever() {
+    std::future::pending::<()>().await;
+}
+
 /// A file of this test's own.
 fn temporary(name: &str) -> PathBuf {
     let unique = format!("brisk-case-{name}-{}-{:?}", std::process::id(), std::thread::current().id());
@@ -102,7 +108,7 @@ on_every_cluster! {
         let scattered = client.scatter(7i64).await.unwrap();
         let error = client.recreate_task_locally(&scattered).await.unwrap_err();
         assert!(error.to_string().contains("was not computed"), "{error}");
-        let cancelled = client.submit(later(3));
+        let cancelled = client.submit(forever());
         cancelled.cancel();
         let error = client.recreate_error_locally(&cancelled).await.unwrap_err();
         assert!(matches!(&error, CaseError::Task(error) if error.kind() == ErrorKind::Cancelled), "{error}");

@@ -198,6 +198,7 @@ async fn killing(cluster: LocalCluster) {
 }
 
 /// The report is the text in this file.
+#[track_caller]
 fn is_as_in(file: &str, error: &TaskError) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reports").join(format!("{file}.txt"));
     let had = normal(error);

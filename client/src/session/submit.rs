@@ -141,6 +141,9 @@ impl Session {
     fn failed(&self, root: &Arc<Node>, error: TaskError) -> Handle {
         let name = root.name().unwrap_or_else(|| TaskName::of_call(root.def.info().name.clone(), Key::from_u128(0)));
         let want = self.table.lock().next_want();
+        // The way ends before the root if its call is known from before and only one below it is not.
+        let last = error.report().needed_by.last().map(|last| last.key).or(error.key());
+        let error = if last.is_none_or(|key| key == name.key) { error } else { error.needed_by(name.clone()) };
         let handle = Handle::new(name, want, self.owner());
         handle.set_error(error);
         handle
