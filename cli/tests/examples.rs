@@ -102,6 +102,20 @@ fn stream_map() {
 }
 
 #[test]
+fn debugging() {
+    for stdout in on_both_transports("debugging", &[]) {
+        let lines: Vec<&str> = stdout.lines().collect();
+        assert!(lines[0].starts_with("ratio-") && lines[0].ends_with(": attempt to divide by zero"), "{stdout}");
+        assert!(lines[1].contains("called with (25, 0)") && lines[1].contains("needed by sum-"), "{stdout}");
+        assert!(lines[1].contains("debugging.rs:") && lines[1].contains("on worker "), "{stdout}");
+        assert!(stdout.contains("\nfailed: ratio-"), "{stdout}");
+        assert!(stdout.contains("run here it panics as well: true\n"), "{stdout}");
+        assert!(stdout.contains("BRISK_CASE") && stdout.contains("read again: "), "{stdout}");
+        assert!(stdout.contains("the others: 1 and 5\n"), "{stdout}");
+    }
+}
+
+#[test]
 fn rosenbrock() {
     for stdout in on_both_transports("rosenbrock", &[]) {
         let best = stdout.lines().last().expect("it prints its best");

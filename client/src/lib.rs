@@ -38,6 +38,9 @@
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
 //! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it.
+//! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::story`], [`Client::task_stream`],
+//!   [`Client::performance_report`]; [`Delayed::to_svg`] draws a graph that has not run.
+//! - State that is changed by calls: [`macro@actor`], [`Client::actor`].
 //! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
 
 pub use brisk_core::{
@@ -49,7 +52,7 @@ pub use brisk_core::{
     id::Fence,
     json::Json,
     key::Key,
-    message::{FunctionStatus, SchedulerInfo, StoryLine, TaskList, TaskStatus, WorkerStatus},
+    message::{FunctionStatus, RunList, RunStatus, SchedulerInfo, StoryLine, TaskList, TaskStatus, WorkerStatus},
     registry::{DuplicateTask, Registry, RegistryBuilder},
     shareable::Shareable,
     state::TaskState,
@@ -87,7 +90,7 @@ pub use as_completed::AsCompleted;
 pub use case::{Case, CaseError, SavedCase, replay_case};
 pub use client::{
     Calls, Client, Dataset, Event, Gathering, Lease, Lock, Persist, Publish, Queue, Rebalance, Recreate, Replicate,
-    RunOnWorkers, Scatter, Semaphore, Tasks, Variable, WaitForWorkers,
+    RunOnWorkers, Scatter, Semaphore, TaskStream, Tasks, Variable, WaitForWorkers,
 };
 pub use entry::init;
 pub use error::ClientError;

@@ -110,3 +110,30 @@ fn a_client_without_a_cluster_says_so() {
     let client = brisk_client::blocking::Client::from(brisk_client::Client::sync());
     assert_eq!(client.scheduler_info().unwrap_err().kind(), ErrorKind::Refused);
 }
+
+on_every_cluster! {
+    async fn a_page_tells_what_ran_meanwhile(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let before = client.submit(block(1));
+        before.wait().await.unwrap();
+        let path = std::env::temp_dir().join(format!("brisk-page-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let work = async { client.gather_each(&client.map(0..20, half)).await };
+        let (halves, report) = client.performance_report(&path, work).await;
+        assert_eq!(halves.iter().filter(|half| half.is_ok()).count(), 10);
+        let page = std::fs::read_to_string(report.unwrap()).unwrap();
+        assert!(page.contains("<td>half</td><td>20</td><td>10</td>"), "{page}");
+        assert!(!page.contains("<td>block</td>"), "what ran before is not in it: {page}");
+        assert!(page.contains("worker-1") && page.contains("2 with 2 threads"), "{page}");
+        assert!(!page.contains("http:") && !page.contains("https:"), "it stands by itself");
+        std::fs::remove_file(&path).unwrap();
+
+        // That it can't be written costs no work.
+        let (done, report) = client.performance_report("/nowhere/page.html", async { 7 }).await;
+        assert_eq!(done, 7);
+        assert!(report.unwrap_err().to_string().contains("the report can't be written"));
+
+        let stream = client.task_stream().limit(3).await.unwrap();
+        assert_eq!((stream.runs.len(), stream.more, stream.complete), (3, 18, true));
+        assert!(stream.runs.iter().all(|run| &*run.function == "half" && run.ended.is_some()), "{stream:?}");
+    }
+}

@@ -24,7 +24,8 @@ pub use client::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerTo
 pub use coordination::{Operation, Shared};
 pub use data::{DataMessage, FetchOutcome};
 pub use inspection::{
-    CallSpec, FunctionStatus, Query, SchedulerInfo, StoryLine, TaskFilter, TaskList, TaskStatus, Told, WorkerStatus,
+    CallSpec, FunctionStatus, Query, RunList, RunStatus, SchedulerInfo, StoryLine, TaskFilter, TaskList, TaskStatus,
+    Told, WorkerStatus,
 };
 pub use supervisor::{Exit, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler};
 pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, Transfer, WorkerToScheduler};

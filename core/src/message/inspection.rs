@@ -21,6 +21,13 @@ pub enum Query {
     Call(Key),
     /// What happened to a task lately. Answered with [`Told::Story`].
     Story(Key),
+    /// Which runs there were lately. Answered with [`Told::Runs`].
+    Runs {
+        /// Those that had not ended longer ago than this.
+        within: Duration,
+        /// How many at most, the newest; never more than [`MAX_TOLD`](RunList::MAX_TOLD).
+        limit: u32,
+    },
 }
 
 /// Which tasks are asked for: those that are all that is said here.
@@ -58,6 +65,8 @@ pub enum Told {
     Call(CallSpec),
     /// To [`Query::Story`]: what happened, the oldest first.
     Story(Vec<StoryLine>),
+    /// To [`Query::Runs`].
+    Runs(RunList),
 }
 
 impl Told {
@@ -190,6 +199,48 @@ pub struct StoryLine {
     pub ago: Duration,
     /// What.
     pub what: Arc<str>,
+}
+
+/// Runs of tasks, in the order of their beginnings: the task stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunList {
+    /// The newest of them.
+    pub runs: Vec<RunStatus>,
+    /// How many older ones there are.
+    pub more: u64,
+    /// Whether the scheduler remembers all that were asked for. It keeps the last events only.
+    pub complete: bool,
+}
+
+impl RunList {
+    /// How many runs an answer tells at most.
+    pub const MAX_TOLD: u32 = 20_000;
+}
+
+/// One run of a task on a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStatus {
+    /// What the task is called, by its function.
+    pub task: TaskName,
+    /// Its function's name.
+    pub function: Arc<str>,
+    /// The worker.
+    pub worker: Arc<str>,
+    /// How long before the answer it began: when the worker said so, or else when the run was assigned. The start of a short
+    /// task is told with its end.
+    pub begun: Duration,
+    /// How long before the answer it ended; `None` if it goes on.
+    pub ended: Option<Duration>,
+    /// What state the task went to: memory if there is a value, erred if there is none, another if the run was taken back;
+    /// processing while it goes on.
+    pub to: TaskState,
+}
+
+impl RunStatus {
+    /// How long it took, or has taken so far.
+    pub fn took(&self) -> Duration {
+        self.begun.saturating_sub(self.ended.unwrap_or_default())
+    }
 }
 
 /// A line for each task, and how many more there are.

@@ -10,7 +10,8 @@ use brisk_core::{
     id::{ClientId, WorkerId},
     key::Key,
     message::{
-        Answer, CallSpec, FunctionStatus, Query, SchedulerInfo, TaskFilter, TaskList, TaskStatus, Told, WorkerStatus,
+        Answer, CallSpec, FunctionStatus, Query, RunList, SchedulerInfo, TaskFilter, TaskList, TaskStatus, Told,
+        WorkerStatus,
     },
     state::TaskState,
 };
@@ -45,6 +46,7 @@ impl Scheduler {
             Query::Tasks(filter) => self.list(filter).map(Told::Tasks),
             Query::Call(key) => self.call_spec(client, *key).map(Told::Call),
             Query::Story(_) => Ok(Told::Story(Vec::new())),
+            Query::Runs { .. } => Ok(Told::Runs(RunList::default())),
             _ => Err("this scheduler does not know the question".to_owned()),
         };
         match told {

@@ -7,12 +7,12 @@ use std::{collections::BTreeMap, fmt::Write};
 use brisk_core::{
     id::{ClientId, RequestId},
     key::Key,
-    message::{Answer, Query, SchedulerToClient, StoryLine, TaskStatus, Told},
+    message::{Answer, Query, RunList, SchedulerToClient, StoryLine, TaskStatus, Told},
     state::TaskState,
     time::Moment,
 };
 
-use super::{Shared, drive::Core};
+use super::{Shared, drive::Core, runs};
 use crate::machine::{Record, Scheduler, What};
 
 /// Lines of a story that are told, the newest.
@@ -28,6 +28,10 @@ impl Core {
             match (&mut **told, query) {
                 (Told::Tasks(list), _) => add_ages(shared, &mut list.tasks),
                 (Told::Story(lines), Query::Story(key)) => *lines = story(shared, self.machine(), *key),
+                (Told::Runs(list), Query::Runs { within, limit }) => {
+                    let limit = (*limit).min(RunList::MAX_TOLD) as usize;
+                    *list = runs::runs(shared, self.machine(), *within, limit);
+                }
                 _ => {}
             }
         }

@@ -26,6 +26,7 @@ mod drive;
 mod inspection;
 mod outbox;
 mod recorder;
+mod runs;
 #[cfg(test)]
 mod tests;
 mod timer;
