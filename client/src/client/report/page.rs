@@ -61,11 +61,11 @@ fn summary(text: &mut String, info: &SchedulerInfo, stream: &RunList, took: Dura
     let busy: Duration = stream.runs.iter().map(RunStatus::took).sum();
     let failed = stream.runs.iter().filter(|run| run.to == TaskState::Erred).count();
     // Writing to a String does not fail, here and below.
-    let _ = write!(
+    let _ = writeln!(
         text,
         "<dl><dt>time</dt><dd>{took:.2?}</dd><dt>runs</dt><dd>{}</dd><dt>of them failed</dt><dd>{failed}</dd>\
          <dt>workers</dt><dd>{} with {threads} threads</dd><dt>at work</dt><dd>{}</dd>\
-         <dt>values held now</dt><dd>{} bytes</dd></dl>\n",
+         <dt>values held now</dt><dd>{} bytes</dd></dl>",
         stream.runs.len(),
         info.workers.len() as u64 + info.more_workers,
         percent(busy, took * threads.max(1)),
