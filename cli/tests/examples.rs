@@ -116,6 +116,14 @@ fn debugging() {
 }
 
 #[test]
+fn recursion() {
+    // It has a cluster of its own.
+    let output = run(Command::new(example("recursion")));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "10449 nodes, the greatest is 15004\n");
+}
+
+#[test]
 fn rosenbrock() {
     for stdout in on_both_transports("rosenbrock", &[]) {
         let best = stdout.lines().last().expect("it prints its best");

@@ -5,7 +5,7 @@ mod support;
 use std::{fs, process::Command};
 
 use brisk_client::{
-    Client, ClientError, ErrorKind, TaskError,
+    Client, ClientError, ErrorKind, TaskError, TaskState,
     blocking::{self, Block},
     current, secede, task,
 };
@@ -120,7 +120,36 @@ async fn heard(pipe: &str) -> String {
     tokio::task::spawn_blocking(move || fs::read_to_string(pipe).unwrap()).await.unwrap()
 }
 
+/// Waits for a child, and holds no thread. It begins once there is a file: other processes have nothing else to see.
+#[task]
+async fn parent_of(x: i64, gate: String) -> Result<i64, TaskError> {
+    while !std::path::Path::new(&gate).exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let client = brisk_client::current().await.expect("this is a task");
+    client.submit(child_of(x)).await
+}
+
+#[task]
+async fn child_of(x: i64) -> i64 {
+    x + 1
+}
+
 on_every_cluster! {
+    async fn more_asynchronous_parents_than_run_at_once_leave_room_for_their_children(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let gate = std::env::temp_dir().join(format!("brisk-gate-{:?}-{}", std::thread::current().id(), std::process::id()));
+        let parents = client.map(0..3_000, |x| parent_of(x, gate.to_string_lossy().into_owned()));
+        client.wait_for_workers(2).await.unwrap();
+        // Two workers run 1,024 asynchronous tasks each at once. All of them are parents.
+        while client.scheduler_info().await.unwrap().count(TaskState::Processing) < 2_048 {
+            tokio::task::yield_now().await;
+        }
+        fs::write(&gate, "").unwrap();
+        assert!(client.gather(&parents).await.unwrap().into_iter().eq(1..=3_000));
+        fs::remove_file(&gate).unwrap();
+    }
+
     async fn tasks_that_wait_in_their_threads_keep_nobody_waiting(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
         client.wait_for_workers(2).await.unwrap();

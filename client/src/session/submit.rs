@@ -74,6 +74,7 @@ impl Session {
     fn say_whose(&self, table: &mut Table, submission: RequestId) {
         let parent = if self.of_tasks { TaskContext::current() } else { None };
         if let Some(parent) = parent.filter(|parent| !parent.is_cancelled()) {
+            parent.has_children();
             let (parent, run) = (parent.key(), parent.run());
             table.say(ClientToScheduler::SubmitFrom { submission, parent, run });
         }

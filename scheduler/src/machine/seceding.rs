@@ -4,6 +4,9 @@
 //! keep their place on the worker's list, their inputs, and the resources that they asked for: what waits holds on to
 //! what it has made. Having started they are never asked back. (Dask's `long-running` tasks are the same, but that they count no
 //! more when they go on: here they do, so that a worker whose runs came back is not given more than it can do.)
+//!
+//! An asynchronous run holds no thread, but a worker has a limited number of them at once. One that has submitted others
+//! counts as waiting for them from then on: with as many parents as there may be, no child would ever begin.
 
 use brisk_core::{id::RunId, key::Key};
 
@@ -20,12 +23,7 @@ impl Scheduler {
     pub(super) fn seceded(&mut self, w: WorkerIndex, key: Key, run: RunId) {
         let Some(t) = self.current(w, key, run) else { return };
         let demand = &self.classes.slab[self.tasks[t].class].demand;
-        // One that takes no thread has none to give up.
-        let (takes_thread, is_apart) = (demand.kind == Kind::Thread, demand.resources.iter().any(is_place));
-        if !takes_thread {
-            self.counters.stale_runs += 1;
-            return;
-        }
+        let (kind, is_apart) = (demand.kind, demand.resources.iter().any(is_place));
         self.has_started(t, w, run);
         let State::Processing(current) = &mut self.tasks[t].state else { return };
         let before = std::mem::replace(&mut current.hold, Hold::Away);
@@ -34,6 +32,7 @@ impl Scheduler {
         }
         let worker = &mut self.workers[w];
         worker.away += 1;
+        worker.async_tasks -= u32::from(kind == Kind::Async);
         worker.occupancy_ns -= current.estimate_ns;
         worker.fed_ns -= u64::from(current.fed_ns);
         if before == Hold::Thread && is_apart {
@@ -48,6 +47,7 @@ impl Scheduler {
     /// A run that had seceded goes on.
     pub(super) fn rejoined(&mut self, w: WorkerIndex, key: Key, run: RunId) {
         let Some(t) = self.current(w, key, run) else { return };
+        let kind = self.classes.slab[self.tasks[t].class].demand.kind;
         let State::Processing(current) = &mut self.tasks[t].state else { return };
         if current.hold != Hold::Away {
             return;
@@ -55,6 +55,7 @@ impl Scheduler {
         current.hold = Hold::Back;
         let worker = &mut self.workers[w];
         worker.away -= 1;
+        worker.async_tasks += u32::from(kind == Kind::Async);
         worker.occupancy_ns += current.estimate_ns;
         worker.fed_ns += u64::from(current.fed_ns);
         self.load_changed(w);

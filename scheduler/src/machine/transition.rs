@@ -321,17 +321,17 @@ impl Scheduler {
         if !worker.frontier.is_empty() {
             worker.frontier.remove(&(task.priority, t));
         }
+        let kind = self.classes.slab[task.class].demand.kind;
         if run.hold == Hold::Away {
             worker.away -= 1;
         } else {
+            worker.async_tasks -= u32::from(kind == Kind::Async);
             if !planted!(self, LeakedOccupancy) {
                 worker.occupancy_ns -= run.estimate_ns;
             }
             worker.fed_ns -= u64::from(run.fed_ns);
         }
         let demand = &self.classes.slab[task.class].demand;
-        let kind = demand.kind;
-        worker.async_tasks -= u32::from(kind == Kind::Async);
         worker.awaiting -= u32::from(run.awaiting > 0 && kind == Kind::Thread);
         if run.hold != Hold::Thread {
             worker.give_back(but_quarantine(&demand.resources));

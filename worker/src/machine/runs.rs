@@ -150,6 +150,8 @@ impl Worker {
     /// A run goes on without a thread.
     pub(super) fn on_detached(&mut self, run: RunId) {
         match self.executions.get_mut(&run) {
+            // It may have others to wait for already.
+            Some(execution) if execution.hold == Hold::Away => {}
             Some(execution) if execution.hold != Hold::Async => {
                 let before = std::mem::replace(&mut execution.hold, Hold::Async);
                 self.slots.busy -= u32::from(before.is_thread() && matches!(execution.owner, Owner::Task(_)));

@@ -15,9 +15,9 @@ use super::{
 };
 
 impl Worker {
-    /// A run waits for other tasks, without its thread.
+    /// A run waits for other tasks, without its thread, or without a place among the asynchronous ones.
     pub(super) fn on_seceded(&mut self, run: RunId) {
-        let Some(execution) = self.executions.get_mut(&run).filter(|execution| execution.hold.is_thread()) else {
+        let Some(execution) = self.executions.get_mut(&run).filter(|execution| execution.hold != Hold::Away) else {
             self.counters.stale_runs += 1;
             return;
         };
@@ -26,7 +26,7 @@ impl Worker {
         self.let_go(before);
         self.slots.away += 1;
         if let Some(key) = key {
-            self.slots.busy -= 1;
+            self.slots.busy -= u32::from(before.is_thread());
             self.tell(WorkerToScheduler::Seceded { key, run });
         }
     }

@@ -55,6 +55,8 @@ struct Inner {
     deadline: Option<Instant>,
     site: Arc<Site>,
     cancelled: AtomicBool,
+    /// Whether it has submitted others.
+    is_parent: AtomicBool,
     /// Whoever waits for the cancellation.
     told: Notify,
     /// The task's own future, if it is asynchronous.
@@ -131,6 +133,17 @@ impl TaskContext {
         self.0.run
     }
 
+    /// The task has submitted others, and will wait for them. For clients.
+    #[doc(hidden)]
+    pub fn has_children(&self) {
+        self.0.is_parent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    pub(super) fn is_parent(&self) -> bool {
+        self.0.is_parent.load(Ordering::Relaxed)
+    }
+
     /// What whoever started the worker has for its tasks, if it is a `T`.
     #[doc(hidden)]
     pub fn provided<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
@@ -139,8 +152,9 @@ impl TaskContext {
 
     pub(super) fn new(facts: Facts, site: Arc<Site>) -> Self {
         let Facts { run, task, attempt, deadline } = facts;
-        let (cancelled, told, future) = (AtomicBool::new(false), Notify::new(), Mutex::new(None));
-        TaskContext(Arc::new(Inner { run, task, attempt, deadline, site, cancelled, told, future }))
+        let (cancelled, is_parent) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (told, future) = (Notify::new(), Mutex::new(None));
+        TaskContext(Arc::new(Inner { run, task, attempt, deadline, site, cancelled, is_parent, told, future }))
     }
 
     /// Tells all who look or wait. To be called without a lock: it wakes them.

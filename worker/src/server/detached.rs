@@ -30,6 +30,8 @@ pub(super) struct AsyncRun {
     work: Option<Work>,
     /// By which it is ended from outside: it is dropped where it runs.
     context: TaskContext,
+    /// Whether the machine knows that it waits for others.
+    is_away: bool,
 }
 
 impl AsyncRun {
@@ -42,7 +44,16 @@ impl AsyncRun {
         work: Work,
         context: TaskContext,
     ) -> Self {
-        AsyncRun { shared: shared.clone(), run, wanted, call: Some(call), started, work: Some(work), context }
+        AsyncRun {
+            shared: shared.clone(),
+            run,
+            wanted,
+            call: Some(call),
+            started,
+            work: Some(work),
+            context,
+            is_away: false,
+        }
     }
 
     fn report(&mut self, outcome: Result<Datum, Box<Failure>>) {
@@ -76,7 +87,13 @@ impl Future for AsyncRun {
         }
         let Some(work) = &mut this.work else { return Poll::Ready(()) };
         match context::poll(&this.context, || panics::catch("of the task", || work.as_mut().poll(context))) {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                if !this.is_away && this.context.is_parent() {
+                    this.is_away = true;
+                    this.shared.tell(News::Seceded(this.run));
+                }
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(outcome)) => this.report(outcome),
             Err(failure) => this.report(Err(failure)),
         }
