@@ -126,7 +126,7 @@ async fn parent_of(x: i64, gate: String) -> Result<i64, TaskError> {
     while !std::path::Path::new(&gate).exists() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let client = brisk_client::current().await.expect("this is a task");
+    let client = current().await.expect("this is a task");
     client.submit(child_of(x)).await
 }
 
