@@ -6,7 +6,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     pin::Pin,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use brisk_core::{
@@ -69,21 +69,32 @@ impl Client {
         work: F,
     ) -> (F::Output, Result<PathBuf, ClientError>) {
         // Before the work: that it can't be written is better known now than in an hour.
-        let file = fs::File::create(path.as_ref());
-        let start = Instant::now();
-        let output = work.await;
-        let report = match file {
-            Ok(file) => self.write_report(file, path.as_ref(), start.elapsed()).await,
+        let begun = match fs::File::create(path.as_ref()) {
+            Ok(file) => self.task_stream().limit(0).await.map(|stream| (file, stream.now)).map_err(ClientError::from),
             Err(error) => Err(unwritten(error)),
+        };
+        let output = work.await;
+        let report = match begun {
+            Ok((file, since)) => self.write_report(file, path.as_ref(), since).await,
+            Err(error) => Err(error),
         };
         (output, report)
     }
 
-    async fn write_report(&self, mut file: fs::File, path: &Path, took: Duration) -> Result<PathBuf, ClientError> {
+    /// Of all that ran from a moment on, by the scheduler's clock.
+    async fn write_report(&self, mut file: fs::File, path: &Path, since: Duration) -> Result<PathBuf, ClientError> {
+        let stream = self.runs(Duration::MAX, since, RunList::MAX_TOLD).await?;
         let info = self.scheduler_info().await?;
-        let stream = self.task_stream().within(took).limit(RunList::MAX_TOLD).await?;
+        let took = stream.now.saturating_sub(since);
         file.write_all(page::page(&info, &stream, took).as_bytes()).map_err(unwritten)?;
         Ok(path.to_owned())
+    }
+
+    async fn runs(&self, within: Duration, since: Duration, limit: u32) -> Result<RunList, TaskError> {
+        match self.ask(Query::Runs { within, since, limit }).await? {
+            Told::Runs(list) => Ok(list),
+            other => Err(strange(other)),
+        }
     }
 }
 
@@ -121,10 +132,7 @@ impl IntoFuture for TaskStream {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let TaskStream { client, within, limit } = self;
-            match client.ask(Query::Runs { within, limit }).await? {
-                Told::Runs(list) => Ok(list),
-                other => Err(strange(other)),
-            }
+            client.runs(within, Duration::ZERO, limit).await
         })
     }
 }

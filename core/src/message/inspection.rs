@@ -25,6 +25,8 @@ pub enum Query {
     Runs {
         /// Those that had not ended longer ago than this.
         within: Duration,
+        /// Those that had not ended before this moment, as an [earlier answer](RunList::now) told it.
+        since: Duration,
         /// How many at most, the newest; never more than [`MAX_TOLD`](RunList::MAX_TOLD).
         limit: u32,
     },
@@ -210,6 +212,8 @@ pub struct RunList {
     pub more: u64,
     /// Whether the scheduler remembers all that were asked for. It keeps the last events only.
     pub complete: bool,
+    /// When the answer was given: the time since the scheduler began.
+    pub now: Duration,
 }
 
 impl RunList {

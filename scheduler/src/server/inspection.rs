@@ -28,9 +28,9 @@ impl Core {
             match (&mut **told, query) {
                 (Told::Tasks(list), _) => add_ages(shared, &mut list.tasks),
                 (Told::Story(lines), Query::Story(key)) => *lines = story(shared, self.machine(), *key),
-                (Told::Runs(list), Query::Runs { within, limit }) => {
+                (Told::Runs(list), Query::Runs { within, since, limit }) => {
                     let limit = (*limit).min(RunList::MAX_TOLD) as usize;
-                    *list = runs::runs(shared, self.machine(), *within, limit);
+                    *list = runs::runs(shared, self.machine(), (*within, *since), limit);
                 }
                 _ => {}
             }

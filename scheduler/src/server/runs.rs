@@ -22,9 +22,17 @@ struct Open {
     has_started: bool,
 }
 
-/// The newest `limit` runs of those that had not ended before `within`, in the order of their beginnings.
-pub(super) fn runs(shared: &Shared, machine: &Scheduler, within: Duration, limit: usize) -> RunList {
+/// The newest `limit` runs of those that had not ended `within` so long, and before the moment `since`, in the order of their
+/// beginnings.
+pub(super) fn runs(
+    shared: &Shared,
+    machine: &Scheduler,
+    (within, since): (Duration, Duration),
+    limit: usize,
+) -> RunList {
     let now = shared.now();
+    let clock = Duration::from_nanos(now.as_nanos());
+    let within = within.min(clock.saturating_sub(since));
     let records = shared.records.lock();
     // What was forgotten may be the beginning of what is told.
     let complete = records.len() < shared.config.records || records.front().is_some_and(|r| now.since(r.at) > within);
@@ -34,7 +42,7 @@ pub(super) fn runs(shared: &Shared, machine: &Scheduler, within: Duration, limit
     runs.sort_by_key(|run| std::cmp::Reverse(run.begun));
     let surplus = runs.len().saturating_sub(limit);
     runs.drain(..surplus);
-    RunList { runs, more: surplus as u64, complete }
+    RunList { runs, more: surplus as u64, complete, now: clock }
 }
 
 fn put_together<'a>(records: impl Iterator<Item = &'a Record>, machine: &Scheduler, now: Moment) -> Vec<RunStatus> {

@@ -191,8 +191,11 @@ mod tests {
     #[test]
     fn names_are_text_wherever_they_stand() {
         let runs = vec![run("</script><script>\"x\"", 9, Some(4), TaskState::Memory)];
-        let page =
-            page(&SchedulerInfo::default(), &RunList { runs, more: 3, complete: false }, Duration::from_millis(10));
+        let page = page(
+            &SchedulerInfo::default(),
+            &RunList { runs, more: 3, complete: false, ..RunList::default() },
+            Duration::from_millis(10),
+        );
         assert_eq!(page.matches("<script").count(), 2, "{page}");
         assert!(page.contains("&lt;/script&gt;&lt;script&gt;&quot;x&quot;"), "{page}");
         assert!(page.contains("3 of the oldest are left out, and some"), "{page}");
@@ -205,8 +208,11 @@ mod tests {
             run("slow", 4, None, TaskState::Processing),
             run("bad", 3, Some(2), TaskState::Erred),
         ];
-        let page =
-            page(&SchedulerInfo::default(), &RunList { runs, more: 0, complete: true }, Duration::from_millis(10));
+        let page = page(
+            &SchedulerInfo::default(),
+            &RunList { runs, more: 0, complete: true, ..RunList::default() },
+            Duration::from_millis(10),
+        );
         assert!(
             page.contains("<tr><td>slow</td><td>2</td><td>0</td><td>10.00ms</td><td>5.00ms</td><td>6.00ms</td>"),
             "{page}"
