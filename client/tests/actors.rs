@@ -174,6 +174,16 @@ on_every_cluster! {
         all_is_forgotten(&cluster).await;
     }
 
+    async fn an_actor_that_is_nowhere_is_let_go_with_its_handle(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let account = client.actor(AccountActor::new(1).workers(["nobody"]));
+        let call = account.add(1);
+        client.flush().await;
+        assert_eq!(account.status(), brisk_client::Status::Pending);
+        drop((account, call));
+        all_is_forgotten(&cluster).await;
+    }
+
     async fn an_actor_stays_where_it_is(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
         let account = client.actor(AccountActor::new(1).workers(["worker-1"]));

@@ -122,6 +122,22 @@ pub trait PartsYes<T> {
     fn part_fn(&self) -> Option<fn(&T, usize) -> Option<Datum>>;
 }
 
+/// Gives the tuples that can be taken apart to a macro: of each, its parts with their places.
+macro_rules! for_each_tuple {
+    ($then:ident) => {
+        $then! {
+            (A 0, B 1)
+            (A 0, B 1, C 2)
+            (A 0, B 1, C 2, D 3)
+            (A 0, B 1, C 2, D 3, E 4)
+            (A 0, B 1, C 2, D 3, E 4, F 5)
+            (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+            (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+        }
+    };
+}
+pub(crate) use for_each_tuple;
+
 macro_rules! tuples {
     ($(($($part:ident $index:tt),+))*) => {$(
         impl<$($part: Value + Clone),+> PartsYes<($($part,)+)> for Probe<($($part,)+)> {
@@ -135,15 +151,7 @@ macro_rules! tuples {
     )*};
 }
 
-tuples! {
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
-}
+for_each_tuple!(tuples);
 
 /// The answer of any other type.
 pub trait PartsNo<T> {

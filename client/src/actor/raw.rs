@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, OnceLock},
+    task::Poll,
 };
 
 use brisk_core::{
@@ -82,8 +85,8 @@ impl RawActor {
         let bound = inner.bound.set(Ok(Bound { client, handle: handle.clone() }));
         debug_assert!(bound.is_ok(), "it was made just now");
         if let Some(session) = session {
-            let (inner, runtime) = (inner.clone(), session.runtime().clone());
-            runtime.spawn(async move { inner.begin(&handle).await });
+            let (begin, runtime) = (inner.begin(handle), session.runtime().clone());
+            runtime.spawn(begin);
         }
         actor
     }
@@ -185,18 +188,29 @@ impl Inner {
             Err(error) => return self.never(&error),
         };
         let (this, runtime) = (self.clone(), home.runtime());
-        runtime.spawn(async move { this.bind_to(&home).await });
+        runtime.spawn(async move {
+            let begin = this.bind_to(&home).await;
+            // From here on only those count who hold the actor.
+            drop(this);
+            if let Some(begin) = begin {
+                begin.await;
+            }
+        });
     }
 
-    async fn bind_to(self: Arc<Self>, home: &Home) {
+    /// What is left to wait for, if it could be bound.
+    async fn bind_to(self: &Arc<Self>, home: &Home) -> Option<impl Future<Output = ()> + use<>> {
         let session = match home.session().await {
             Ok(session) => session,
-            Err(error) => return self.never(&error),
+            Err(error) => {
+                self.never(&error);
+                return None;
+            }
         };
         let handle = session.adopt(vec![self.name.clone()]).pop().expect("one name, one handle");
         let bound = self.bound.set(Ok(Bound { client: Client::of_session(session.clone()), handle: handle.clone() }));
         debug_assert!(bound.is_ok(), "only the first call binds");
-        self.begin(&handle).await;
+        Some(self.begin(handle))
     }
 
     fn never(&self, why: &ClientError) {
@@ -206,10 +220,17 @@ impl Inner {
         self.flush();
     }
 
-    /// Sends what waits for the actor, once that is there.
-    async fn begin(&self, handle: &Handle) {
-        Settled::new(handle.clone()).await;
-        self.flush();
+    /// Sends what waits for the actor, once that is there. It keeps the actor wanted for as long only as somebody holds it.
+    fn begin(self: &Arc<Self>, handle: Handle) -> impl Future<Output = ()> + use<> {
+        let (this, mut over) = (Arc::downgrade(self), self.over.subscribe());
+        async move {
+            let let_go = pin!(over.wait_for(|over| *over));
+            let settled = pin!(Settled::new(handle));
+            first(settled, let_go).await;
+            if let Some(this) = this.upgrade() {
+                this.flush();
+            }
+        }
     }
 
     fn flush(&self) {
@@ -234,6 +255,15 @@ impl Inner {
             Err(failure) => answer(reply, FetchOutcome::Failed(failure)),
         }
     }
+}
+
+/// Waits until one of the two is ready.
+async fn first<A: Future, B: Future>(mut a: Pin<&mut A>, mut b: Pin<&mut B>) {
+    poll_fn(|context| {
+        let ready = a.as_mut().poll(context).is_ready() || b.as_mut().poll(context).is_ready();
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 fn answer(reply: oneshot::Sender<FetchOutcome>, outcome: FetchOutcome) {
