@@ -46,6 +46,7 @@ mod request;
 mod run;
 mod scatter;
 mod submit;
+mod waits;
 
 use coordination::Held;
 use cork::{Cork, FULL};
@@ -484,9 +485,9 @@ impl Owner for Session {
         if full { self.pump() } else { self.hold() }
     }
 
-    fn awaited(&self) -> Option<TaskError> {
+    fn awaited(&self, handle: &Handle) -> Option<TaskError> {
         self.let_go();
-        interruption()
+        interruption().or_else(|| if self.of_tasks { waits::for_itself(handle) } else { None })
     }
 
     fn fetch(&self, handle: &Handle) {

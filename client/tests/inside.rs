@@ -55,6 +55,15 @@ fn reads_when_there(path: String, tries: String) -> Result<(String, u32), Resche
     Ok((text, attempt))
 }
 
+/// Asks to be placed again until its third attempt, through an error that hides what it was made from.
+#[task]
+fn goes_on_in_its_third_attempt(explained: bool) -> anyhow::Result<u32> {
+    use anyhow::Context;
+    let attempt = TaskContext::current().unwrap().attempt();
+    let asked = if attempt < 3 { Err(Reschedule::new("not yet")) } else { Ok(attempt) };
+    if explained { asked.context("the device is taken") } else { Ok(asked?) }
+}
+
 /// Tells through one pipe that it has begun, goes on until it is cancelled, and tells that through another.
 #[task(impure)]
 fn until_cancelled(pipes: [String; 2]) {
@@ -168,6 +177,12 @@ on_every_cluster! {
         assert_eq!(text, "here");
         assert_eq!(u64::from(attempt), fs::metadata(&tries).unwrap().len(), "without any retries");
         [path, tries].iter().for_each(|path| fs::remove_file(path).unwrap());
+    }
+
+    async fn a_task_asks_to_be_placed_again_through_anyhow_too(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let attempts = client.map([false, true], goes_on_in_its_third_attempt);
+        assert_eq!(client.gather(&attempts).await.unwrap(), [3, 3]);
     }
 
     async fn what_works_for_an_async_task_hears_of_its_cancellation(cluster: LocalCluster) {

@@ -107,6 +107,17 @@ async fn never() {
     std::future::pending::<()>().await;
 }
 
+/// Makes the very call again that it is itself.
+#[task]
+async fn awaits_itself(x: i64) -> Result<i64, TaskError> {
+    current().await.expect("this is a task").submit(awaits_itself(x)).await
+}
+
+#[task]
+fn blocks_on_itself(x: i64) -> Result<i64, TaskError> {
+    blocking::Client::current().expect("this is a task").submit(blocks_on_itself(x)).block()
+}
+
 fn pipe() -> String {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -185,6 +196,16 @@ on_every_cluster! {
         assert_eq!(client.submit(inc(1).workers(["worker-0"])).await.unwrap(), 2);
         pipes.iter().for_each(|pipe| fs::remove_file(pipe).unwrap());
         support::all_is_forgotten(&cluster).await;
+    }
+
+    async fn a_task_that_waits_for_itself_is_told_so(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let futures = [client.submit(awaits_itself(1)), client.submit(blocks_on_itself(1))];
+        for future in futures {
+            let error = future.result().await.unwrap_err();
+            assert_eq!(error.downcast::<TaskError>().unwrap().kind(), ErrorKind::Deadlock, "{error}");
+            assert!(error.to_string().contains("it waits for its own result"), "{error}");
+        }
     }
 
     async fn tasks_submit_tasks_and_await_them(cluster: LocalCluster) {

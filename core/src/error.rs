@@ -97,6 +97,8 @@ pub enum ErrorKind {
     ActorLost,
     /// The task asked to be placed again, more often than it may.
     Rescheduled,
+    /// A task waited for what can only come once it has ended itself.
+    Deadlock,
 }
 
 impl ErrorKind {
@@ -145,8 +147,8 @@ impl Failure {
     /// An `Err` of a task, with its chain of sources.
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
         let all = || std::iter::successors(Some(error), |&e| e.source());
-        let cause = Cause::chain(all().skip(1).map(ToString::to_string).collect());
-        let kind = if all().any(|e| e.is::<Reschedule>()) { ErrorKind::Rescheduled } else { ErrorKind::Failed };
+        let cause = Cause::chain(all().skip(1).filter(|e| !reschedule::is_mark(*e)).map(ToString::to_string).collect());
+        let kind = if all().any(reschedule::is_asked_for) { ErrorKind::Rescheduled } else { ErrorKind::Failed };
         Failure { cause, ..Failure::new(kind, error.to_string()) }
     }
 
@@ -404,9 +406,16 @@ mod tests {
         #[derive(Debug, Error)]
         #[error("outer")]
         struct Outer(#[source] Reschedule);
-        for error in [&Outer(Reschedule::new("busy")) as &(dyn Error + 'static), &Reschedule::new("busy")] {
+        /// As `anyhow::Error` becomes a box: of a type of its own, with the sources of what it was made from.
+        #[derive(Debug, Error)]
+        #[error("{0}")]
+        struct Opaque(Reschedule, #[source] Box<dyn Error + Send + Sync>);
+        let busy = || Reschedule::new("busy");
+        let opaque = Opaque(busy(), Box::new(reschedule::Mark));
+        for error in [&Outer(busy()) as &(dyn Error + 'static), &busy(), &opaque] {
             assert_eq!(Failure::from_error(error).kind, ErrorKind::Rescheduled);
         }
+        assert_eq!(Failure::from_error(&busy()).cause, None, "what marks it is no cause");
         assert_eq!(Failure::from_error(&std::io::Error::other("busy")).kind, ErrorKind::Failed);
     }
 

@@ -65,9 +65,9 @@ pub trait Owner: Send + Sync {
     /// Starts calls that the program makes of one of this client's futures. A handle for each; what goes wrong is theirs.
     fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle>;
 
-    /// Somebody waits for one of this client's handles: whatever the client still keeps back is to be done now. If the wait
-    /// is not to go on, why: whoever waits may have been cancelled.
-    fn awaited(&self) -> Option<TaskError> {
+    /// Somebody waits for this handle of the client's: whatever the client still keeps back is to be done now. If the wait is
+    /// not to go on, why: whoever waits may have been cancelled, or be the task itself.
+    fn awaited(&self, _: &Handle) -> Option<TaskError> {
         None
     }
 }
@@ -271,7 +271,7 @@ impl Handle {
             Status::Pending => {
                 cell.waiting.register(slot, context.waker());
                 drop(cell);
-                self.0.owner.awaited().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+                self.0.owner.awaited(self).map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
             }
             status => Poll::Ready(Ok(status)),
         }
@@ -293,7 +293,7 @@ impl Handle {
             // It may settle the handle before it returns: the waker was registered first.
             self.0.owner.fetch(self);
         }
-        self.0.owner.awaited().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+        self.0.owner.awaited(self).map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
     }
 
     fn stop_waiting(&self, slot: usize) {

@@ -47,7 +47,7 @@ pub use self::{
 };
 
 #[doc(hidden)]
-pub use self::seceding::interruption;
+pub use self::{context::current_key, seceding::interruption};
 
 /// What a worker is given to work with.
 #[derive(Clone)]

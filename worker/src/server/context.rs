@@ -273,6 +273,17 @@ impl Seat {
     }
 }
 
+/// The key of the task that runs here, as [`TaskContext::current`] tells it, without making a context. For clients.
+#[doc(hidden)]
+pub fn current_key() -> Option<Key> {
+    let key = |now: &RefCell<Now>| match &*now.try_borrow().ok()? {
+        Now::Nothing => None,
+        Now::Facts(facts) => Some(facts.task.key),
+        Now::Context(context) => Some(context.key()),
+    };
+    NOW.try_with(key).ok().flatten()
+}
+
 /// Runs `work` in a thread that has a seat in this worker's executor.
 pub(super) fn seated(shared: &Arc<Shared>, number: usize, work: impl FnOnce()) {
     SEAT.set(Some(Seat { shared: shared.clone(), number, away: false, waited: Duration::ZERO }));
