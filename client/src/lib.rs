@@ -41,6 +41,7 @@
 //! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::story`], [`Client::task_stream`],
 //!   [`Client::performance_report`]; [`Delayed::to_svg`] draws a graph that has not run.
 //! - State that is changed by calls: [`macro@actor`], [`Client::actor`].
+//! - Large data in partitions: the crate `brisk-collections`, and for other such crates [`graph`].
 //! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
 
 pub use brisk_core::{
@@ -73,6 +74,7 @@ mod connect;
 mod entry;
 mod error;
 mod gather;
+pub mod graph;
 mod inside;
 mod local;
 mod map_stream;

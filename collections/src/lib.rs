@@ -1,2 +1,10 @@
-//! Collections in partitions, for programs that use [`brisk_client`].
+//! Collections in partitions, for programs that use [`brisk_client`]: data larger than one worker's memory, or read by many
+//! at once.
+//!
+//! A collection is *lazy*: a list of partitions and the calls that make them. Nothing is read or computed until it is submitted,
+//! and then only what the result needs.
 #![forbid(unsafe_code)]
+
+pub mod foundation;
+
+pub use foundation::{Collection, CollectionError};

@@ -38,6 +38,16 @@ pub use elem::{Elem, PutTheExpressionIntoATaskFn};
 pub use plan::{KeySource, Known, PlanError, PlannedTask, plan};
 pub use run::block_on;
 
+/// The graph below several calls in the language of Graphviz, as [`Delayed::to_dot`] draws that of one.
+pub fn to_dot<'a>(roots: impl IntoIterator<Item = &'a Arc<Node>>) -> String {
+    picture::dot(&picture::Picture::of(roots))
+}
+
+/// The graph below several calls as a picture that stands by itself, as [`Delayed::to_svg`] draws that of one.
+pub fn to_svg<'a>(roots: impl IntoIterator<Item = &'a Arc<Node>>) -> String {
+    picture::svg(&picture::Picture::of(roots))
+}
+
 /// One call: a function, its arguments, its options.
 #[derive(Debug)]
 pub struct Node {

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod container;
+mod guise;
 
 pub use container::Container;
 
@@ -32,6 +33,8 @@ pub struct TaskDef {
     pub defaults: Defaults,
     /// Whether it is an `async fn`: it runs without holding a thread.
     pub is_async: bool,
+    /// Of a function that is shown under another name: the one that workers know.
+    behind: Option<&'static TaskDef>,
     info: OnceLock<FunctionInfo>,
 }
 
@@ -43,7 +46,16 @@ impl TaskDef {
         call: fn(Inputs) -> Ran,
         defaults: Defaults,
     ) -> Self {
-        TaskDef { identity, parameters, shows: &[], call, defaults, is_async: false, info: OnceLock::new() }
+        TaskDef {
+            identity,
+            parameters,
+            shows: &[],
+            call,
+            defaults,
+            is_async: false,
+            behind: None,
+            info: OnceLock::new(),
+        }
     }
 
     /// The same with ways to show the arguments, one for each parameter.
@@ -58,6 +70,18 @@ impl TaskDef {
     pub const fn asynchronous(mut self) -> Self {
         self.is_async = true;
         self
+    }
+
+    /// The same function, shown to people under another name: it is measured, counted and drawn apart from others that
+    /// run the same code, as `sum-tree` and `map-filter` are. The same for equal names. A program may make up to
+    /// 10,000 of these; beyond that the function keeps its own name.
+    pub fn named(&'static self, name: &str) -> &'static TaskDef {
+        guise::of(self, name)
+    }
+
+    /// What workers know the function by: of one that was [`named`](TaskDef::named) otherwise, the one behind.
+    pub fn registered(&'static self) -> &'static TaskDef {
+        self.behind.unwrap_or(self)
     }
 
     /// The function's id, hashed on first use.

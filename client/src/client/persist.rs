@@ -38,14 +38,13 @@ impl Client {
     }
 }
 
-/// What [`Client::persist`] keeps on the cluster: calls, futures, and vectors, options, maps and tuples of them.
+/// What [`Client::persist`] keeps on the cluster: calls, futures, and vectors, options, maps and tuples of them; and
+/// collections.
 pub trait Persist: Sized {
-    /// Its calls, in order.
-    #[doc(hidden)]
+    /// Adds its calls, in order.
     fn nodes(&self, nodes: &mut Vec<Arc<Node>>);
 
-    /// The same with the handles of its calls, in that order.
-    #[doc(hidden)]
+    /// The same with the handles of its calls, which are taken from `handles` in that order.
     fn persisted(self, handles: &mut vec::IntoIter<Handle>) -> Self;
 }
 

@@ -97,7 +97,7 @@ impl Invocation {
             Slots::Node(node) => node.slots().iter().map(loose).collect(),
             Slots::Loose(slots) => slots.iter().cloned().collect(),
         };
-        let call = WireCall { function: self.def.id(), slots };
+        let call = WireCall { function: self.def.registered().id(), slots };
         let bytes = postcard::to_stdvec(&call).map_err(|error| {
             let type_name = format!("a call of `{}`", self.def.info().name);
             EncodeError { type_name, message: error.to_string() }

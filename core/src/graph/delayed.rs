@@ -114,12 +114,12 @@ impl<T: Value> Delayed<T> {
     /// }
     /// ```
     pub fn to_dot(&self) -> String {
-        picture::dot(&Picture::of(&self.node))
+        picture::dot(&Picture::of([&self.node]))
     }
 
     /// The same as a picture that stands by itself, for browsers and documents.
     pub fn to_svg(&self) -> String {
-        picture::svg(&Picture::of(&self.node))
+        picture::svg(&Picture::of([&self.node]))
     }
 
     fn run_datum(&self) -> Result<Datum, TaskError> {
@@ -185,6 +185,12 @@ impl<T: Value> Delayed<T> {
     /// Higher runs first, among the tasks of this client. 0 unless set.
     pub fn priority(self, priority: i32) -> Self {
         self.change(|node| node.options_mut().task.priority = priority)
+    }
+
+    /// Shows the call under another name of its function: as `total-5f3a…`, where the function is called `add`. It is counted and
+    /// measured with the others of that name; unlike a [`key`](Delayed::key), any number of calls may have it.
+    pub fn label(self, name: &str) -> Self {
+        self.change(|node| node.def = node.def.named(name))
     }
 
     /// Names the task. Two different tasks under one name are an error: the second is refused.

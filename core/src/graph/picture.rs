@@ -45,9 +45,9 @@ enum Box {
 }
 
 impl Picture {
-    /// The graph below a call.
-    pub(super) fn of(root: &Arc<Node>) -> Self {
-        let nodes = in_order(root);
+    /// The graph below some calls.
+    pub(super) fn of<'a>(roots: impl IntoIterator<Item = &'a Arc<Node>>) -> Self {
+        let nodes = in_order(roots);
         let mut layers: FxHashMap<*const Node, usize> = FxHashMap::default();
         for node in &nodes {
             let below = node.items().filter_map(|item| match item {
@@ -118,10 +118,11 @@ impl Drawn {
 }
 
 /// All calls of a graph, each once, after those that it needs.
-fn in_order(root: &Arc<Node>) -> Vec<&Arc<Node>> {
+fn in_order<'a>(roots: impl IntoIterator<Item = &'a Arc<Node>>) -> Vec<&'a Arc<Node>> {
     let mut done: FxHashMap<*const Node, ()> = FxHashMap::default();
     let mut nodes = Vec::new();
-    let mut stack = vec![root];
+    let mut stack: Vec<&Arc<Node>> = roots.into_iter().collect();
+    stack.reverse();
     while let Some(&node) = stack.last() {
         let before = stack.len();
         if !done.contains_key(&Arc::as_ptr(node)) {
