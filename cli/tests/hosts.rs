@@ -74,12 +74,9 @@ fn a_program_that_was_rebuilt_since_it_was_started_is_told_so() {
     let directory = Directory::new("rebuilt");
     let credentials = directory.file("cluster.brisk");
     assert!(Command::new(BRISK).args(["credentials", "create", &credentials]).status().unwrap().success());
-    let arguments = ["scheduler", "--credentials", &credentials, "--port", "0", "--no-worker-timeout", "2"];
+    let arguments = ["scheduler", "--credentials", &credentials, "--port", "0", "--no-worker-timeout", "5"];
     let mut scheduler = Running::start(Command::new(BRISK).args(arguments));
     let address = scheduler.line("scheduler at ");
-    let arguments = ["worker", &address, "--credentials", &credentials, "--workers", "1"];
-    let mut supervisor = Running::start(Command::new(BRISK).args(arguments));
-    supervisor.line("supervisor of 1 workers");
 
     let (program, rebuilt) = (directory.file("program"), directory.file("rebuilt"));
     fs::copy(example("delayed"), &program).unwrap();
@@ -88,6 +85,10 @@ fn a_program_that_was_rebuilt_since_it_was_started_is_told_so() {
     command.env("BRISK_SCHEDULER", &address).env("BRISK_CREDENTIALS", &credentials);
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     fs::rename(&rebuilt, &program).unwrap();
+    // No sooner, or it would have opened the program as it was, and run that.
+    let arguments = ["worker", &address, "--credentials", &credentials, "--workers", "1"];
+    let mut supervisor = Running::start(Command::new(BRISK).args(arguments));
+    supervisor.line("supervisor of 1 workers");
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{text}");

@@ -58,8 +58,9 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
     };
     let connector = transport.connector(Role::Client).map_err(quic::error)?;
     let supervisor = Supervisor::connect(config, &transport, io.handle()).await?;
-    supervisor.run(Program { environment: image.id, path: image.path, entry });
-    let workers = Box::new(Processes { transport, connector, supervisor, environment: image.id });
+    let environment = image.id;
+    supervisor.run(Program { image, entry });
+    let workers = Box::new(Processes { transport, connector, supervisor, environment });
     Ok(LocalCluster::new(scheduler, address, workers, io))
 }
 

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use brisk_core::id::EnvironmentId;
@@ -18,11 +18,9 @@ pub struct Image {
     pub id: EnvironmentId,
     /// Where it lies, or lay when it was started.
     pub path: PathBuf,
+    /// What was hashed, kept open: the path may be another build's by the time a process is started from it.
+    file: Arc<File>,
 }
-
-/// Where the running image can be read and started again, even after the file was replaced by another build.
-#[cfg(target_os = "linux")]
-const RUNNING: &str = "/proc/self/exe";
 
 impl Image {
     /// The image of this process, as it was started; hashed once.
@@ -36,8 +34,8 @@ impl Image {
         }
         let what = "the program's own executable can't be read";
         let path = undeleted(std::env::current_exe().map_err(ClientError::io(what))?);
-        let id = hash(&Self::running(&path)).map_err(ClientError::io(what))?;
-        Ok(IMAGE.get_or_init(|| Image { id, path }).clone())
+        let image = Self::read(&running(&path).to_owned(), path).map_err(ClientError::io(what))?;
+        Ok(IMAGE.get_or_init(|| image).clone())
     }
 
     /// The image in a file.
@@ -45,20 +43,39 @@ impl Image {
     /// # Errors
     /// If it can't be read.
     pub fn of_file(path: &Path) -> io::Result<Image> {
-        Ok(Image { id: hash(path)?, path: path.to_owned() })
+        Self::read(path, path.to_owned())
     }
 
-    /// The path by which to start the running image again.
+    fn read(from: &Path, path: PathBuf) -> io::Result<Image> {
+        let file = File::open(from)?;
+        Ok(Image { id: hash(&file)?, path, file: Arc::new(file) })
+    }
+
+    /// By this path a child process is started from exactly what was hashed, whatever lies at the image's own path by then.
     #[cfg(target_os = "linux")]
-    pub(crate) fn running(_: &Path) -> PathBuf {
-        PathBuf::from(RUNNING)
+    pub(crate) fn executable(&self) -> PathBuf {
+        use std::os::fd::AsRawFd;
+
+        PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }
 
-    /// The path by which to start the running image again.
+    /// By this path a child process is started. Where a system can't start an open file, a rebuilt program is the new one.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn running(path: &Path) -> PathBuf {
-        path.to_owned()
+    pub(crate) fn executable(&self) -> PathBuf {
+        self.path.clone()
     }
+}
+
+/// Where the running image can be read, even after the file was replaced by another build.
+#[cfg(target_os = "linux")]
+fn running(_: &Path) -> &Path {
+    Path::new("/proc/self/exe")
+}
+
+/// Where the running image can be read.
+#[cfg(not(target_os = "linux"))]
+fn running(path: &Path) -> &Path {
+    path
 }
 
 /// The path of an executable whose file was replaced since it was started, as rebuilding does: Linux marks it.
@@ -69,8 +86,7 @@ fn undeleted(path: PathBuf) -> PathBuf {
     }
 }
 
-fn hash(path: &Path) -> io::Result<EnvironmentId> {
-    let mut file = File::open(path)?;
+fn hash(mut file: &File) -> io::Result<EnvironmentId> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -93,5 +109,20 @@ mod tests {
         let this = Image::of_this_process().unwrap();
         assert_eq!(this.id, Image::of_file(&this.path).unwrap().id);
         assert_ne!(this.id, EnvironmentId::IN_PROCESS);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_was_hashed_is_started_however_often_it_was_rebuilt() {
+        let program = std::env::temp_dir().join(format!("brisk-image-{}", std::process::id()));
+        std::fs::copy("/bin/true", &program).unwrap();
+        let image = Image::of_file(&program).unwrap();
+        std::fs::remove_file(&program).unwrap();
+        std::fs::copy("/bin/false", &program).unwrap();
+        let runs = |path: &Path| std::process::Command::new(path).status().unwrap().success();
+        assert!(!runs(&program), "another build lies there");
+        assert!(runs(&image.executable()) && runs(&image.executable()), "the first one is still started");
+        assert_ne!(Image::of_file(&program).unwrap().id, image.id);
+        std::fs::remove_file(&program).unwrap();
     }
 }

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
-    path::PathBuf,
+    path::Path,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -67,8 +67,7 @@ const MAX_UNSAID: usize = 1_024;
 /// A program that a supervisor runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
-    pub(crate) environment: EnvironmentId,
-    pub(crate) path: PathBuf,
+    pub(crate) image: Image,
     pub(crate) entry: Entry,
 }
 
@@ -171,7 +170,7 @@ impl Supervisor {
 
     /// Keeps worker processes of a program running. Does nothing if they are.
     pub(crate) fn run(self: &Arc<Self>, program: Program) {
-        let environment = program.environment;
+        let environment = program.image.id;
         {
             let mut programs = self.programs.lock();
             if programs.contains_key(&environment) {
@@ -221,7 +220,7 @@ impl Supervisor {
         WorkerConfig {
             scheduler: config.scheduler.clone(),
             credentials: self.worker_credentials.clone(),
-            environment: program.environment,
+            environment: program.image.id,
             name: format!("{}-{number}", config.name),
             host: config.host.clone(),
             listen: config.listen,
@@ -242,7 +241,7 @@ impl Supervisor {
         let this = self.clone();
         // Hashing reads the whole file.
         self.runtime.spawn_blocking(move || match verify(&spec) {
-            Ok(path) => this.run(Program { environment: spec.environment, path, entry: Entry::Main }),
+            Ok(image) => this.run(Program { image, entry: Entry::Main }),
             Err(reason) => {
                 tracing::warn!(path = %spec.path, reason, "a program can't be started");
                 this.say(SupervisorToScheduler::CannotStart { environment: spec.environment, reason: reason.into() });
@@ -305,13 +304,13 @@ fn for_workers(credentials: &Credentials) -> Result<Credentials, ClientError> {
     Ok(credentials.only_for(&[Role::Worker, Role::Client]))
 }
 
-/// The path of a program whose file has the hash that it should have.
-fn verify(spec: &ProgramSpec) -> Result<PathBuf, String> {
-    let path = PathBuf::from(&*spec.path);
-    let image = Image::of_file(&path)
+/// A program, whose file has the hash that it should have.
+fn verify(spec: &ProgramSpec) -> Result<Image, String> {
+    let path = Path::new(&*spec.path);
+    let image = Image::of_file(path)
         .map_err(|error| format!("{}: {error}. The program must lie at the same path on every host", path.display()))?;
     if image.id == spec.environment {
-        Ok(path)
+        Ok(image)
     } else {
         Err(format!(
             "{} is another build here ({}) than the client's ({}): copy the client's, or start the client again if it \

@@ -21,7 +21,6 @@ use tokio::{
 use super::{Program, Supervisor, WorkerProcess};
 use crate::process::{
     config::{Entry, VARIABLE, WorkerConfig, variable},
-    image::Image,
     worker::RETIRED,
 };
 
@@ -120,7 +119,7 @@ impl Slot {
             let Some(supervisor) = owner.upgrade() else { return };
             let exit = Exit {
                 name: self.name.as_str().into(),
-                environment: program.environment,
+                environment: program.image.id,
                 cause: cause.as_str().into(),
                 output: output.into(),
                 intended: last || restarted,
@@ -182,10 +181,8 @@ impl Slot {
 
 fn spawn(program: &Program, config: &WorkerConfig) -> std::io::Result<Child> {
     let told = config.write()?;
-    let this = Image::of_this_process().is_ok_and(|image| image.id == program.environment);
-    let path = if this { Image::running(&program.path) } else { program.path.clone() };
-    let mut command = Command::new(path);
-    command.arg0(&program.path).env(VARIABLE, variable(&told)).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = Command::new(program.image.executable());
+    command.arg0(&program.image.path).env(VARIABLE, variable(&told)).stdin(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true);
     if let Entry::Test(test) = program.entry {
         // What the test harness says is of no interest to anybody.
