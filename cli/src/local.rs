@@ -49,6 +49,7 @@ async fn local(options: Options) -> anyhow::Result<ExitCode> {
         workers,
         threads,
         memory_limit: options.workers.memory_limit,
+        speed_percent: 100,
         shown_bytes: options.workers.shown_argument_bytes,
         resources: options.workers.resources,
         listen: loopback,

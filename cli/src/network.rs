@@ -76,6 +76,16 @@ pub(crate) fn resource(text: &str) -> Result<(String, f64), String> {
     }
 }
 
+/// A speed as operators write it, `0.5` for half as fast as others; in per cent.
+pub(crate) fn speed(text: &str) -> Result<u32, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.25..=4.0).contains(&speed) => Ok((speed * 100.0).round() as u32),
+        _ => Err(format!(
+            "`{text}` is no speed: write a number from 0.25 to 4, as in 0.5 for half as fast as other hosts"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +105,12 @@ mod tests {
         assert!(resource("gpu").is_err());
         assert!(resource("=1").is_err());
         assert!(resource("gpu=many").is_err());
+    }
+
+    #[test]
+    fn speeds_as_operators_write_them() {
+        assert_eq!(["1", "0.5", "0.25", "4"].map(speed), [Ok(100), Ok(50), Ok(25), Ok(400)]);
+        assert!(["0", "-1", "5", "NaN", "inf", "fast", ""].iter().all(|text| speed(text).is_err()));
     }
 
     #[test]

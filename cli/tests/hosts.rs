@@ -25,7 +25,8 @@ fn a_program_runs_on_the_workers_of_a_supervisor() {
     let mut scheduler =
         Running::start(Command::new(BRISK).args(["scheduler", "--credentials", &credentials, "--port", "0"]));
     let address = scheduler.line("scheduler at ");
-    let arguments = ["worker", &address, "--credentials", &credentials, "--workers", "2", "--threads", "1"];
+    let arguments =
+        ["worker", &address, "--credentials", &credentials, "--workers", "2", "--threads", "1", "--speed", "0.5"];
     let mut supervisor = Running::start(Command::new(BRISK).args(arguments));
     supervisor.line("supervisor of 2 workers");
 

@@ -97,6 +97,9 @@ pub struct WorkerInfo {
     pub threads: u32,
     /// How many bytes of values it may hold; 0 for no limit.
     pub memory_limit: u64,
+    /// How fast its threads are, in per cent of ordinary ones, as whoever started it says; 100 if nobody does. A first guess:
+    /// the scheduler goes by what calls take there.
+    pub speed_percent: u32,
     /// What it declares for tasks to take.
     pub resources: Vec<(Arc<str>, Quantity)>,
 }

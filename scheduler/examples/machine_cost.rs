@@ -55,6 +55,7 @@ impl Bench {
                 host: "here".into(),
                 threads: 2,
                 memory_limit: 0,
+                speed_percent: 100,
                 resources: vec![],
             };
             bench.event(Event::WorkerJoined { worker, name: "w".into(), environment, info });

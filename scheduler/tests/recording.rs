@@ -75,6 +75,7 @@ impl Life {
             host: "host".into(),
             threads: 1,
             memory_limit: 0,
+            speed_percent: 100,
             resources: vec![],
         };
         self.event(Event::WorkerJoined { worker, name: "box-0".into(), environment: EnvironmentId(5), info });

@@ -122,6 +122,8 @@ pub struct WorkerSpec {
     pub threads: u32,
     /// Its limits.
     pub config: worker::Config,
+    /// How fast it says that it is. It is not: tasks take what they take.
+    pub speed_percent: u32,
     /// How much of the resource it has.
     pub resource: u64,
     /// The program that it is of.
@@ -134,7 +136,7 @@ impl WorkerSpec {
     /// A worker without limits.
     pub fn new(name: &str, threads: u32) -> Self {
         let config = worker::Config::new(threads, 0);
-        WorkerSpec { name: name.into(), threads, config, resource: 0, build: 0, process: None }
+        WorkerSpec { name: name.into(), threads, config, speed_percent: 100, resource: 0, build: 0, process: None }
     }
 }
 

@@ -213,6 +213,9 @@ impl Options {
             spec.config.incoming_bytes = random.within(1..=self.oddities.largest * 4);
         }
         spec.resource = random.below(4);
+        if random.chance(300) {
+            spec.speed_percent = random.within(0..=500) as u32;
+        }
         spec
     }
 

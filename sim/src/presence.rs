@@ -129,6 +129,7 @@ mod tests {
             host: "here".into(),
             threads: 1,
             memory_limit: 0,
+            speed_percent: 100,
             resources: vec![(RESOURCE.into(), Quantity(resource))],
         };
         presence.joined(at(seconds), WorkerId(Incarnation(number)), &name.into(), environment_of(0), &info);

@@ -54,6 +54,7 @@ impl Bench {
             host: "h".into(),
             threads: 1,
             memory_limit: 0,
+            speed_percent: 100,
             resources: Vec::new(),
         };
         self.event(Event::WorkerJoined { worker, name: "".into(), environment: EnvironmentId::IN_PROCESS, info });

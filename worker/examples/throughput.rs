@@ -86,6 +86,7 @@ fn with_shell(tasks: u64, threads: u32) {
         threads,
         memory_limit: 0,
         resources: Vec::new(),
+        speed_percent: 100,
         shown_bytes: brisk_core::show::SHOWN_BYTES,
         environment: EnvironmentId::IN_PROCESS,
         registry: Arc::new(Registry::default()),

@@ -60,6 +60,8 @@ pub struct WorkerConfig {
     pub threads: u32,
     /// How many bytes of values it may hold; 0 for no limit.
     pub memory_limit: u64,
+    /// How fast its threads are, in per cent of those of other workers, for the scheduler to begin with: 100 if nothing is known.
+    pub speed_percent: u32,
     /// What it declares for tasks to take.
     pub resources: Vec<(Arc<str>, Quantity)>,
     /// How many bytes of each argument a failed task's report shows; 0 to show none.

@@ -49,6 +49,7 @@ pub(super) async fn start(builder: LocalBuilder, size: Size) -> Result<LocalClus
         workers: size.workers,
         threads: size.threads,
         memory_limit: builder.memory_limit,
+        speed_percent: 100,
         shown_bytes: builder.shown_bytes(),
         resources: builder.resources,
         listen: loopback,

@@ -162,6 +162,7 @@ impl Threads {
             threads: self.threads,
             memory_limit: self.builder.memory_limit,
             resources: resources.map(|(name, amount)| (name.as_str().into(), Quantity::from_f64(*amount))).collect(),
+            speed_percent: 100,
             shown_bytes: self.builder.shown_bytes(),
             environment: EnvironmentId::IN_PROCESS,
             registry: self.registry.clone(),

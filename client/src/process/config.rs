@@ -74,6 +74,8 @@ mod file {
         pub(crate) threads: u32,
         /// In bytes; 0 for no limit.
         pub(crate) memory_limit: u64,
+        /// In per cent of an ordinary worker's.
+        pub(crate) speed_percent: u32,
         /// How many bytes of each argument a failed task's report shows.
         pub(crate) shown_bytes: usize,
         pub(crate) resources: Vec<(String, f64)>,

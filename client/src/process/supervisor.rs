@@ -47,6 +47,8 @@ pub struct SupervisorConfig {
     pub threads: u32,
     /// How many bytes of values each may hold; 0 for no limit.
     pub memory_limit: u64,
+    /// How fast their threads are, in per cent of those of other hosts: a first guess, until calls have been measured.
+    pub speed_percent: u32,
     /// How many bytes of each argument the report of a failed task shows; 0 to show none.
     pub shown_bytes: usize,
     /// What each declares for tasks to take.
@@ -226,6 +228,7 @@ impl Supervisor {
             listen: config.listen,
             threads: config.threads,
             memory_limit: config.memory_limit,
+            speed_percent: config.speed_percent,
             shown_bytes: config.shown_bytes,
             resources: config.resources.clone(),
             reconnect: config.reconnect,

@@ -56,6 +56,7 @@ async fn work(
         host: config.host.into(),
         threads: config.threads,
         memory_limit: config.memory_limit,
+        speed_percent: config.speed_percent,
         shown_bytes: config.shown_bytes,
         resources: config.resources.into_iter().map(|(name, n)| (name.into(), Quantity::from_f64(n))).collect(),
         environment: config.environment,

@@ -124,6 +124,8 @@ pub struct WorkerStatus {
     pub host: Arc<str>,
     /// How many tasks it runs at once.
     pub threads: u32,
+    /// How fast its threads are taken to be, in per cent of ordinary ones: from what was said and from what calls took there.
+    pub speed_percent: u32,
     /// How many tasks it was given that have not ended.
     pub assigned: u32,
     /// How many of those are known to have started.

@@ -186,6 +186,7 @@ fn status_of(worker: &Worker) -> WorkerStatus {
         address: worker.info.address.clone(),
         host: worker.info.host.clone(),
         threads: worker.info.threads,
+        speed_percent: worker.speed.step().percent(),
         assigned: worker.processing.len() as u32,
         started: worker.started,
         values: worker.replicas.len() as u64,

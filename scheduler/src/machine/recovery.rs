@@ -76,6 +76,7 @@ impl Scheduler {
         info.resources.retain(|resource| !is_place(resource));
         info.resources.push(one_place());
         let host = self.links.host(&info.host);
+        let speed = Speed::told(info.speed_percent);
         let worker = Worker {
             id,
             name,
@@ -97,7 +98,7 @@ impl Scheduler {
             info,
             host,
             sending: Sending::default(),
-            speed: Speed::default(),
+            speed,
             paused: false,
             retiring: false,
             stalled: false,

@@ -1,13 +1,18 @@
 //! How fast each worker is, as a ratio: what its calls took to what calls of the same functions take.
 //!
-//! Hosts differ, in their processors and in what else runs on them, and nobody says by how much. HEFT (Topcuoglu, Hariri
+//! Hosts differ, in their processors and in what else runs on them, and mostly nobody says by how much. HEFT (Topcuoglu, Hariri
 //! and Wu, 2002) is told what each task takes on each host; here the same is estimated as a product: how long calls of a
 //! function take on an ordinary worker, times the *pace* of the worker. Each report of a call teaches both. It is compared
 //! with other calls of the same function only, and what it took is divided by the worker's pace before the function
 //! learns from it: so a function that ran on slow workers only is not taken for a long one, nor a worker that ran long functions
 //! only for a slow one.
 //!
-//! Calls of one function differ, so a pace is an average that begins with a few imagined calls at the ordinary pace, counts
+//! What is learnt comes too late for what was handed out before the first call had ended: one of the first calls that takes
+//! as long as everything else together and is on a slow worker decides when all ends. So an operator may say how fast a
+//! worker's host is, as HTCondor and BOINC measure it with a benchmark before they give it anything. That counts for as
+//! much as a few calls, and no more: what calls take there is what decides.
+//!
+//! Calls of one function differ, so a pace is an average that begins with a few imagined calls at the pace that was told or the ordinary one, counts
 //! the last hundred or so, and takes no single call for more than four times slower or faster than it should be. Decisions
 //! see it in coarse steps, which are left only when the average is clearly beyond their bounds: workers that are equal but
 //! for chance are on one step, and treated as if there were no paces.
@@ -21,13 +26,15 @@ use super::{
     slab::{TaskIndex, WorkerIndex},
 };
 
-/// What is known of a worker's speed. New workers are ordinary.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is known of a worker's speed. New workers are ordinary, unless something else was said.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Speed {
     /// The sum of the ratios of the calls that count, in units of [`ONE`].
     ratios: u32,
     /// How many calls those are.
     calls: u32,
+    /// The pace at which it is presumed to have run a few calls before the first.
+    presumed: u32,
     step: Step,
 }
 
@@ -58,7 +65,7 @@ pub(super) const STEPS: usize = 17;
 const BEYOND: u32 = ONE * 110 / 100;
 const BEYOND_ORDINARY: u32 = ONE * 114 / 100;
 
-/// How many calls at the ordinary pace a worker is presumed to have run before the first.
+/// How many calls a worker is presumed to have run before the first.
 const PRESUMED: u32 = 2;
 
 /// With so many calls all count half from then on.
@@ -84,6 +91,11 @@ impl Step {
         if self == Step::default() { took_ns } else { scaled(took_ns, ONE, self.pace()) }
     }
 
+    /// How fast a worker is at this pace, in per cent of an ordinary one.
+    pub(super) fn percent(self) -> u32 {
+        ONE * 100 / self.pace()
+    }
+
     /// The number of the step, from the fastest on; less than [`STEPS`].
     pub(super) fn number(self) -> usize {
         usize::from(self.0)
@@ -105,7 +117,19 @@ fn scaled(ns: u64, by: u32, of: u32) -> u64 {
     u64::try_from(u128::from(ns) * u128::from(by) / u128::from(of)).unwrap_or(u64::MAX)
 }
 
+impl Default for Speed {
+    fn default() -> Self {
+        Speed { ratios: 0, calls: 0, presumed: ONE, step: Step::default() }
+    }
+}
+
 impl Speed {
+    /// That of a worker of which it is said that it is so many per cent as fast as an ordinary one.
+    pub(super) fn told(percent: u32) -> Self {
+        let presumed = (ONE * 100 / percent.clamp(1, 10_000)).clamp(PACES[0], PACES[STEPS - 1]);
+        Speed { presumed, step: Step::nearest(presumed), ..Speed::default() }
+    }
+
     pub(super) fn step(&self) -> Step {
         self.step
     }
@@ -124,7 +148,7 @@ impl Speed {
         if self.calls >= ENOUGH {
             (self.ratios, self.calls) = (self.ratios / 2, self.calls / 2);
         }
-        let (pace, of_step) = ((self.ratios + PRESUMED * ONE) / (self.calls + PRESUMED), self.step.pace());
+        let (pace, of_step) = ((self.ratios + PRESUMED * self.presumed) / (self.calls + PRESUMED), self.step.pace());
         let before = self.step;
         let beyond = if before == Step::default() { BEYOND_ORDINARY } else { BEYOND };
         if pace.max(of_step) * ONE > pace.min(of_step) * beyond {
@@ -226,6 +250,20 @@ mod tests {
             let took = 8 + call * 7_919 % 5;
             assert!(!speed.learn(took * MS, 10 * MS), "after {call} calls");
         }
+    }
+
+    #[test]
+    fn what_was_said_counts_until_calls_say_otherwise() {
+        for (percent, longer) in
+            [(100, 100..=100), (50, 200..=200), (200, 50..=50), (0, 400..=400), (u32::MAX, 25..=25)]
+        {
+            assert!(longer.contains(&Speed::told(percent).step().scale(100)), "{percent} %");
+        }
+        let mut speed = Speed::told(50);
+        (0..8).for_each(|_| _ = speed.learn(20 * MS, 10 * MS));
+        assert_eq!(speed.step().scale(100), 200);
+        (0..200).for_each(|_| _ = speed.learn(10 * MS, 10 * MS));
+        assert_eq!(speed.step(), Step::default());
     }
 
     #[test]

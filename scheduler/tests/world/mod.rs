@@ -215,6 +215,7 @@ impl World {
             threads,
             // Some are often short of memory, and some can't hold what others can.
             memory_limit: [200_000, 150, 200_000, 0][(number % 4) as usize],
+            speed_percent: 100,
             resources: vec![("gpu".into(), Quantity::from_f64(f64::from(gpus)))],
         };
         let state = Worker {

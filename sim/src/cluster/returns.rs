@@ -108,6 +108,7 @@ impl Cluster {
             host: spec.name.clone(),
             threads: spec.threads,
             memory_limit: spec.config.memory_limit,
+            speed_percent: spec.speed_percent,
             resources: vec![(crate::workload::RESOURCE.into(), brisk_core::options::Quantity(spec.resource))],
         };
         let name = spec.process.clone().unwrap_or_else(|| spec.name.clone());

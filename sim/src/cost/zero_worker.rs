@@ -93,6 +93,7 @@ impl ZeroWorkers {
             host: format!("host-{}", index / 4).into(),
             threads: 4,
             memory_limit: 0,
+            speed_percent: 100,
             resources: Vec::new(),
         };
         let (worker, name) = (worker(index), format!("worker-{index}").into());

@@ -17,6 +17,8 @@ pub struct Hosts {
     pub latency: Duration,
     /// How long a message to or from the scheduler takes.
     pub message: Duration,
+    /// Whether workers say how fast they are.
+    pub told: bool,
 }
 
 /// One host.
@@ -40,10 +42,15 @@ impl Hosts {
         Hosts::of(&format!("{each} × (1, 4, 16)"), sizes.concat())
     }
 
-    /// Hosts of four threads of which half run at half the speed. No scheduler is told.
+    /// Hosts of four threads of which half run at half the speed. Brisk is not told.
     pub fn uneven(each: usize) -> Self {
         let speeds = [100, 50].map(|speed| vec![Host { threads: 4, speed }; each]);
         Hosts::of(&format!("{each} × 4 and {each} × 4 half as fast"), speeds.concat())
+    }
+
+    /// The same hosts, whose workers say how fast they are.
+    pub fn told(self) -> Self {
+        Hosts { name: format!("{}, and told so", self.name), told: true, ..self }
     }
 
     /// Any hosts, on a network of 1 GB/s.
@@ -54,6 +61,7 @@ impl Hosts {
             bandwidth: 1_000_000_000,
             latency: Duration::from_micros(200),
             message: Duration::from_micros(50),
+            told: false,
         }
     }
 

@@ -60,7 +60,7 @@ pub fn compare(graph: &Graph, hosts: &Hosts) -> Result<Row, Stuck> {
 pub fn tables(workflows: &[Graph]) -> Result<String, Stuck> {
     const WORK_NS: u64 = 100_000_000;
     let mut text = String::new();
-    for hosts in [Hosts::equal(8, 4), Hosts::mixed(3), Hosts::uneven(4)] {
+    for hosts in [Hosts::equal(8, 4), Hosts::mixed(3), Hosts::uneven(4), Hosts::uneven(4).told()] {
         // A value of 1 KB moves in no time; one of 100 MB as long as a task runs.
         for (data, nbytes) in [("cheap", 1_000), ("dear", 100_000_000)] {
             let _ = writeln!(text, "\nWorkers {}, {data} data\n\n{HEAD}", hosts.name);

@@ -230,6 +230,7 @@ impl<'a> Scale<'a> {
                 host: format!("host-{}", index / 4).into(),
                 threads: THREADS,
                 memory_limit: 0,
+                speed_percent: 100,
                 resources: Vec::new(),
             };
             let (name, environment) = (format!("worker-{index}").into(), EnvironmentId::IN_PROCESS);

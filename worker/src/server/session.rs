@@ -50,6 +50,7 @@ pub(super) async fn start(
         host: config.host.clone(),
         threads: config.threads,
         memory_limit: config.memory_limit,
+        speed_percent: config.speed_percent,
         resources: config.resources.clone(),
     };
     let hello = Hello::new(Purpose::Worker(info), config.name.clone(), config.environment);

@@ -12,7 +12,7 @@ use brisk_core::{
     comm::{CloseReason, Comm, Inbox, Listener, PeerId, Permit, TrySendError},
     error::Failure,
     graph::{Item, KeySource, Known, Node, Slot, plan},
-    hello::{Hello, Purpose, Role, Welcome},
+    hello::{Hello, Purpose, Role, Welcome, WorkerInfo},
     id::{EnvironmentId, Epoch, Incarnation, RequestId, RunId, WorkerId},
     key::Key,
     message::{
@@ -125,6 +125,7 @@ impl Cluster {
             threads,
             memory_limit: 0,
             resources: Vec::new(),
+            speed_percent: 100,
             shown_bytes: brisk_core::show::SHOWN_BYTES,
             environment: EnvironmentId::IN_PROCESS,
             registry: self.registry.clone(),
@@ -167,7 +168,7 @@ impl Cluster {
         let (send, heard) = mpsc::unbounded_channel();
         let welcome = Welcome::new(EPOCH, incarnation);
         let comm = incoming.accept(welcome, PeerId(0), Arc::new(Recorder(send))).await.unwrap();
-        Met { incarnation, comm, heard, reports: VecDeque::new(), threads: info.threads }
+        Met { incarnation, comm, heard, reports: VecDeque::new(), info }
     }
 
     /// Assigns a call that needs nothing.
@@ -278,7 +279,7 @@ pub(crate) struct Met {
     comm: Arc<dyn Comm>,
     heard: mpsc::UnboundedReceiver<Heard>,
     reports: VecDeque<WorkerToScheduler>,
-    pub(crate) threads: u32,
+    pub(crate) info: WorkerInfo,
 }
 
 impl Met {

@@ -104,6 +104,7 @@ fn a_worker_without_a_scheduler_or_threads_does_not_start() {
             threads,
             memory_limit: 0,
             resources: Vec::new(),
+            speed_percent: 100,
             shown_bytes: brisk_core::show::SHOWN_BYTES,
             environment: EnvironmentId::IN_PROCESS,
             registry: Arc::new(Registry::default()),

@@ -26,6 +26,7 @@ fn serve(cluster: &Cluster, threads: u32, deadline: Duration) -> Serving {
         threads,
         memory_limit: 0,
         resources: Vec::new(),
+        speed_percent: 50,
         shown_bytes: brisk_core::show::SHOWN_BYTES,
         environment: EnvironmentId::IN_PROCESS,
         registry: Arc::new(tasks::registry()),
@@ -70,7 +71,7 @@ fn finished_values_are_offered_and_work_in_hand_is_abandoned() {
 
         let mut second = cluster.meet().await;
         assert_eq!(second.hears().await, WorkerToScheduler::Offered(vec![(key, nbytes)]));
-        assert_eq!(second.threads, 2);
+        assert_eq!((second.info.threads, second.info.speed_percent), (2, 50));
         // One thread is stuck with what nobody waits for. The other works; what is too much for it waits.
         let gates = [tasks::gate(), tasks::gate()];
         let nodes = [0, 1].map(|i: usize| cluster.call(Blocks::DEF, vec![inline(gates[i].number)]));

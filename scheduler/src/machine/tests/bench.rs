@@ -129,17 +129,29 @@ impl Bench {
             host: "host".into(),
             threads,
             memory_limit: 0,
+            speed_percent: 100,
             resources: resources.iter().map(|(name, x)| ((*name).into(), Quantity::from_f64(*x))).collect(),
         };
         let actions = self.event(Event::WorkerJoined { worker, name: name.into(), environment: HERE, info });
         (worker, actions)
     }
 
+    /// A worker that says how fast it is.
+    pub(super) fn worker_at(&mut self, speed_percent: u32, threads: u32) -> WorkerId {
+        let worker = WorkerId(self.incarnation());
+        let address = format!("test://{worker}").parse().unwrap();
+        let resources = Vec::new();
+        let info = WorkerInfo { address, host: "host".into(), threads, memory_limit: 0, speed_percent, resources };
+        self.event(Event::WorkerJoined { worker, name: "".into(), environment: HERE, info });
+        worker
+    }
+
     /// A worker of a host, with a limit of bytes; 0 for none.
     pub(super) fn worker_on(&mut self, host: &str, threads: u32, memory_limit: u64) -> WorkerId {
         let worker = WorkerId(self.incarnation());
         let address = format!("test://{worker}").parse().unwrap();
-        let info = WorkerInfo { address, host: host.into(), threads, memory_limit, resources: Vec::new() };
+        let info =
+            WorkerInfo { address, host: host.into(), threads, memory_limit, speed_percent: 100, resources: Vec::new() };
         self.event(Event::WorkerJoined { worker, name: host.into(), environment: HERE, info });
         worker
     }

@@ -62,6 +62,7 @@ fn who_is_there_does_not_join_again() {
         host: "host".into(),
         threads: 9,
         memory_limit: 0,
+        speed_percent: 100,
         resources: Vec::new(),
     };
     bench.event(Event::WorkerJoined { worker: w, name: "again".into(), environment: HERE, info });

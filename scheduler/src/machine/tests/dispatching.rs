@@ -223,6 +223,7 @@ fn another_builds_workers_get_nothing() {
         host: "h".into(),
         threads: 1,
         memory_limit: 0,
+        speed_percent: 100,
         resources: vec![],
     };
     let (worker, environment) = (WorkerId(Incarnation(900)), brisk_core::id::EnvironmentId(6));

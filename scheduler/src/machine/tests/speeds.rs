@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brisk_core::{
     id::{ClientId, WorkerId},
-    message::SubmittedTask,
+    message::{Answer, Query, SubmittedTask, Told},
 };
 
 use super::bench::*;
@@ -44,6 +44,27 @@ fn a_slow_worker_is_known_by_what_others_take_for_the_same() {
     bench.kill(slow);
     let new = bench.worker(1);
     assert_eq!(bench.step(new), 8);
+}
+
+#[test]
+fn the_first_calls_go_to_who_is_said_to_be_fast_and_calls_say_more_than_words() {
+    let mut bench = Bench::new();
+    let (slow, fast, c) = (bench.worker_at(50, 1), bench.worker_at(100, 1), bench.client());
+    let told = |bench: &Bench| {
+        let Answer::Told(told) = bench.machine.tell(c, &Query::Info) else { panic!("no answer") };
+        let Told::Info(info) = *told else { panic!("another answer") };
+        info.workers.iter().map(|worker| worker.speed_percent).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&bench), [50, 100]);
+    for number in 1..60 {
+        let sent = [number, number + 1_000].map(|number| run(&bench.submit(c, vec![task(number, &[])], &[number])));
+        if number == 1 {
+            assert_eq!(sent.map(|(worker, _)| worker), [fast, slow]);
+        }
+        sent.iter().for_each(|(worker, run)| drop(bench.finish_in(*worker, *run, 8, SECOND)));
+    }
+    let [slow, fast] = told(&bench)[..] else { panic!("two workers") };
+    assert!(fast - slow < 20, "they take the same: {slow} and {fast}");
 }
 
 #[test]

@@ -275,6 +275,7 @@ pub(super) fn worker_hello() -> Hello {
         host: "here".into(),
         threads: 2,
         memory_limit: 0,
+        speed_percent: 100,
         resources: vec![],
     };
     Hello::new(Purpose::Worker(info), "worker", EnvironmentId::IN_PROCESS)

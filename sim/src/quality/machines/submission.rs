@@ -13,7 +13,10 @@ use brisk_core::{
 use brisk_scheduler::machine::Event;
 
 use super::{CLIENT, EPOCH, Run};
-use crate::{quality::graph::Task, random::mix};
+use crate::{
+    quality::{graph::Task, hosts::Host},
+    random::mix,
+};
 
 /// What tasks of several threads take of their worker. If there are such tasks, all tasks take it.
 const CORES: &str = "cores";
@@ -23,13 +26,14 @@ const FIRST_WORKER: u64 = 2;
 
 impl Run<'_> {
     pub(super) fn join_all(&mut self) {
-        for (host, threads) in self.hosts.hosts.iter().map(|host| host.threads).enumerate() {
+        for (host, &Host { threads, speed }) in self.hosts.hosts.iter().enumerate() {
             let worker = worker_id(host);
             let info = WorkerInfo {
                 address: format!("sim://host-{host}").parse().expect("names of simulated hosts are short"),
                 host: format!("host-{host}").into(),
                 threads,
                 memory_limit: 0,
+                speed_percent: if self.hosts.told { speed } else { 100 },
                 resources: vec![(CORES.into(), Quantity::from_f64(f64::from(threads)))],
             };
             let name = format!("worker-{host}").into();
