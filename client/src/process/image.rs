@@ -34,7 +34,7 @@ impl Image {
         }
         let what = "the program's own executable can't be read";
         let path = undeleted(std::env::current_exe().map_err(ClientError::io(what))?);
-        let image = Self::read(&running(&path).to_owned(), path).map_err(ClientError::io(what))?;
+        let image = Self::read(&running(&path), path).map_err(ClientError::io(what))?;
         Ok(IMAGE.get_or_init(|| image).clone())
     }
 
@@ -68,14 +68,14 @@ impl Image {
 
 /// Where the running image can be read, even after the file was replaced by another build.
 #[cfg(target_os = "linux")]
-fn running(_: &Path) -> &Path {
-    Path::new("/proc/self/exe")
+fn running(_: &Path) -> PathBuf {
+    PathBuf::from("/proc/self/exe")
 }
 
 /// Where the running image can be read.
 #[cfg(not(target_os = "linux"))]
-fn running(path: &Path) -> &Path {
-    path
+fn running(path: &Path) -> PathBuf {
+    path.to_owned()
 }
 
 /// The path of an executable whose file was replaced since it was started, as rebuilding does: Linux marks it.
