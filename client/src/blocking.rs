@@ -19,7 +19,7 @@
 //! }
 //! ```
 
-use std::{future::IntoFuture, ops::Deref, sync::Arc};
+use std::{collections::BTreeMap, future::IntoFuture, ops::Deref, sync::Arc};
 
 use brisk_core::{
     error::TaskError,
@@ -245,6 +245,14 @@ impl Client {
     /// As there.
     pub fn nbytes(&self) -> Result<u64, TaskError> {
         block_on(self.0.nbytes())
+    }
+
+    /// As [`Client::metadata`](crate::Client::metadata).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn metadata<T: Value>(&self, future: &TaskFuture<T>) -> Result<BTreeMap<Arc<str>, Arc<str>>, TaskError> {
+        block_on(self.0.metadata(future))
     }
 
     /// As [`Client::story`](crate::Client::story).

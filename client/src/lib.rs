@@ -37,7 +37,8 @@
 //!   [`Client::restart`], [`Client::run`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
 //! - Without async: [`blocking`].
-//! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it.
+//! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it;
+//!   and it takes the task's word on how far it is.
 //! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::story`], [`Client::task_stream`],
 //!   [`Client::performance_report`]; [`Delayed::to_svg`] draws a graph that has not run.
 //! - State that is changed by calls: [`macro@actor`], [`Client::actor`].
@@ -53,7 +54,10 @@ pub use brisk_core::{
     id::Fence,
     json::Json,
     key::Key,
-    message::{FunctionStatus, RunList, RunStatus, SchedulerInfo, StoryLine, TaskList, TaskStatus, WorkerStatus},
+    message::{
+        Extent, FunctionStatus, RunList, RunStatus, SchedulerInfo, StoryLine, TaskList, TaskProgress, TaskStatus,
+        WorkerStatus,
+    },
     registry::{DuplicateTask, Registry, RegistryBuilder},
     shareable::Shareable,
     state::TaskState,

@@ -4,7 +4,7 @@ mod support;
 
 use std::{fs, process::Command, time::Duration};
 
-use brisk_client::{ErrorKind, Reschedule, TaskContext, task};
+use brisk_client::{Client, ErrorKind, Reschedule, TaskContext, TaskFuture, TaskStatus, task};
 
 brisk_client::test_worker!();
 
@@ -90,6 +90,61 @@ async fn helper_until_cancelled(pipes: [String; 2]) {
     std::future::pending().await
 }
 
+/// Says how far it is, writes to its log and notes facts; waits for a word, and says more. Fails in its first attempt.
+#[task(impure)]
+fn talks(pipe: String) -> Result<(), String> {
+    let context = TaskContext::current().unwrap();
+    say_before(&context);
+    fs::read_to_string(pipe).unwrap();
+    say_after(&context)
+}
+
+/// The same without a thread.
+#[task(impure)]
+async fn talks_later(pipe: String) -> Result<(), String> {
+    let context = TaskContext::current().unwrap();
+    say_before(&context);
+    tokio::task::spawn_blocking(|| fs::read_to_string(pipe).unwrap()).await.unwrap();
+    say_after(&context)
+}
+
+fn say_before(context: &TaskContext) {
+    context.progress(0.1, "beginning");
+    context.progress((1, 4), "one");
+    context.log(format!("attempt {} begins", context.attempt()));
+    context.metadata("rows", 7).unwrap();
+    if context.attempt() == 1 {
+        context.metadata("first", true).unwrap();
+    }
+}
+
+fn say_after(context: &TaskContext) -> Result<(), String> {
+    context.log("the end");
+    context.metadata("rows", 8).unwrap();
+    if context.attempt() == 1 { Err("once more".to_owned()) } else { Ok(()) }
+}
+
+/// Says more than is kept.
+#[task(impure)]
+fn chatters() {
+    let context = TaskContext::current().unwrap();
+    for number in 0..1_000 {
+        context.log(format!("line {number} {}", "ü".repeat(2_000)));
+    }
+    for number in 0..32 {
+        context.metadata(number.to_string(), number).unwrap();
+    }
+    context.metadata("7", "changed").unwrap();
+    for (name, fact) in [("33", "one too many".to_owned()), ("7", "x".repeat(1_001))] {
+        assert_eq!(context.metadata(name, fact).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+}
+
+/// The facts that a task has noted, in words.
+async fn facts_of(client: &Client, future: &TaskFuture<()>) -> String {
+    format!("{:?}", client.metadata(future).await.unwrap())
+}
+
 /// Two pipes, which are gone when this is.
 struct Pipes([String; 2]);
 
@@ -121,8 +176,22 @@ impl Drop for Pipes {
     }
 }
 
+/// Waits until the only task that runs has said how far it is.
+async fn progress_of(client: &Client, attempt: u32) -> TaskStatus {
+    loop {
+        let mut running = client.processing().await.unwrap().tasks;
+        if let Some(status) = running.pop()
+            && status.progress.is_some()
+            && status.attempt == attempt
+        {
+            return status;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// On `worker-0`, which has one thread.
-async fn its_thread_is_free(client: &brisk_client::Client, number: i64) {
+async fn its_thread_is_free(client: &Client, number: i64) {
     assert_eq!(client.submit(inc(number).workers(["worker-0"])).await.unwrap(), number + 1);
 }
 
@@ -193,6 +262,50 @@ on_every_cluster! {
         future.cancel();
         client.flush().await;
         pipes.hears("cancelled").await;
+    }
+
+    async fn what_a_task_says_of_itself_is_heard_while_it_runs_and_afterwards(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        for thread in [Some(0), None] {
+            let pipes = Pipes::new();
+            let pipe = pipes.0[0].clone();
+            let future = match thread {
+                Some(_) => client.submit(talks(pipe.clone()).retries(1)),
+                None => client.submit(talks_later(pipe.clone()).retries(1)),
+            };
+            for attempt in [1, 2] {
+                let status = progress_of(&client, attempt).await;
+                let progress = status.progress.clone().unwrap();
+                assert_eq!((progress.extent, &*progress.message), ((1, 4).into(), "one"));
+                assert_eq!(status.thread, thread);
+                assert!(status.to_string().contains(": 1 of 4, one ("), "{status}");
+                let first = if attempt == 1 { r#""first": "true", "# } else { "" };
+                assert_eq!(facts_of(&client, &future).await, format!(r#"{{{first}"rows": "7"}}"#));
+                let go_on = pipe.clone();
+                tokio::task::spawn_blocking(move || fs::write(go_on, "go on").unwrap()).await.unwrap();
+            }
+            future.result().await.unwrap();
+            assert_eq!(facts_of(&client, &future).await, r#"{"rows": "8"}"#, "what was said last was there before the end");
+            let story = client.story(&future).await.unwrap();
+            let said = story.iter().filter_map(|line| line.what.split_once("says: ")).map(|(_, said)| said);
+            assert!(said.eq(["attempt 1 begins", "the end", "attempt 2 begins", "the end"]), "{story:#?}");
+            drop(future);
+        }
+        support::all_is_forgotten(&cluster).await;
+    }
+
+    async fn of_a_task_that_says_too_much_the_last_is_kept(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let future = client.submit(chatters());
+        future.wait().await.unwrap();
+        let facts = client.metadata(&future).await.unwrap();
+        assert_eq!((facts.len(), &*facts["7"], &*facts["31"]), (32, "changed", "31"));
+        let story = client.story(&future).await.unwrap();
+        let says: Vec<&str> = story.iter().filter_map(|line| line.what.split_once("says: ")).map(|(_, said)| said).collect();
+        assert_eq!(says.len(), 100);
+        assert!(says[0].starts_with("line 900 ü") && says[99].starts_with("line 999 ü"), "{says:?}");
+        assert!(says.iter().all(|said| said.len() < 1_010 && said.ends_with('…')), "{says:?}");
+        assert!(story.iter().any(|line| line.what.starts_with("900 earlier")), "{story:#?}");
     }
 
     async fn a_task_hears_that_its_cluster_ends(cluster: LocalCluster) {

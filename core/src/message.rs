@@ -17,6 +17,7 @@ mod client;
 mod coordination;
 mod data;
 mod inspection;
+mod notes;
 mod supervisor;
 mod worker;
 
@@ -27,6 +28,7 @@ pub use inspection::{
     CallSpec, FunctionStatus, Query, RunList, RunStatus, SchedulerInfo, StoryLine, TaskFilter, TaskList, TaskStatus,
     Told, WorkerStatus,
 };
+pub use notes::{Extent, LogLine, RunNotes, TaskProgress};
 pub use supervisor::{Exit, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler};
 pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, Transfer, WorkerToScheduler};
 

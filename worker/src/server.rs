@@ -27,6 +27,7 @@ mod executor;
 mod fetch;
 mod legacy;
 mod links;
+mod notes;
 mod outgoing;
 mod panics;
 mod rejoin;

@@ -1,6 +1,7 @@
 //! What the scheduler knows: workers, tasks, who holds what, and what happened.
 
 use std::{
+    collections::BTreeMap,
     future::{Future, IntoFuture},
     pin::Pin,
     sync::Arc,
@@ -75,7 +76,32 @@ impl Client {
         self.tasks().state(TaskState::Memory).worker(worker)
     }
 
-    /// What was assigned to workers and has not ended, and for how long. To be awaited.
+    /// What was assigned to workers and has not ended, and for how long; in which thread, if it goes on for some seconds; and
+    /// how far it is, if it [says so](crate::TaskContext::progress). To be awaited.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, TaskContext, task};
+    /// #[task]
+    /// async fn steps(count: u64) {
+    ///     let context = TaskContext::current().expect("this is a task");
+    ///     for step in 0..count {
+    ///         context.progress((step, count), "stepping");
+    ///         // One step of the work.
+    /// #       tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    ///     }
+    /// }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let future = client.submit(steps(1_000));
+    /// # while client.processing().await?.tasks.iter().all(|status| status.progress.is_none()) {
+    /// #     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    /// # }
+    /// println!("{}", client.processing().await?); // steps-5f3a91c2: processing on worker-0, …: 70 of 1000, stepping (0.2s ago)
+    /// # assert!(client.processing().await?.to_string().contains(" of 1000, stepping ("));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn processing(&self) -> Tasks {
         self.tasks().state(TaskState::Processing)
     }
@@ -110,7 +136,21 @@ impl Client {
         Ok(self.scheduler_info().await?.nbytes)
     }
 
-    /// What happened to a task, the oldest first: how it went from state to state, who ran and held it, who died. The scheduler
+    /// The facts that the last run of a task has [noted](crate::TaskContext::metadata), by name: while it runs, a quarter of a
+    /// second late at most, and afterwards, for as long as the task is known. (Beyond 32 MB of what all tasks have said, the scheduler
+    /// forgets those that have been silent for longest.)
+    ///
+    /// # Errors
+    /// As [`scheduler_info`](Client::scheduler_info).
+    pub async fn metadata<T: Value>(&self, future: &TaskFuture<T>) -> Result<BTreeMap<Arc<str>, Arc<str>>, TaskError> {
+        match self.ask(Query::Metadata(future.key())).await? {
+            Told::Metadata(facts) => Ok(facts.into_iter().collect()),
+            other => Err(strange(other)),
+        }
+    }
+
+    /// What happened to a task, the oldest first: how it went from state to state, who ran and held it, who died, and what it has
+    /// [said](crate::TaskContext::log). The scheduler
     /// keeps the last events of all tasks, 65,536 unless it is configured otherwise, so the beginning of a story may be missing.
     ///
     /// # Errors

@@ -6,7 +6,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{address::Address, id::WorkerId, key::Key, payload::Payload, state::TaskState, task::TaskName};
+use crate::{
+    address::Address, id::WorkerId, key::Key, message::TaskProgress, payload::Payload, state::TaskState, task::TaskName,
+};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub enum Query {
         /// How many at most, the newest; never more than [`MAX_TOLD`](RunList::MAX_TOLD).
         limit: u32,
     },
+    /// Which facts the last run of a task has noted. Answered with [`Told::Metadata`].
+    Metadata(Key),
 }
 
 /// Which tasks are asked for: those that are all that is said here.
@@ -69,6 +73,8 @@ pub enum Told {
     Story(Vec<StoryLine>),
     /// To [`Query::Runs`].
     Runs(RunList),
+    /// To [`Query::Metadata`]: names and facts, by name.
+    Metadata(Vec<(Arc<str>, Arc<str>)>),
 }
 
 impl Told {
@@ -183,6 +189,11 @@ pub struct TaskStatus {
     pub age: Option<Duration>,
     /// Why it failed, if it did, in a few words.
     pub error: Option<Arc<str>>,
+    /// The number of its worker's thread that it holds, if that is known: of a task that has said something, or goes on for
+    /// more than a few seconds.
+    pub thread: Option<u32>,
+    /// How far it is, if it is being processed and has said so.
+    pub progress: Option<TaskProgress>,
 }
 
 /// A call, as whoever makes it elsewhere needs it.
@@ -273,6 +284,12 @@ impl fmt::Display for TaskStatus {
         }
         if let Some(age) = self.age {
             write!(f, ", for {age:.1?}")?;
+        }
+        if let Some(thread) = self.thread {
+            write!(f, ", in thread {thread}")?;
+        }
+        if let Some(progress) = &self.progress {
+            write!(f, ": {progress}")?;
         }
         if let Some(error) = &self.error {
             write!(f, ", {error}")?;

@@ -10,6 +10,7 @@ use crate::{
     error::Failure,
     id::{RequestId, RunId, WorkerId},
     key::Key,
+    message::RunNotes,
     options::Quantity,
     payload::Payload,
     task::TaskName,
@@ -264,6 +265,8 @@ pub enum WorkerToScheduler {
         /// The run.
         run: RunId,
     },
+    /// What runs say of themselves. For the scheduler's shell; its machine is not concerned.
+    Notes(Vec<RunNotes>),
 }
 
 /// What one transfer between two workers has taken.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
-    id::{ClientId, WorkerId},
+    id::{ClientId, RunId, WorkerId},
     key::Key,
     message::{
         Answer, CallSpec, FunctionStatus, Query, RunList, SchedulerInfo, TaskFilter, TaskList, TaskStatus, Told,
@@ -38,8 +38,8 @@ const HOLDERS: usize = 8;
 const ERROR_BYTES: usize = 200;
 
 impl Scheduler {
-    /// Answers a client's question. The story of a task and the age of runs are not known here, but to whoever keeps the
-    /// records.
+    /// Answers a client's question. The story of a task, the age of runs, and what these say of themselves are not known here,
+    /// but to whoever keeps the records.
     pub fn tell(&self, client: ClientId, query: &Query) -> Answer {
         let told = match query {
             Query::Info => Ok(Told::Info(self.info())),
@@ -47,6 +47,7 @@ impl Scheduler {
             Query::Call(key) => self.call_spec(client, *key).map(Told::Call),
             Query::Story(_) => Ok(Told::Story(Vec::new())),
             Query::Runs { .. } => Ok(Told::Runs(RunList::default())),
+            Query::Metadata(_) => Ok(Told::Metadata(Vec::new())),
             _ => Err("this scheduler does not know the question".to_owned()),
         };
         match told {
@@ -58,6 +59,12 @@ impl Scheduler {
     /// What people call a worker that is there.
     pub fn worker_name(&self, worker: WorkerId) -> Option<Arc<str>> {
         self.workers.find(worker).map(|w| self.workers[w].label())
+    }
+
+    /// Who runs a task now, and as which run.
+    pub fn current_run(&self, key: Key) -> Option<(WorkerId, RunId)> {
+        let run = self.tasks[self.tasks.find(key)?].run()?;
+        Some((self.workers[run.worker].id, run.id))
     }
 
     fn info(&self) -> SchedulerInfo {
@@ -153,6 +160,8 @@ impl Scheduler {
             attempt: task.attempt,
             age: None,
             error,
+            thread: None,
+            progress: None,
         }
     }
 

@@ -52,6 +52,8 @@ impl Scheduler {
                 self.lose_worker(w, &reason, End::Goodbye);
                 self.act(Action::CloseWorker { worker, reason: "".into() });
             }
+            // What runs say of themselves changes nothing.
+            WorkerToScheduler::Notes(_) => {}
             // A newer worker than this scheduler: the handshake's protocol version makes this impossible.
             _ => {
                 let (worker, reason) =

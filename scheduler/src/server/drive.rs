@@ -14,10 +14,11 @@ use brisk_core::{
     id::{ClientId, Incarnation, RunId, SupervisorId, WorkerId},
     key::Key,
     message::{Batch, ClientToScheduler, Messages, SchedulerToWorker, WorkerToScheduler},
+    state::TaskState,
 };
 
-use super::{Shared, outbox::Outbox, recorder::Recorder};
-use crate::machine::{Action, Event, Record, Scheduler};
+use super::{Shared, notes::Notes, outbox::Outbox, recorder::Recorder};
+use crate::machine::{Action, Event, Record, Scheduler, What};
 
 /// Something that has arrived.
 pub(super) enum Input {
@@ -52,6 +53,7 @@ pub(super) struct Core {
     inputs: Vec<Input>,
     records: Vec<Record>,
     recorder: Option<Recorder>,
+    notes: Notes,
     /// Why nothing is handled any more: the scheduler was shut down, or it failed.
     over: Option<CloseReason>,
 }
@@ -118,12 +120,18 @@ impl Core {
             inputs: Vec::new(),
             records: Vec::new(),
             recorder,
+            notes: Notes::default(),
             over: None,
         }
     }
 
     pub(super) fn machine(&self) -> &Scheduler {
         &self.machine
+    }
+
+    /// What runs say of themselves.
+    pub(super) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Whether a peer can be sent to.
@@ -262,7 +270,14 @@ impl Core {
             }
             (PeerRole::Worker(worker), Messages::WorkerToScheduler(messages)) => {
                 for message in messages {
-                    self.event(shared, Event::FromWorker { worker, epoch, message });
+                    match message {
+                        WorkerToScheduler::Notes(notes) => {
+                            if epoch == shared.epoch {
+                                self.notes.take(&self.machine, shared.now(), worker, notes);
+                            }
+                        }
+                        message => self.event(shared, Event::FromWorker { worker, epoch, message }),
+                    }
                 }
             }
             (PeerRole::Supervisor(supervisor), Messages::SupervisorToScheduler(messages)) => {
@@ -316,7 +331,12 @@ impl Core {
             Action::CloseClient { client, reason } => self.dismiss(client.0, &reason),
             Action::CloseWorker { worker, reason } => self.dismiss(worker.0, &reason),
             Action::CloseSupervisor { supervisor, reason } => self.dismiss(supervisor.0, &reason),
-            Action::Record(record) => self.records.push(record),
+            Action::Record(record) => {
+                if let What::Transition { key, to: TaskState::Forgotten, .. } = record.what {
+                    self.notes.forget(key);
+                }
+                self.records.push(record);
+            }
         }
     }
 

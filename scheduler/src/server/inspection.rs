@@ -26,8 +26,12 @@ impl Core {
         let mut answer = self.machine().tell(client, query);
         if let Answer::Told(told) = &mut answer {
             match (&mut **told, query) {
-                (Told::Tasks(list), _) => add_ages(shared, &mut list.tasks),
-                (Told::Story(lines), Query::Story(key)) => *lines = story(shared, self.machine(), *key),
+                (Told::Tasks(list), _) => {
+                    add_ages(shared, &mut list.tasks);
+                    self.notes().add_to(self.machine(), shared.now(), &mut list.tasks);
+                }
+                (Told::Story(lines), Query::Story(key)) => *lines = self.story(shared, *key),
+                (Told::Metadata(facts), Query::Metadata(key)) => *facts = self.notes().metadata(*key),
                 (Told::Runs(list), Query::Runs { within, since, limit }) => {
                     let limit = (*limit).min(RunList::MAX_TOLD) as usize;
                     *list = runs::runs(shared, self.machine(), (*within, *since), limit);
@@ -36,6 +40,15 @@ impl Core {
             }
         }
         self.send(shared, client.0, |outbox| outbox.push_client(SchedulerToClient::Answered { request, answer }));
+    }
+
+    /// What happened to a task, and what it has said, in one order.
+    fn story(&self, shared: &Shared, key: Key) -> Vec<StoryLine> {
+        let mut lines = story(shared, self.machine(), key);
+        lines.extend(self.notes().log(key, shared.now()));
+        // What is of one moment stays in the order of what happened before what was said.
+        lines.sort_by_key(|line| std::cmp::Reverse(line.ago));
+        lines
     }
 }
 

@@ -24,6 +24,7 @@ use crate::machine::{self, FunctionIndex, Record, Scheduler, Snapshot};
 mod accept;
 mod drive;
 mod inspection;
+mod notes;
 mod outbox;
 mod recorder;
 mod runs;

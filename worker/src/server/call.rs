@@ -49,6 +49,9 @@ pub(super) fn make(shared: &Arc<Shared>, job: Job) {
     // What others took is told by them.
     let took = started.elapsed().saturating_sub(left.waited);
     let outcome = finish(shared, &call, wanted, outcome);
+    if let Some(context) = left.made() {
+        shared.send_last_notes(context);
+    }
     // The call holds values of a user's, whose `Drop` may panic.
     panics::drop_quietly(call);
     shared.tell(News::Done { run, outcome, took });

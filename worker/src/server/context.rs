@@ -12,7 +12,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Poll, Waker},
     time::{Duration, Instant},
@@ -22,7 +22,10 @@ use brisk_core::{address::Address, id::RunId, key::Key, task::TaskName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::driver::Shared;
+use super::{
+    driver::Shared,
+    notes::{Notebook, Notes},
+};
 
 /// The run of a task, as the task's own code sees it.
 ///
@@ -61,13 +64,21 @@ struct Inner {
     told: Notify,
     /// The task's own future, if it is asynchronous.
     future: Mutex<Option<Waker>>,
+    /// The number of the thread that it holds, or [`NO_THREAD`].
+    thread: AtomicU32,
+    /// What it has to say.
+    notes: Mutex<Notes>,
 }
+
+const NO_THREAD: u32 = u32::MAX;
 
 /// Where a worker's tasks run.
 pub(super) struct Site {
     pub(super) name: Arc<str>,
     pub(super) address: Address,
     pub(super) provided: Option<Arc<dyn Any + Send + Sync>>,
+    /// What they say of themselves.
+    pub(super) notebook: Notebook,
 }
 
 impl TaskContext {
@@ -150,11 +161,35 @@ impl TaskContext {
         self.0.site.provided.clone()?.downcast().ok()
     }
 
-    pub(super) fn new(facts: Facts, site: Arc<Site>) -> Self {
+    pub(super) fn new(facts: Facts, site: Arc<Site>, thread: Option<usize>) -> Self {
         let Facts { run, task, attempt, deadline } = facts;
-        let (cancelled, is_parent) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (told, future) = (Notify::new(), Mutex::new(None));
-        TaskContext(Arc::new(Inner { run, task, attempt, deadline, site, cancelled, is_parent, told, future }))
+        let thread = thread.and_then(|thread| u32::try_from(thread).ok()).unwrap_or(NO_THREAD);
+        TaskContext(Arc::new(Inner {
+            run,
+            task,
+            attempt,
+            deadline,
+            site,
+            cancelled: AtomicBool::new(false),
+            is_parent: AtomicBool::new(false),
+            told: Notify::new(),
+            future: Mutex::new(None),
+            thread: AtomicU32::new(thread),
+            notes: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn site(&self) -> &Site {
+        &self.0.site
+    }
+
+    pub(super) fn notes(&self) -> &Mutex<Notes> {
+        &self.0.notes
+    }
+
+    /// The number of the thread that it holds.
+    pub(super) fn thread(&self) -> Option<u32> {
+        Some(self.0.thread.load(Ordering::Relaxed)).filter(|thread| *thread != NO_THREAD)
     }
 
     /// Tells all who look or wait. To be called without a lock: it wakes them.
@@ -265,7 +300,7 @@ impl Now {
 impl Seat {
     fn context(&self, facts: Facts) -> TaskContext {
         let run = facts.run;
-        let context = TaskContext::new(facts, self.shared.site.clone());
+        let context = TaskContext::new(facts, self.shared.site.clone(), Some(self.number));
         if self.shared.executor.is_told(self.number, run, &context) {
             context.cancel();
         }
@@ -343,11 +378,22 @@ pub(super) struct Left {
 }
 
 impl Left {
+    /// The context that the run has made.
+    pub(super) fn made(&self) -> Option<&TaskContext> {
+        match &self.now {
+            Now::Context(context) => Some(context),
+            _ => None,
+        }
+    }
+
     /// To go on with, asynchronously.
     pub(super) fn context(self, site: &Arc<Site>) -> TaskContext {
         match self.now {
-            Now::Context(context) => context,
-            Now::Facts(facts) => TaskContext::new(facts, site.clone()),
+            Now::Context(context) => {
+                context.0.thread.store(NO_THREAD, Ordering::Relaxed);
+                context
+            }
+            Now::Facts(facts) => TaskContext::new(facts, site.clone(), None),
             Now::Nothing => unreachable!("what was put there is taken out once"),
         }
     }

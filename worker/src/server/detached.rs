@@ -64,6 +64,7 @@ impl AsyncRun {
         let Some(call) = self.call.take() else { return };
         let outcome = call::finish(&self.shared, &call, self.wanted, outcome);
         panics::drop_quietly(call);
+        self.shared.send_last_notes(&self.context);
         self.shared.tell(News::Done { run: self.run, outcome, took });
     }
 }

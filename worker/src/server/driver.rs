@@ -19,7 +19,7 @@ use brisk_core::{
     error::Failure,
     id::{EnvironmentId, Epoch, RequestId, RunId, WorkerId},
     key::Key,
-    message::{Batch, Messages, SchedulerToWorker},
+    message::{Batch, Messages, SchedulerToWorker, WorkerToScheduler},
     payload::Payload,
     registry::Registry,
     time::Moment,
@@ -113,6 +113,8 @@ pub(super) enum News {
         permit: Permit,
     },
     PeerLost(WorkerId),
+    /// Something for the scheduler that the machine need not know.
+    Say(WorkerToScheduler),
     Put(Put),
     Tick,
     Shutdown,
@@ -213,8 +215,13 @@ impl Shared {
 
     /// Queues something for the machine, and sees to it that it is dealt with.
     pub(super) fn tell(self: &Arc<Self>, news: News) {
-        self.news.lock().push(news);
+        self.queue(news);
         self.drive();
+    }
+
+    /// Queues something for the machine, in its place. The caller [drives](Shared::drive) once it holds no lock.
+    pub(super) fn queue(&self, news: News) {
+        self.news.lock().push(news);
     }
 
     /// Takes the machine away, for good: what still happens is for nobody.

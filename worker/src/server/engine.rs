@@ -157,6 +157,7 @@ impl Engine {
             }
             News::Seceded(run) => self.handle(shared, now, Event::Seceded { run }, Brought::default()),
             News::Rejoined(run) => self.handle(shared, now, Event::Rejoined { run }, Brought::default()),
+            News::Say(message) => self.outbox.push(message),
             News::Put(put) => self.put(shared, now, put),
             News::PeerLost(worker) => self.handle(shared, now, Event::PeerLost { worker }, Brought::default()),
             News::Tick => self.handle(shared, now, Event::Tick, Brought::default()),
@@ -276,9 +277,9 @@ impl Engine {
 
 /// Whether a report may be long by itself. It is sent alone: many of them would be more than a batch may hold.
 fn is_long(message: &WorkerToScheduler) -> bool {
-    use WorkerToScheduler::{Added, Failed, Missing, Offered, Received, Stolen, Transfers};
+    use WorkerToScheduler::{Added, Failed, Missing, Notes, Offered, Received, Stolen, Transfers};
     match message {
-        Failed { .. } => true,
+        Failed { .. } | Notes(_) => true,
         Added(keys) | Offered(keys) | Received(keys) => keys.len() > 16,
         Missing { holders, .. } => holders.len() > 16,
         Stolen { runs, .. } => runs.len() > 16,

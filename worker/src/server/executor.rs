@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brisk_core::{id::RunId, payload::Payload, task::TaskName};
+use brisk_core::{id::RunId, key::Key, message::RunNotes, payload::Payload, task::TaskName};
 use parking_lot::{Condvar, Mutex};
 use tokio::{runtime::Handle, sync::watch};
 
@@ -74,6 +74,9 @@ struct Seat {
     /// Whether there is a thread on it.
     taken: bool,
     run: Option<RunId>,
+    key: Option<Key>,
+    /// How often it was looked at since that run began.
+    looks: u8,
     /// Whether the task has given the thread up.
     away: bool,
     /// Whether nobody waits for that run any more.
@@ -187,6 +190,20 @@ impl Executor {
         seat.cancelled
     }
 
+    /// The runs that were there when this was last called, each once: whoever asks now and then hears of those that go on for
+    /// long, and of the threads they hold.
+    pub(super) fn long_runs(&self) -> Vec<RunNotes> {
+        let mut queue = self.queue.lock();
+        let seats = queue.seats.iter_mut().enumerate();
+        seats
+            .filter_map(|(number, seat)| {
+                let (key, run) = seat.key.zip(seat.run)?;
+                seat.looks = seat.looks.saturating_add(1);
+                (seat.looks == 2).then(|| RunNotes { thread: u32::try_from(number).ok(), ..RunNotes::new(key, run) })
+            })
+            .collect()
+    }
+
     /// Lets all threads go once they have finished what they are at, and tells them that nobody waits for it.
     pub(super) fn stop(&self) {
         let (jobs, contexts) = {
@@ -231,7 +248,7 @@ impl Executor {
                 return None;
             }
             if let Some(job) = queue.jobs.pop_front() {
-                queue.seats[seat].run = Some(job.run);
+                (queue.seats[seat].run, queue.seats[seat].key) = (Some(job.run), Some(job.task.key));
                 if !queue.jobs.is_empty() && queue.idle > 0 {
                     // Whoever submitted counted on this thread for one job. The others are for the others.
                     self.more.notify_one();

@@ -19,6 +19,7 @@ use super::{
     driver::{FromScheduler, News, Session, Shared},
     executor::Executor,
     fetch::Links,
+    notes::Notebook,
     panics,
     serve::{self, Serve},
 };
@@ -32,6 +33,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Idle links are looked for this often.
 const SWEEP: Duration = Duration::from_secs(15);
+
+/// Runs that go on for long are looked for this often.
+const LOOK: Duration = Duration::from_secs(2);
 
 pub(super) async fn start(
     config: WorkerConfig,
@@ -55,7 +59,12 @@ pub(super) async fn start(
     };
     let hello = Hello::new(Purpose::Worker(info), config.name.clone(), config.environment);
     let shared = Shared::new(
-        Site { name: config.name, address: listener.address(), provided: config.provided },
+        Site {
+            name: config.name,
+            address: listener.address(),
+            provided: config.provided,
+            notebook: Notebook::default(),
+        },
         config.environment,
         config.registry,
         runtime.clone(),
@@ -99,17 +108,39 @@ async fn keep_time(shared: Weak<Shared>) {
             }
         }
     };
-    let sweeps = async move {
-        let mut interval = tokio::time::interval(SWEEP);
+    let sweeps = {
+        let shared = shared.clone();
+        async move {
+            let mut interval = tokio::time::interval(SWEEP);
+            loop {
+                interval.tick().await;
+                let Some(shared) = shared.upgrade() else { return };
+                shared.links.close_idle();
+            }
+        }
+    };
+    let notes = {
+        let shared = shared.clone();
+        async move {
+            while let Some(shared) = shared.upgrade() {
+                shared.notes_are_due().await;
+                shared.send_notes();
+            }
+        }
+    };
+    let looks = async move {
+        let mut interval = tokio::time::interval(LOOK);
         loop {
             interval.tick().await;
             let Some(shared) = shared.upgrade() else { return };
-            shared.links.close_idle();
+            shared.tell_of_threads();
         }
     };
     tokio::select! {
         () = ticks => {}
         () = sweeps => {}
+        () = notes => {}
+        () = looks => {}
         _ = ended.wait_for(|end| end.why.is_some()) => {}
     }
 }
@@ -200,6 +231,7 @@ impl Shared {
         }
         self.executor.stop();
         self.abort_all();
+        self.site.notebook.close();
         self.serve.close();
         self.links.close();
         if let Some(session) = self.session.get() {

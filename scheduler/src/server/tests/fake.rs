@@ -72,6 +72,10 @@ impl FakeComm {
         self.wait(|_, closed| closed.cloned())
     }
 
+    pub(super) fn messages_to_worker(&self) -> Vec<SchedulerToWorker> {
+        self.wait(|sent, _| Some(worker_messages(sent)))
+    }
+
     pub(super) fn to_client(&self) -> Vec<SchedulerToClient> {
         self.wait(|sent, _| Some(client_messages(sent)))
     }

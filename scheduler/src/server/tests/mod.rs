@@ -1,6 +1,7 @@
 //! The shell, over a transport that does what the test says.
 
 mod fake;
+mod notes;
 
 use std::{sync::Arc, time::Duration};
 
