@@ -21,8 +21,42 @@ pub(in crate::link) async fn write(
     outbox: Arc<Outbox>,
     patience: Duration,
 ) -> Result<(), Broken> {
-    let (medium, long) = (Arc::new(Semaphore::new(MEDIUM_WRITERS)), Arc::new(Semaphore::new(LONG_WRITERS)));
     let mut writers = JoinSet::new();
+    let written = write_all(&connection, &mut queue, &outbox, patience, &mut writers).await;
+    let count = match written {
+        Ok(count) => count,
+        Err(broken) => return Err(cause(broken, &mut writers).await),
+    };
+    lifeline.write_all(&count.to_le_bytes()).await?;
+    let _ = lifeline.finish();
+    Ok(())
+}
+
+/// Why it broke: who finds the connection lost may be heard before the writer that closed it, and knows not why it did.
+async fn cause(first: Broken, writers: &mut JoinSet<Result<(), Broken>>) -> Broken {
+    if !matches!(first, Broken::Lost) {
+        return first;
+    }
+    // None has anything to wait for any more.
+    while let Some(written) = writers.join_next().await {
+        match joined(written) {
+            Err(Broken::Lost) | Ok(()) => {}
+            Err(broken) => return broken,
+        }
+    }
+    first
+}
+
+/// Writes batches until there are no more, and counts them. Those that are still being written when one breaks are left to the
+/// caller.
+async fn write_all(
+    connection: &Connection,
+    queue: &mut Queue,
+    outbox: &Arc<Outbox>,
+    patience: Duration,
+    writers: &mut JoinSet<Result<(), Broken>>,
+) -> Result<u64, Broken> {
+    let (medium, long) = (Arc::new(Semaphore::new(MEDIUM_WRITERS)), Arc::new(Semaphore::new(LONG_WRITERS)));
     let mut batches = Vec::with_capacity(1);
     let mut count = 0u64;
     while queue.next(&mut batches, 1).await {
@@ -31,7 +65,7 @@ pub(in crate::link) async fn write(
             let length = Length::of(frame.len() as u64);
             let turns = match length {
                 Length::Short => {
-                    write_one(&connection, frame, length, patience).await?;
+                    write_one(connection, frame, length, patience).await?;
                     outbox.written(weight);
                     continue;
                 }
@@ -54,9 +88,7 @@ pub(in crate::link) async fn write(
     while let Some(written) = writers.join_next().await {
         joined(written)?;
     }
-    lifeline.write_all(&count.to_le_bytes()).await?;
-    let _ = lifeline.finish();
-    Ok(())
+    Ok(count)
 }
 
 async fn write_one(connection: &Connection, frame: Frame, length: Length, patience: Duration) -> Result<(), Broken> {
@@ -88,4 +120,21 @@ async fn write_stream(
     }
     let _ = stream.finish();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_writer_that_closed_the_connection_says_why() {
+        let mut writers = JoinSet::new();
+        writers.spawn(async { Ok(()) });
+        writers.spawn(async { Err(Broken::Lost) });
+        writers.spawn(async { Err(Broken::Stalled) });
+        assert!(matches!(cause(Broken::Lost, &mut writers).await, Broken::Stalled));
+        assert!(matches!(cause(Broken::Lost, &mut JoinSet::new()).await, Broken::Lost));
+        let first = cause(Broken::Protocol("first".to_owned()), &mut JoinSet::new()).await;
+        assert!(matches!(first, Broken::Protocol(why) if why == "first"));
+    }
 }
