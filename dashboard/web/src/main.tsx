@@ -1,4 +1,14 @@
-import { render } from "preact";
-import "./styles/base.css";
+// Starts the page.
 
-render(<main>Brisk</main>, document.getElementById("app")!);
+import { render } from "preact";
+import { start } from "./app";
+import { Shell } from "./shell";
+import "uplot/dist/uPlot.min.css";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/shell.css";
+import "./styles/parts.css";
+import "./styles/pages.css";
+
+render(<Shell />, document.getElementById("app")!);
+void start();
