@@ -31,6 +31,30 @@ fn workers_that_can_not_reach_each_other_find_another_way() {
 }
 
 #[test]
+fn workers_that_never_reach_each_other_compute_what_they_need_themselves() {
+    let mut workload = Workload::new();
+    let inputs: Vec<_> = (0..4).map(|_| workload.add(long_value(vec![]))).collect();
+    let sums: Vec<_> = (0..4).map(|_| workload.add(slow(inputs.clone()))).collect();
+    let mut stage = Stage::new(workload);
+    // Whatever is sent between workers breaks the link.
+    stage.cluster.settings.trouble.breaks = 1_000;
+    stage.worker(1);
+    stage.worker(1);
+    stage.submit(&sums, true);
+    stage.rest();
+    for sum in sums {
+        stage.is_right(sum);
+    }
+    let history = &stage.cluster.judge.history;
+    for input in inputs {
+        let losses = history.of(input).losses;
+        assert!((1..50).contains(&losses), "the other worker tried to fetch it, and not for ever: {losses} times");
+    }
+    assert_eq!(history.departures, 0, "nobody was taken for dead");
+    stage.end();
+}
+
+#[test]
 fn a_worker_that_is_not_heard_is_dead_and_what_it_did_is_done_again() {
     let (workload, last) = chain(5);
     let mut stage = Stage::new(workload);
