@@ -279,3 +279,21 @@ fn an_earlier_run_on_the_same_worker_says_nothing_of_the_current_one() {
     assert_eq!(bench.machine.counters().stale_runs, 3);
     assert_eq!(news(&bench.finish(w, second, 8)).len(), 1);
 }
+
+#[test]
+fn two_workers_of_one_name_are_two_workers() {
+    let mut bench = Bench::new();
+    let (a, _) = bench.worker_with(1, "twin", &[]);
+    let (b, _) = bench.worker_with(1, "twin", &[]);
+    let c = bench.client();
+    let given = runs(&bench.submit(c, vec![task(1, &[]), task(2, &[])], &[1, 2]));
+    let of = |worker| given.iter().find(|(w, _)| *w == worker).unwrap().1;
+    let (first, second) = (of(a), of(b));
+    bench.finish(a, first, 8);
+    bench.finish(b, second, 8);
+    bench.kill(a);
+    let snapshot = bench.machine.snapshot();
+    assert_eq!(snapshot.workers.len(), 1);
+    let news = runs(&bench.submit(c, vec![task(3, &[first.0, second.0])], &[3]));
+    assert_eq!(news.len(), 0, "what only the dead one held is made first: {news:?}");
+}
