@@ -7,6 +7,7 @@ mod bench;
 mod bench_macros;
 mod ci;
 mod cluster;
+mod dashboard;
 mod data;
 mod mutants;
 mod process;
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Options),
     /// Simulates whole clusters, with faults, from a seed
     Sim(sim::Options),
+    /// Builds the dashboard's front end, and checks it
+    Dashboard(dashboard::Options),
     /// Changes the machines in small ways, and looks whether a test fails
     Mutants(mutants::Options),
     /// Checks the repository against its own rules: dependencies, purity, documents, licences
@@ -64,6 +67,7 @@ fn run(command: Command) -> Result<()> {
         Command::Data(options) => data::run(options),
         Command::Bench(options) => bench::run(options),
         Command::Sim(options) => sim::run(options),
+        Command::Dashboard(options) => dashboard::run_command(&options),
         Command::Mutants(options) => mutants::run(options),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),

@@ -92,7 +92,7 @@ function singles(cluster) {
       const id = nodes.length;
       const run = cluster.kept[id % cluster.kept.length];
       const state = !run.ok || id === 20 ? "erred" : states[Math.min(states.length - 1, layer + (id % 3 === 0 ? 1 : 0))];
-      const name = layer === 0 ? `load-${run.key.slice(0, 4)}` : `sum-${run.key.slice(0, 4)}`;
+      const name = layer === 0 ? `load-${run.key.slice(4, 8)}` : `sum-${run.key.slice(4, 8)}`;
       nodes.push({ id, function: run.function, name, layer, states: { ...NOTHING, [state]: 1 }, key: run.key });
       now.push(id);
       for (const from of last.slice(i * 3, i * 3 + 3)) edges.push([from, id, 1]);

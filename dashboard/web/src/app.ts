@@ -8,6 +8,8 @@ import { href, type Route, tokenOf } from "./router";
 
 export const model = new Model();
 const listeners = new Set<() => void>();
+/** Grows with every notification. */
+let notified = 0;
 
 export const connection = new Connection((kind, feed) => {
   model.apply(kind === "snapshot" ? "snapshot" : "delta", feed);
@@ -23,6 +25,7 @@ export function subscribe(listener: () => void): () => void {
 /** Draws the component again when the model changes, at most every `least` milliseconds. */
 export function useModel(least = 100): Model {
   const [, draw] = useState(0);
+  const drawn = notified;
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | null = null;
     let last = 0;
@@ -34,6 +37,8 @@ export function useModel(least = 100): Model {
     const stop = subscribe(() => {
       if (timer === null) timer = setTimeout(now, Math.max(0, last + least - performance.now()));
     });
+    // Effects run after the first frame: what came before is not told again.
+    if (notified !== drawn) now();
     return () => {
       stop();
       if (timer !== null) clearTimeout(timer);
@@ -62,5 +67,6 @@ export function go(route: Exclude<Route, { page: "unknown" }>): void {
 }
 
 function notify(): void {
+  notified += 1;
   for (const listener of listeners) listener();
 }

@@ -25,6 +25,7 @@ export function paintGraph(canvas: HTMLCanvasElement, graph: GraphCanvas, hasFoc
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, width, height);
   const scale = camera.scale * ratio;
+  canvas.dataset["scale"] = String(camera.scale);
   context.setTransform(scale, 0, 0, scale, (camera.width / 2) * ratio - camera.x * scale, (camera.height / 2) * ratio - camera.y * scale);
   const colours = themeColours();
   edges(context, graph, colours);
@@ -110,8 +111,14 @@ function task(context: CanvasRenderingContext2D, { node, x, y }: Spot, colours: 
   context.font = `11px ${FAMILY}`;
   context.textAlign = "left";
   context.textBaseline = "middle";
+  const name = cut(context, node.name, 104);
+  // Edges run below names: a rim keeps both readable.
+  context.lineJoin = "round";
+  context.lineWidth = 4;
+  context.strokeStyle = colours.panel;
+  context.strokeText(name, x + 12, y + 0.5);
   context.fillStyle = colours.text;
-  context.fillText(cut(context, node.name, 104), x + 12, y + 0.5);
+  context.fillText(name, x + 12, y + 0.5);
 }
 
 /** The same shapes as everywhere: ring, diamond, triangle, square, hollow square, cross. */

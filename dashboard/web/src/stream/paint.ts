@@ -43,8 +43,11 @@ export class Painter {
     this.#lanes(stream, first, last);
     this.#names(stream, first, last);
     this.#scrollbar(stream);
-    // For whoever measures: what this frame took, in milliseconds.
-    this.#canvas.dataset["drawn"] = (performance.now() - started).toFixed(2);
+    // For whoever checks or measures: what is shown, and what drawing it took in milliseconds.
+    const { dataset } = this.#canvas;
+    dataset["from"] = String(stream.view.from);
+    dataset["to"] = String(stream.view.to);
+    dataset["drawn"] = (performance.now() - started).toFixed(2);
   }
 
   #background(stream: StreamCanvas, first: number, last: number): void {
@@ -53,7 +56,7 @@ export class Painter {
     const colours = themeColours();
     context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     const bottom = height - AXIS;
-    const marks = ticks(view.from, view.to, Math.max(2, (width - GUTTER) / 110));
+    const marks = ticks(view.from, view.to, this.#model.runs.size === 0 ? 0 : Math.max(2, (width - GUTTER) / 110));
     context.font = FONT;
     context.textAlign = "center";
     context.textBaseline = "middle";

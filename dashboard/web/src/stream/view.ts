@@ -86,6 +86,7 @@ export class View {
 
 /** Times for an axis: `step` is 1, 2 or 5 of a power of ten (or whole minutes and hours), at most `most` of them. */
 export function ticks(from: number, to: number, most: number): { step: number; times: number[] } {
+  if (most <= 0) return { step: 1, times: [] };
   const least = Math.max((to - from) / Math.max(1, most), SHORTEST / 10);
   const step = niceStep(least);
   const times: number[] = [];
