@@ -5,10 +5,13 @@
 
 use std::{fmt, time::Duration};
 
-use brisk_core::function::{FunctionId, FunctionInfo};
+use brisk_core::{
+    function::{FunctionId, FunctionInfo},
+    state::TaskState,
+};
 use rustc_hash::FxHashMap;
 
-use super::{class::Kind, record::FunctionIndex, speed::Step};
+use super::{class::Kind, inspection::StateCounts, record::FunctionIndex, speed::Step};
 
 /// Every function that a client ever named. They are few, and records name them, so none is forgotten.
 pub(super) struct Functions {
@@ -22,6 +25,8 @@ pub(super) struct Functions {
 #[derive(Debug)]
 struct Function {
     info: FunctionInfo,
+    /// How many of its tasks there are in each state.
+    tasks: StateCounts,
     /// Moving average of what calls took, at the ordinary pace, in nanoseconds.
     average_ns: Option<u64>,
     /// The same over many more calls, and how many there were, up to [`MANY`].
@@ -45,6 +50,7 @@ impl Function {
     fn new(info: FunctionInfo) -> Self {
         Function {
             info,
+            tasks: StateCounts::default(),
             average_ns: None,
             long_average_ns: 0,
             calls: 0,
@@ -89,6 +95,29 @@ impl Functions {
 
     pub(super) fn get(&self, index: FunctionIndex) -> Option<&FunctionInfo> {
         self.list.get(index.0 as usize).map(|function| &function.info)
+    }
+
+    /// Counts a task that came in this state.
+    pub(super) fn task_came(&mut self, index: FunctionIndex, state: TaskState) {
+        self.list[index.0 as usize].tasks[state] += 1;
+    }
+
+    /// Counts a task that went from one state to another.
+    #[inline]
+    pub(super) fn task_moved(&mut self, index: FunctionIndex, from: TaskState, to: TaskState) {
+        let tasks = &mut self.list[index.0 as usize].tasks;
+        tasks[from] -= 1;
+        tasks[to] += 1;
+    }
+
+    /// Counts a task that went in this state.
+    pub(super) fn task_went(&mut self, index: FunctionIndex, state: TaskState) {
+        self.list[index.0 as usize].tasks[state] -= 1;
+    }
+
+    /// How many tasks each function has in each state.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (FunctionIndex, &StateCounts)> {
+        (0..).map(FunctionIndex).zip(self.list.iter().map(|function| &function.tasks))
     }
 
     /// What its calls hold while they run.

@@ -25,6 +25,14 @@ use super::{
     unrepeatable::Unrepeatable,
 };
 
+mod counts;
+mod detail;
+mod overview;
+
+pub use counts::StateCounts;
+pub use detail::{GraphSample, SampledTask, TaskDetail};
+pub use overview::{FunctionOverview, Overview, WorkerDetail, WorkerOverview};
+
 /// How many workers and functions are told of.
 const MAX_LISTED: usize = 1_000;
 

@@ -66,6 +66,7 @@ impl Scheduler {
         check_all! { self:
             i00_nothing_is_left_to_do
             i01_one_state_and_its_containers
+            i01_functions_count_their_tasks
             i02_assigned_to_one_live_worker
             i03_lists_hold_only_what_is_assigned
             i04_holders_are_symmetrical

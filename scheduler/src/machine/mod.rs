@@ -108,6 +108,9 @@ use brisk_core::{
 pub use action::Action;
 pub use config::Config;
 pub use event::Event;
+pub use inspection::{
+    FunctionOverview, GraphSample, Overview, SampledTask, StateCounts, TaskDetail, WorkerDetail, WorkerOverview,
+};
 pub use invariants::Violation;
 #[cfg(feature = "planted")]
 pub use planted::Planted;

@@ -132,6 +132,7 @@ impl Scheduler {
         let spec = Payload::from_bytes(Vec::new());
         let mut task = Task::new(key, function, class, account, spec, options, Priority::default());
         task.unrepeatable = Some(Unrepeatable::Scattered);
+        self.functions.task_came(function, task.state.name());
         Some(self.tasks.insert(task, &[]))
     }
 

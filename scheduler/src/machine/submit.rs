@@ -149,6 +149,7 @@ impl Scheduler {
             }
             Err(error) => {
                 for t in new.into_iter().rev() {
+                    self.functions.task_went(self.tasks[t].function, self.tasks[t].state.name());
                     let (_, class) = self.tasks.remove(t);
                     self.classes.part(class);
                 }
@@ -201,6 +202,7 @@ impl Scheduler {
         let class = self.class_of(c, function, options.as_deref());
         let priority = Priority { user: priority.user.saturating_add(user), ..priority };
         let task = Task::new(key, function, class, account, spec, options, priority);
+        self.functions.task_came(function, task.state.name());
         Ok((self.tasks.insert(task, &dependencies), true))
     }
 

@@ -245,6 +245,7 @@ impl Scheduler {
             let (from, run) = (self.tasks[t].state.name(), self.run_of(&self.tasks[t].state));
             self.note_transition(t, from, TaskState::Forgotten, run);
         }
+        self.functions.task_went(self.tasks[t].function, self.tasks[t].state.name());
         let (dependencies, class) = self.tasks.remove(t);
         let dead = dependencies.iter().map(|edge| edge.task);
         self.work.unneeded.extend(dead.filter(|&d| !self.tasks[d].is_alive()));
@@ -258,7 +259,9 @@ impl Scheduler {
         if !from.may_become(to) || self.config.records {
             self.note_replaced(t, from, &state);
         }
-        self.tasks[t].state = state;
+        let task = &mut self.tasks[t];
+        task.state = state;
+        self.functions.task_moved(task.function, from, to);
     }
 
     /// What few transitions need: words for one that there must not be, and a record.

@@ -17,7 +17,7 @@ use brisk_core::{
     state::TaskState,
 };
 
-use super::{Shared, notes::Notes, outbox::Outbox, recorder::Recorder};
+use super::{Shared, notes::Notes, outbox::Outbox, recorder::Recorder, telemetry::Tally};
 use crate::machine::{Action, Event, Record, Scheduler, What};
 
 /// Something that has arrived.
@@ -52,6 +52,7 @@ pub(super) struct Core {
     /// The queue's other half, kept so that taking what has arrived takes no memory.
     inputs: Vec<Input>,
     records: Vec<Record>,
+    tally: Tally,
     recorder: Option<Recorder>,
     notes: Notes,
     /// Why nothing is handled any more: the scheduler was shut down, or it failed.
@@ -119,6 +120,7 @@ impl Core {
             stalled: Vec::new(),
             inputs: Vec::new(),
             records: Vec::new(),
+            tally: Tally::default(),
             recorder,
             notes: Notes::default(),
             over: None,
@@ -154,6 +156,7 @@ impl Core {
             self.recorder = None;
         }
         self.keep_records(shared);
+        self.hand_over_tally(shared);
         if self.over.is_none() {
             shared.set_deadline(self.machine.next_deadline());
             self.check(shared);
@@ -309,6 +312,7 @@ impl Core {
         if self.recorder.as_mut().is_some_and(|recorder| !recorder.event(now, &event)) {
             self.recorder = None;
         }
+        self.tally.hear(&event);
         // A bug of the machine must not leave everybody waiting for a scheduler that does nothing any more.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.machine.handle(now, event))) {
             return self.end(shared, Some(&text(&*panic)));
@@ -335,6 +339,7 @@ impl Core {
                 if let What::Transition { key, to: TaskState::Forgotten, .. } = record.what {
                     self.notes.forget(key);
                 }
+                self.tally.recorded(&record, &self.machine);
                 self.records.push(record);
             }
         }
@@ -417,6 +422,12 @@ impl Core {
         kept.extend(self.records.drain(..));
         let surplus = kept.len().saturating_sub(shared.config.records);
         kept.drain(..surplus);
+    }
+
+    fn hand_over_tally(&mut self, shared: &Shared) {
+        if !self.tally.is_empty() {
+            shared.telemetry.lock().take(&mut self.tally);
+        }
     }
 
     /// Sends everybody away: because it was asked for, or because of a bug, with its words.

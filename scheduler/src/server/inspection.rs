@@ -26,10 +26,7 @@ impl Core {
         let mut answer = self.machine().tell(client, query);
         if let Answer::Told(told) = &mut answer {
             match (&mut **told, query) {
-                (Told::Tasks(list), _) => {
-                    add_ages(shared, &mut list.tasks);
-                    self.notes().add_to(self.machine(), shared.now(), &mut list.tasks);
-                }
+                (Told::Tasks(list), _) => self.add_what_is_beside(shared, &mut list.tasks),
                 (Told::Story(lines), Query::Story(key)) => *lines = self.story(shared, *key),
                 (Told::Metadata(facts), Query::Metadata(key)) => *facts = self.notes().metadata(*key),
                 (Told::Runs(list), Query::Runs { within, since, limit }) => {
@@ -42,8 +39,14 @@ impl Core {
         self.send(shared, client.0, |outbox| outbox.push_client(SchedulerToClient::Answered { request, answer }));
     }
 
+    /// Adds to tasks what the machine does not know: for how long they run, and what they say.
+    pub(super) fn add_what_is_beside(&self, shared: &Shared, tasks: &mut [TaskStatus]) {
+        add_ages(shared, tasks);
+        self.notes().add_to(self.machine(), shared.now(), tasks);
+    }
+
     /// What happened to a task, and what it has said, in one order.
-    fn story(&self, shared: &Shared, key: Key) -> Vec<StoryLine> {
+    pub(super) fn story(&self, shared: &Shared, key: Key) -> Vec<StoryLine> {
         let mut lines = story(shared, self.machine(), key);
         lines.extend(self.notes().log(key, shared.now()));
         // What is of one moment stays in the order of what happened before what was said.

@@ -25,17 +25,22 @@ mod accept;
 mod drive;
 mod inspection;
 mod notes;
+mod observer;
 mod outbox;
 mod recorder;
 mod runs;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod timer;
 
+pub use observer::{NewRuns, Observer};
 pub use recorder::RecordingFile;
+pub use telemetry::{EndedRun, ErrorGroup, FunctionRuns, RunTotals, WorkerRuns};
 
 use drive::{Core, Input};
 use recorder::Recorder;
+use telemetry::Telemetry;
 use timer::Clock;
 
 /// What an operator may choose of the shell.
@@ -48,6 +53,8 @@ pub struct Config {
     pub name: Arc<str>,
     /// How many records are kept; older ones are dropped.
     pub records: usize,
+    /// How many runs that have ended are kept for those who show them; older ones are dropped.
+    pub runs: usize,
     /// How many peers there may be; more are sent away for now.
     pub max_peers: usize,
     /// A peer that takes nothing while so many messages wait for it is sent away.
@@ -62,6 +69,7 @@ impl Default for Config {
             machine: machine::Config::default(),
             name: "scheduler".into(),
             records: 64 << 10,
+            runs: 100_000,
             max_peers: 16_384,
             outbox_messages: 1 << 20,
             outbox_bytes: 512 << 20,
@@ -85,6 +93,8 @@ pub(crate) struct Shared {
     core: Mutex<Core>,
     /// Apart from the core, so that readers do not hold up the machine.
     records: Mutex<std::collections::VecDeque<Record>>,
+    /// The same.
+    telemetry: Mutex<Telemetry>,
     next_incarnation: AtomicU64,
     /// How many peers there are, for those who decide whether to take one more.
     peers: AtomicUsize,
@@ -122,12 +132,12 @@ impl Server {
         let machine = Scheduler::new(config.machine.clone(), epoch);
         let shared = Arc::new_cyclic(|this| Shared {
             this: this.clone(),
-            config,
             epoch,
             clock: Clock::start(),
             queue: Mutex::default(),
             core: Mutex::new(Core::new(machine, recorder)),
             records: Mutex::default(),
+            telemetry: Mutex::new(Telemetry::new(config.runs)),
             next_incarnation: AtomicU64::new(1),
             peers: AtomicUsize::new(0),
             deadline: AtomicU64::new(u64::MAX),
@@ -136,6 +146,7 @@ impl Server {
             end: Notify::new(),
             listeners: Mutex::default(),
             runtime,
+            config,
         });
         shared.runtime.spawn(timer::run(shared.clone()));
         tracing::info!(name = %shared.config.name, %epoch, "the scheduler has started");
@@ -210,7 +221,12 @@ impl Shared {
 
     /// Looks at the machine between two events.
     fn look<T>(&self, look: impl FnOnce(&Scheduler) -> T) -> T {
-        let seen = look(self.core.lock().machine());
+        self.look_beside(|core| look(core.machine()))
+    }
+
+    /// The same, at what is kept beside the machine too.
+    fn look_beside<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
+        let seen = look(&self.core.lock());
         // Whoever brought something in the meantime did not get the lock, and relies on its holder.
         self.drive();
         seen

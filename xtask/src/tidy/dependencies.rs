@@ -45,10 +45,12 @@ const RULES: &[Rule] = &[
         tests: &["brisk-macros"],
         never: RUNTIME,
     },
+    Rule { package: "brisk-dashboard", members: &["brisk-core", "brisk-scheduler"], tests: &[], never: NETWORK },
     Rule {
         package: "brisk-client",
         members: &[
             "brisk-core",
+            "brisk-dashboard",
             "brisk-macros",
             "brisk-scheduler",
             "brisk-transport-inproc",
@@ -59,7 +61,6 @@ const RULES: &[Rule] = &[
         never: NETWORK,
     },
     Rule { package: "brisk-test-tasks", members: &["brisk-client"], tests: &[], never: RUNTIME },
-    Rule { package: "brisk-dashboard", members: &["brisk-core", "brisk-client"], tests: &[], never: NETWORK },
     Rule {
         package: "brisk-collections",
         members: &["brisk-client", "brisk-core", "brisk-macros"],

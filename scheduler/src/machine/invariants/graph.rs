@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Check, ensure};
 use crate::machine::{
-    Scheduler,
+    FunctionIndex, Scheduler, StateCounts,
     slab::TaskIndex,
     task::{State, Task},
 };
@@ -35,6 +35,19 @@ impl Scheduler {
                 let there = self.tasks.get(t).is_some_and(|task| task.class == index);
                 ensure!(there, "a queue holds {t:?}, which is gone or of another class");
             }
+        }
+        Ok(())
+    }
+
+    /// I1: each function's counts are those of its tasks.
+    pub(super) fn i01_functions_count_their_tasks(&self) -> Check {
+        let mut there: BTreeMap<FunctionIndex, StateCounts> = BTreeMap::new();
+        for (_, task) in self.tasks() {
+            there.entry(task.function).or_default()[task.state.name()] += 1;
+        }
+        for (function, counts) in self.functions.counted() {
+            let there = there.get(&function).copied().unwrap_or_default();
+            ensure!(*counts == there, "{function:?} counts {counts:?}, and there are {there:?}");
         }
         Ok(())
     }

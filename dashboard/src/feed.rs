@@ -1,0 +1,300 @@
+//! What the page is told: everything at first, then what has changed. The texts are those of `web/src/feed.ts`.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant, SystemTime},
+};
+
+use brisk_scheduler::{
+    machine::{FunctionIndex, Overview},
+    server::Observer,
+};
+use bytes::Bytes;
+use serde::Serialize;
+
+mod lanes;
+mod rows;
+mod runs;
+
+use lanes::Lanes;
+use rows::{Cluster, ErrorRow, FunctionRow, Totals, WorkerRow};
+use runs::{Columns, Shown};
+
+pub(crate) use rows::{States, seconds, worker_row};
+
+/// Runs that a page is told of when it begins.
+pub(crate) const HISTORY: usize = 100_000;
+
+/// Runs that are told each time, the longest: of short ones there may be more than anybody could see.
+const RUNS: usize = 1_000;
+
+/// Functions that are shown.
+const FUNCTIONS: usize = 500;
+
+/// With more workers than this their rows are told less often.
+const MANY_WORKERS: usize = 200;
+
+/// How many looks go by, then.
+const SELDOM: u64 = 10;
+
+/// How many workers are wanted is asked no more often than this for each so many tasks, since all of them are looked at.
+const WANTED_EVERY: Duration = Duration::from_secs(1);
+const WANTED_TASKS: u64 = 50_000;
+
+/// What is known of a scheduler, as it was told.
+pub(crate) struct Feed {
+    observer: Observer,
+    cluster: Cluster,
+    totals: Totals,
+    workers: BTreeMap<u64, WorkerRow>,
+    functions: BTreeMap<FunctionIndex, FunctionRow>,
+    errors: BTreeMap<u64, ErrorRow>,
+    /// Up to which failure the errors are known.
+    errors_seen: u64,
+    history: VecDeque<Shown>,
+    lanes: Lanes,
+    /// The number of the next run to be read.
+    next_run: u64,
+    /// Runs that nobody was told of.
+    lost: u64,
+    looks: u64,
+    wanted_asked: Option<Instant>,
+    spoken: Instant,
+}
+
+/// An event, but for what has not changed.
+#[derive(Serialize)]
+struct Event<'a> {
+    version: u32,
+    time: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a Cluster>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totals: Option<&'a Totals>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<Vec<&'a WorkerRow>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    functions: Option<Vec<&'a FunctionRow>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runs: Option<Columns<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<&'a ErrorRow>>,
+}
+
+/// What has changed between two looks.
+#[derive(Default)]
+struct Changed {
+    totals: bool,
+    workers: Vec<u64>,
+    gone: Vec<WorkerRow>,
+    functions: Vec<FunctionIndex>,
+    errors: Vec<u64>,
+    runs: usize,
+    lost: bool,
+}
+
+impl Feed {
+    pub(crate) fn new(observer: Observer) -> Self {
+        let age = Duration::from_nanos(observer.now().as_nanos());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Feed {
+            cluster: Cluster::new(observer.name().clone(), now.saturating_sub(age)),
+            observer,
+            totals: Totals::default(),
+            workers: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            errors_seen: 0,
+            history: VecDeque::new(),
+            lanes: Lanes::default(),
+            next_run: 0,
+            lost: 0,
+            looks: 0,
+            wanted_asked: None,
+            spoken: Instant::now(),
+        }
+    }
+
+    /// Looks at the scheduler. An event for those who were told everything before, if anything has changed, or nothing was said
+    /// for as long as `silence`.
+    pub(crate) fn look(&mut self, silence: Duration) -> Option<Bytes> {
+        let changed = self.refresh();
+        if changed.is_nothing() && self.spoken.elapsed() < silence {
+            return None;
+        }
+        self.spoken = Instant::now();
+        let workers = changed.workers.iter().filter_map(|id| self.workers.get(id)).chain(&changed.gone).collect();
+        let functions = changed.functions.iter().filter_map(|index| self.functions.get(index)).collect();
+        let errors = changed.errors.iter().filter_map(|id| self.errors.get(id)).collect();
+        let runs = (changed.runs > 0 || changed.lost).then(|| self.newest(changed.runs));
+        Some(written(
+            "delta",
+            &Event {
+                version: 1,
+                time: self.time(),
+                cluster: None,
+                totals: changed.totals.then_some(&self.totals),
+                workers: some(workers),
+                functions: some(functions),
+                runs,
+                errors: some(errors),
+            },
+        ))
+    }
+
+    /// Everything, as of the last look, with the newest `runs` runs.
+    pub(crate) fn snapshot(&self, runs: usize) -> Bytes {
+        let event = Event {
+            version: 1,
+            time: self.time(),
+            cluster: Some(&self.cluster),
+            totals: Some(&self.totals),
+            workers: Some(self.workers.values().collect()),
+            functions: Some(self.functions.values().collect()),
+            runs: Some(self.newest(runs)),
+            errors: Some(self.errors.values().collect()),
+        };
+        written("snapshot", &event)
+    }
+
+    fn time(&self) -> f64 {
+        seconds(self.observer.now())
+    }
+
+    fn newest(&self, runs: usize) -> Columns<'_> {
+        Columns { runs: &self.history, skipped: self.history.len().saturating_sub(runs), lost: self.lost }
+    }
+
+    fn refresh(&mut self) -> Changed {
+        let mut changed = Changed::default();
+        let with_workers = self.workers.len() <= MANY_WORKERS || self.looks.is_multiple_of(SELDOM);
+        self.looks += 1;
+        let overview = self.observer.overview(FUNCTIONS, with_workers);
+        self.refresh_totals(&overview, &mut changed);
+        self.refresh_functions(&overview, &mut changed);
+        // Before the runs, so that their lanes are known.
+        self.refresh_workers(overview, &mut changed);
+        self.refresh_runs(&mut changed);
+        self.refresh_errors(&mut changed);
+        changed
+    }
+
+    fn refresh_totals(&mut self, overview: &Overview, changed: &mut Changed) {
+        let mut totals = Totals::new(&overview.tasks, self.observer.run_totals(), overview.clients);
+        let pause = WANTED_EVERY * u32::try_from(1 + overview.tasks.total() / WANTED_TASKS).unwrap_or(u32::MAX);
+        let due = self.wanted_asked.is_none_or(|asked| asked.elapsed() >= pause);
+        totals.wanted_workers = if due { self.observer.wanted_workers() } else { self.totals.wanted_workers };
+        if due {
+            self.wanted_asked = Some(Instant::now());
+        }
+        changed.totals = totals != self.totals;
+        self.totals = totals;
+    }
+
+    fn refresh_functions(&mut self, overview: &Overview, changed: &mut Changed) {
+        let runs = self.observer.function_runs();
+        for function in &overview.functions {
+            let row = FunctionRow::new(function, runs.get(function.index.0 as usize).copied().unwrap_or_default());
+            self.lanes.knows(function);
+            if put(&mut self.functions, function.index, row) {
+                changed.functions.push(function.index);
+            }
+        }
+    }
+
+    fn refresh_workers(&mut self, overview: Overview, changed: &mut Changed) {
+        let Some(workers) = overview.workers else { return };
+        let runs = self.observer.worker_runs();
+        let mut former = std::mem::take(&mut self.workers);
+        for worker in &workers {
+            let row = worker_row(worker, runs.get(&worker.status.worker).copied().unwrap_or_default());
+            if former.remove(&row.id).as_ref() != Some(&row) {
+                changed.workers.push(row.id);
+            }
+            self.lanes.has(row.id, row.threads);
+            self.workers.insert(row.id, row);
+        }
+        for (id, row) in former {
+            self.lanes.has_not(id);
+            changed.gone.push(row.gone());
+        }
+    }
+
+    fn refresh_runs(&mut self, changed: &mut Changed) {
+        // What happened while nobody looked may all be shown: it comes once.
+        let first = self.history.is_empty();
+        let new = self.observer.runs_since(self.next_run);
+        self.next_run = new.next;
+        let mut runs = new.runs;
+        let most = if first { HISTORY } else { RUNS };
+        let surplus = runs::longest(&mut runs, most);
+        self.lost += new.lost + surplus;
+        changed.lost = new.lost + surplus > 0;
+        changed.runs = runs.len();
+        self.history.extend(self.lanes.place(&runs));
+        let surplus = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..surplus);
+    }
+
+    fn refresh_errors(&mut self, changed: &mut Changed) {
+        let Some((seen, groups)) = self.observer.errors_since(self.errors_seen) else { return };
+        self.errors_seen = seen;
+        let mut former = std::mem::take(&mut self.errors);
+        for group in groups {
+            let row = ErrorRow::new(&group);
+            if former.remove(&row.id).as_ref() != Some(&row) {
+                changed.errors.push(row.id);
+            }
+            self.errors.insert(row.id, row);
+        }
+    }
+
+    /// Lets the next look find something.
+    #[cfg(test)]
+    pub(crate) fn forget_totals(&mut self) {
+        self.totals.finished = u64::MAX;
+    }
+}
+
+impl Changed {
+    fn is_nothing(&self) -> bool {
+        !self.totals
+            && !self.lost
+            && self.runs == 0
+            && self.workers.is_empty()
+            && self.gone.is_empty()
+            && self.functions.is_empty()
+            && self.errors.is_empty()
+    }
+}
+
+/// Puts a row in its place. Whether it is another than the one before.
+fn put<K: Ord, Row: PartialEq>(rows: &mut BTreeMap<K, Row>, key: K, row: Row) -> bool {
+    match rows.get_mut(&key) {
+        Some(former) if *former == row => false,
+        Some(former) => {
+            *former = row;
+            true
+        }
+        None => {
+            rows.insert(key, row);
+            true
+        }
+    }
+}
+
+fn some<T>(rows: Vec<T>) -> Option<Vec<T>> {
+    (!rows.is_empty()).then_some(rows)
+}
+
+/// An event as it goes over the wire. JSON has no line ends but escaped ones, so one line holds it.
+fn written(kind: &str, event: &Event<'_>) -> Bytes {
+    let mut text = format!("event: {kind}\ndata: ").into_bytes();
+    if let Err(error) = serde_json::to_writer(&mut text, event) {
+        // Nothing in it can fail to be written; if it did, a page that begins anew shows as much as there is.
+        tracing::error!(%error, "an event of the dashboard could not be written, which is a bug");
+        return Bytes::new();
+    }
+    text.extend_from_slice(b"\n\n");
+    text.into()
+}
