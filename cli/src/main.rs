@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod credentials;
+mod inspect;
 mod local;
 mod logging;
 mod network;
@@ -31,6 +32,8 @@ enum Command {
     Local(local::Options),
     /// Go through a recording of a scheduler: check it, and tell what happened.
     Replay(replay::Options),
+    /// Look into a dump of a scheduler's state.
+    Inspect(inspect::Options),
     /// Make credentials for a cluster.
     Credentials(credentials::Options),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Worker(options) => worker::run(options),
         Command::Local(options) => local::run(options),
         Command::Replay(options) => replay::run(options),
+        Command::Inspect(options) => inspect::run(options),
         Command::Credentials(options) => credentials::run(options),
     };
     match outcome {

@@ -263,6 +263,14 @@ impl Client {
         block_on(self.0.story(future))
     }
 
+    /// As [`Client::dump_cluster_state`](crate::Client::dump_cluster_state).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn dump_cluster_state(&self, path: impl AsRef<std::path::Path>) -> Result<u64, ClientError> {
+        block_on(self.0.dump_cluster_state(path))
+    }
+
     /// As [`Client::flush`](crate::Client::flush).
     pub fn flush(&self) {
         block_on(self.0.flush());

@@ -17,6 +17,7 @@ mod control;
 mod coordination;
 mod copies;
 mod datasets;
+mod dump;
 mod gather;
 mod inspection;
 mod persist;

@@ -90,6 +90,7 @@ mod runtime;
 mod session;
 mod sync;
 mod wait;
+mod whole_file;
 
 pub use actor::{ActorFuture, ActorHandle, NewActor};
 pub use as_completed::AsCompleted;

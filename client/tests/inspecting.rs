@@ -3,6 +3,7 @@
 mod support;
 
 use brisk_client::{ErrorKind, TaskState, task, wait};
+use brisk_scheduler::dump::Dump;
 
 brisk_client::test_worker!();
 
@@ -135,5 +136,42 @@ on_every_cluster! {
         let stream = client.task_stream().limit(3).await.unwrap();
         assert_eq!((stream.runs.len(), stream.more, stream.complete), (3, 18, true));
         assert!(stream.runs.iter().all(|run| &*run.function == "half" && run.ended.is_some()), "{stream:?}");
+    }
+}
+
+on_every_cluster! {
+    async fn a_dump_of_everything_is_a_machine_again(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let pipe = Pipe::new();
+        let running = client.submit(read(pipe.0.to_str().unwrap().to_owned()));
+        let blocks = client.map(0..500, |n: i32| block(n as usize));
+        let failed = client.submit(half(1));
+        let queue = client.queue::<i64>("numbers");
+        queue.put(7).await.unwrap();
+        wait(&blocks).await;
+        wait([&failed]).await;
+        client.publish("blocks", &blocks).await.unwrap();
+        let path = std::env::temp_dir().join(format!("brisk-dump-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let length = client.dump_cluster_state(&path).await.unwrap();
+        assert!(length > 2 * (256 << 10), "{length}: it came in several pages");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
+
+        let dump = Dump::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        dump.machine.check_invariants().unwrap();
+        let snapshot = dump.machine.snapshot();
+        assert_eq!((snapshot.total(), snapshot.count(TaskState::Memory), snapshot.workers.len()), (502, 500, 2));
+        let told = dump.machine.describe_task(failed.key()).unwrap();
+        assert!(told.contains("half-") && told.contains("1 is odd") && told.contains("wanted by"), "{told}");
+        let lines = dump.records.iter().filter_map(|record| dump.machine.story_line(record, failed.key(), dump.header.at));
+        assert!(lines.count() >= 3, "{:?}", dump.records);
+        let running_there = dump.machine.describe_task(running.key()).unwrap();
+        assert!(running_there.contains("Processing on worker-"), "{running_there}");
+
+        // What can't be written costs nothing, and nothing is left of it.
+        let error = client.dump_cluster_state("/nowhere/state").await.unwrap_err();
+        assert!(error.to_string().contains("the dump can't be written"), "{error}");
+        std::fs::write(&pipe.0, "12").unwrap();
+        assert_eq!(running.await.unwrap(), 2);
     }
 }

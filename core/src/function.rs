@@ -55,7 +55,7 @@ impl Identity {
 
 /// The hash of an [`Identity`]: what the wire carries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct FunctionId(u128);
+pub struct FunctionId(#[serde(with = "crate::hex")] u128);
 
 impl FunctionId {
     /// An id from its number.

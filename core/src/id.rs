@@ -86,7 +86,7 @@ impl fmt::Display for Fence {
 /// Which build of which program a task, a client or a worker belongs to: a content hash of the executable as it was
 /// started. The scheduler pairs equals only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct EnvironmentId(pub u128);
+pub struct EnvironmentId(#[serde(with = "crate::hex")] pub u128);
 
 impl EnvironmentId {
     /// The environment of everything that runs inside one process.

@@ -12,7 +12,7 @@ use crate::{error::EncodeError, function::FunctionId, id::EnvironmentId, value::
 
 /// The 128-bit name of a task and of its result.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Key(u128);
+pub struct Key(#[serde(with = "crate::hex")] u128);
 
 impl Key {
     /// A key from its number, as decoded from the wire or chosen by a test.

@@ -15,6 +15,7 @@ pub mod function;
 pub mod future;
 pub mod graph;
 pub mod hello;
+mod hex;
 pub mod id;
 pub mod json;
 pub mod key;

@@ -34,6 +34,27 @@ pub enum Query {
     },
     /// Which facts the last run of a task has noted. Answered with [`Told::Metadata`].
     Metadata(Key),
+    /// Everything that is known, as the bytes of a file, page by page: the next page of a dump, or the first of a new one.
+    /// Answered with [`Told::Dump`]. A dump that is not read on for a minute is dropped.
+    Dump(Option<DumpPlace>),
+}
+
+/// A place in a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DumpPlace {
+    /// Which of the scheduler's dumps.
+    pub number: u64,
+    /// How many bytes are before it.
+    pub offset: u64,
+}
+
+/// A part of a dump.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DumpPage {
+    /// Its bytes.
+    pub bytes: Payload,
+    /// Where the next one begins, if there is one.
+    pub next: Option<DumpPlace>,
 }
 
 /// Which tasks are asked for: those that are all that is said here.
@@ -75,12 +96,15 @@ pub enum Told {
     Runs(RunList),
     /// To [`Query::Metadata`]: names and facts, by name.
     Metadata(Vec<(Arc<str>, Arc<str>)>),
+    /// To [`Query::Dump`].
+    Dump(DumpPage),
 }
 
 impl Told {
     pub(super) fn payload(&self) -> Option<&Payload> {
         match self {
             Self::Call(call) => Some(&call.spec),
+            Self::Dump(page) => Some(&page.bytes),
             _ => None,
         }
     }
@@ -88,6 +112,7 @@ impl Told {
     pub(super) fn payload_mut(&mut self) -> Option<&mut Payload> {
         match self {
             Self::Call(call) => Some(&mut call.spec),
+            Self::Dump(page) => Some(&mut page.bytes),
             _ => None,
         }
     }

@@ -13,6 +13,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Scheduler,
     class::Kind,
@@ -23,11 +25,11 @@ use super::{
 };
 
 /// One account. Never used again, so that a task may name one that is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct AccountId(u32);
 
 /// All accounts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Accounts {
     /// By number. New ones have the highest, so they come last, and of the few there are one is found sooner than in a tree.
     list: Vec<(AccountId, Account)>,
@@ -35,7 +37,7 @@ pub(super) struct Accounts {
 }
 
 /// What one client was given so far.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Account {
     pub(super) environment: EnvironmentIndex,
     /// Whether its client is still there.

@@ -18,6 +18,7 @@
 use std::{cmp::Reverse, time::Duration};
 
 use brisk_core::time::Moment;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -41,7 +42,7 @@ const THIEVES: usize = 16;
 const LOOKED_AT: usize = 1_024;
 
 /// What looks remember.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Looks {
     /// When the last one was.
     last: Moment,

@@ -110,6 +110,65 @@ impl<I: Index, T, const N: usize> ChunkedSlab<I, T, N> {
         }
     }
 
+    /// The vacant places of each chunk, in the order in which they are filled; none of one without memory.
+    pub(super) fn vacancies(&self) -> impl Iterator<Item = Option<Vec<u32>>> {
+        self.chunks.iter().map(|chunk| {
+            let slots = chunk.slots.as_ref()?;
+            let listed = |place: u32| Some(place).filter(|place| *place < N as u32);
+            let next = |place: &u32| match slots[*place as usize] {
+                Slot::Vacant(next) => listed(next),
+                Slot::Full(_) => None,
+            };
+            Some(std::iter::successors(listed(chunk.vacant), next).collect())
+        })
+    }
+
+    /// A slab of which places are vacant is known, and what is in the others is still to be [`put`](Self::put) there. `None` if
+    /// there is no such slab.
+    pub(super) fn restore(vacancies: Vec<Option<Vec<u32>>>) -> Option<Self> {
+        let mut slab = Self::new();
+        for (vacant, number) in vacancies.into_iter().zip(0..) {
+            let mut chunk = Chunk::EMPTY;
+            if let Some(vacant) = &vacant {
+                let slots = chunk.slots.insert(Chunk::new_slots());
+                // What is still to come has no next place, and stands in no list.
+                slots.iter_mut().for_each(|slot| *slot = Slot::Vacant(u32::MAX));
+                chunk.vacant = N as u32;
+                for place in vacant.iter().rev() {
+                    let slot = slots.get_mut(*place as usize)?;
+                    if !matches!(slot, Slot::Vacant(u32::MAX)) {
+                        return None;
+                    }
+                    *slot = Slot::Vacant(chunk.vacant);
+                    chunk.vacant = *place;
+                }
+                chunk.len = N as u32 - u32::try_from(vacant.len()).ok()?;
+                slab.len += chunk.len as usize;
+            }
+            if chunk.vacant < N as u32 {
+                slab.open.insert(number);
+            }
+            if chunk.slots.is_some() && chunk.len == 0 && slab.spare.replace(number).is_some() {
+                return None;
+            }
+            slab.chunks.push(chunk);
+        }
+        Some(slab)
+    }
+
+    /// Puts something into its place in a slab that is restored. Whether it belongs there.
+    pub(super) fn put(&mut self, index: I, value: T) -> bool {
+        let (chunk, place) = Self::position(index);
+        let slots = self.chunks.get_mut(chunk).and_then(|chunk| chunk.slots.as_mut());
+        match slots.map(|slots| &mut slots[place]) {
+            Some(slot @ Slot::Vacant(u32::MAX)) => {
+                *slot = Slot::Full(value);
+                true
+            }
+            _ => false,
+        }
+    }
+
     #[inline]
     fn position(index: I) -> (usize, usize) {
         let index = index.as_u32() as usize;
@@ -209,6 +268,30 @@ mod tests {
         slab.remove(all[15]);
         assert_eq!((memory(&slab), slab.chunks.len(), slab.len()), (1, 1, 0));
         assert!(number(slab.insert(1)) < 4);
+    }
+
+    #[test]
+    fn a_slab_is_restored_with_the_order_of_its_vacant_places() {
+        let mut slab = Small::new();
+        let all: Vec<_> = (0..16).map(|value| slab.insert(value)).collect();
+        for place in [13, 1, 3, 2, 5, 8, 9, 11, 10] {
+            slab.remove(all[place]);
+        }
+        let restored = |slab: &Small| {
+            let mut restored = Small::restore(slab.vacancies().collect()).unwrap();
+            slab.iter().for_each(|(index, &value)| assert!(restored.put(index, value)));
+            restored
+        };
+        let mut other = restored(&slab);
+        assert_eq!((format!("{other:?}"), other.len(), other.spare), (format!("{slab:?}"), slab.len(), slab.spare));
+        assert!(!other.put(all[0], 1) && !other.put(all[1], 1) && !other.put(TaskIndex::MAX, 1));
+        (0..20).for_each(|value| assert_eq!(other.insert(value), slab.insert(value)));
+        all[4..8].iter().chain(&all[8..12]).for_each(|&index| slab.remove(index));
+        let mut other = restored(&slab);
+        (0..9).for_each(|value| assert_eq!(other.insert(value), slab.insert(value)));
+        for wrong in [vec![Some(vec![4])], vec![Some(vec![1, 1])], vec![Some(vec![0, 1, 2, 3]); 2]] {
+            assert!(Small::restore(wrong).is_none());
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use brisk_core::{
     options::{Quantity, TaskOptions},
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     accounts::AccountId,
@@ -25,11 +26,12 @@ use super::{
 };
 
 /// All builds and classes in use.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Classes {
     pub(super) environments: Slab<EnvironmentIndex, Environment>,
     by_id: BTreeMap<EnvironmentId, EnvironmentIndex>,
     pub(super) slab: Slab<ClassIndex, Class>,
+    #[serde(with = "super::dump::pairs")]
     by_demand: BTreeMap<(EnvironmentIndex, Demand), ClassIndex>,
     /// All and only the lanes with queued tasks, in order. They are few.
     pub(super) busy: Vec<(EnvironmentIndex, Kind)>,
@@ -38,7 +40,7 @@ pub(super) struct Classes {
 }
 
 /// One build of one program.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Environment {
     pub(super) id: EnvironmentId,
     /// How many clients, workers and classes are of this build. It is forgotten with the last.
@@ -57,7 +59,7 @@ pub(super) struct Environment {
 }
 
 /// What a task holds while it runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Kind {
     /// A thread of its worker.
     #[default]
@@ -70,7 +72,7 @@ pub(super) enum Kind {
 pub(super) const KINDS: [Kind; 2] = [Kind::Thread, Kind::Async];
 
 /// What tasks of a class ask for, beyond their build.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Demand {
     pub(super) kind: Kind,
     /// Names, addresses or hosts; empty for any.
@@ -82,7 +84,7 @@ pub(super) struct Demand {
 }
 
 /// Tasks that the same workers may run.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Class {
     pub(super) environment: EnvironmentIndex,
     pub(super) demand: Demand,

@@ -11,6 +11,7 @@ use brisk_core::{
     message::{DependencyInfo, SchedulerToWorker},
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -27,8 +28,9 @@ const WINDOW: u32 = 64;
 const FULL_PERCENT: u128 = 75;
 
 /// All copies under way, and the values that wait to be looked at.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Copies {
+    #[serde(with = "super::dump::pairs")]
     pending: BTreeMap<(TaskIndex, WorkerIndex), Pending>,
     /// The same, by worker.
     by_worker: BTreeSet<(WorkerIndex, TaskIndex)>,
@@ -47,7 +49,7 @@ pub(super) struct Copies {
 }
 
 /// A copy under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Pending {
     pub(super) nbytes: u64,
     pub(super) deadline: Moment,
@@ -56,7 +58,7 @@ pub(super) struct Pending {
 }
 
 /// Values to be looked at, each once, in the order in which they were noted. A value may be gone when its turn comes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Agenda {
     queue: VecDeque<TaskIndex>,
     noted: IndexSet,

@@ -10,6 +10,8 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// What can be told apart from a place that holds nothing.
 pub(super) trait Vacant: Copy {
     /// What stands where nothing is.
@@ -132,6 +134,20 @@ impl<'a, T: Vacant, const N: usize> IntoIterator for &'a Few<T, N> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+impl<T: Vacant + Serialize, const N: usize> Serialize for Few<T, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de, T: Vacant + Deserialize<'de>, const N: usize> Deserialize<'de> for Few<T, N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut few = Few::new();
+        Vec::deserialize(deserializer)?.into_iter().for_each(|item| few.push(item));
+        Ok(few)
     }
 }
 

@@ -10,6 +10,7 @@ use brisk_core::{
     state::TaskState,
 };
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::{class::Kind, inspection::StateCounts, record::FunctionIndex, speed::Step};
 
@@ -19,11 +20,11 @@ pub(super) struct Functions {
     /// By identity; keyed look-up only.
     by_id: FxHashMap<FunctionId, FunctionIndex>,
     /// What stands in for the function of scattered values, once there were any.
-    scattered: Option<FunctionIndex>,
+    pub(super) scattered: Option<FunctionIndex>,
 }
 
-#[derive(Debug)]
-struct Function {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Function {
     info: FunctionInfo,
     /// How many of its tasks there are in each state.
     tasks: StateCounts,
@@ -128,6 +129,19 @@ impl Functions {
     /// The words for a function that tasks name.
     pub(super) fn info(&self, index: FunctionIndex) -> &FunctionInfo {
         &self.list[index.0 as usize].info
+    }
+
+    /// All of them, in the order of their indices.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Function> {
+        self.list.iter()
+    }
+
+    /// Adds one that was written down, behind those that are there. Whether it was not there.
+    pub(super) fn put(&mut self, function: Function) -> bool {
+        let next = FunctionIndex(self.list.len() as u32);
+        let is_new = self.scattered == Some(next) || self.by_id.insert(function.info.id, next).is_none();
+        self.list.push(function);
+        is_new
     }
 
     pub(super) fn introduce(&mut self, info: FunctionInfo) {

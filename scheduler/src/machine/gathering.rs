@@ -7,11 +7,12 @@
 //! nobody knows how many will come.
 
 use brisk_core::time::Moment;
+use serde::{Deserialize, Serialize};
 
 use super::{Scheduler, timers::Timer};
 
 /// How far the return of those who survived is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Gathering {
     /// Nobody has come back so far: probably there was nobody.
     #[default]

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use brisk_core::message::Priority;
+use serde::{Deserialize, Serialize};
 
 use super::slab::ClassIndex;
 
@@ -13,7 +14,7 @@ use super::slab::ClassIndex;
 pub(super) type Head = (Priority, ClassIndex);
 
 /// One head or more, by priority.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Heads {
     One(Head),
     /// At least two.

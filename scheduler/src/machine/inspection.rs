@@ -56,6 +56,7 @@ impl Scheduler {
             Query::Story(_) => Ok(Told::Story(Vec::new())),
             Query::Runs { .. } => Ok(Told::Runs(RunList::default())),
             Query::Metadata(_) => Ok(Told::Metadata(Vec::new())),
+            Query::Dump(_) => Err("this scheduler keeps no dumps".to_owned()),
             _ => Err("this scheduler does not know the question".to_owned()),
         };
         match told {
@@ -143,7 +144,7 @@ impl Scheduler {
             })
     }
 
-    fn status_of_task(&self, t: TaskIndex, task: &Task) -> TaskStatus {
+    pub(super) fn status_of_task(&self, t: TaskIndex, task: &Task) -> TaskStatus {
         let workers = match &task.state {
             State::Processing(run) => vec![self.workers[run.worker].label()],
             State::Memory { holders, .. } => {

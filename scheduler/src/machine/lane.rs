@@ -6,6 +6,7 @@ use std::{
 };
 
 use brisk_core::{message::Priority, options::Quantity};
+use serde::{Deserialize, Serialize};
 
 use super::{
     accounts::AccountId,
@@ -17,14 +18,14 @@ use super::{
 };
 
 /// The queued tasks of one class.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Queue {
     /// None is empty. Priorities are unique.
     by_account: BTreeMap<AccountId, ReadyTasks>,
 }
 
 /// The queues of the classes of one build that take the same thing.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lane {
     /// How many tasks are queued in all of its classes.
     pub(super) queued: u32,
@@ -44,7 +45,7 @@ pub(super) struct Lane {
 pub(super) type Urgency = (u64, Priority);
 
 /// Where a class stands in its lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Standing {
     /// Its heads are among the lane's.
     Listed,

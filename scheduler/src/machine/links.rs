@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use brisk_core::message::Transfer;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -16,7 +17,7 @@ use super::{
 };
 
 /// All kinds of links, and the hosts they are between.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Links {
     pub(super) near: Link,
     pub(super) far: Link,
@@ -25,7 +26,7 @@ pub(super) struct Links {
 }
 
 /// A host with workers.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Host {
     name: Arc<str>,
     /// In the order of their joining.
@@ -33,7 +34,7 @@ struct Host {
 }
 
 /// One kind of link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Link {
     /// What a mebibyte takes, in nanoseconds.
     pub(super) mebibyte_ns: u64,
@@ -42,7 +43,7 @@ pub(super) struct Link {
 }
 
 /// How fast a worker sends to other hosts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Sending {
     mebibyte_ns: u64,
     transfers: u32,

@@ -19,6 +19,7 @@
 use std::collections::BTreeSet;
 
 use brisk_core::time::Moment;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -43,11 +44,11 @@ const LOOKED_AT: usize = 32;
 
 /// What a run presumably does to memory, in one byte: how long its result will be, within an eighth, and whether more goes
 /// with it than comes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Effect(u8);
 
 /// What runs and values take of some workers' memory: of one worker's, or of a whole build's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Live {
     /// What they may hold together, of those that have a limit.
     pub(super) limit: u128,
@@ -62,7 +63,7 @@ pub(super) struct Live {
 }
 
 /// Since when, and how long still, a build's tasks are set aside.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Withheld {
     /// Whether any of those that could have gone in the last round were.
     pub(super) any: bool,

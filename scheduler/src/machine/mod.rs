@@ -19,6 +19,7 @@ macro_rules! planted {
 // In reading order.
 mod action;
 mod config;
+mod dump;
 mod event;
 mod record;
 mod snapshot;
@@ -85,6 +86,7 @@ mod submit;
 mod supervisors;
 mod surplus;
 mod target;
+mod telling;
 mod transition;
 mod unrepeatable;
 mod ways;
@@ -107,6 +109,7 @@ use brisk_core::{
 
 pub use action::Action;
 pub use config::Config;
+pub use dump::{Assembly, Part, ReadPart};
 pub use event::Event;
 pub use inspection::{
     FunctionOverview, GraphSample, Overview, SampledTask, StateCounts, TaskDetail, WorkerDetail, WorkerOverview,

@@ -24,6 +24,7 @@ use brisk_core::{
     key::Key,
     message::Priority,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Scheduler, accounts::AccountId, slab::ClientIndex};
 
@@ -31,7 +32,7 @@ use super::{Scheduler, accounts::AccountId, slab::ClientIndex};
 const LAST_STEP: u64 = 1 << 63;
 
 /// Whose task a submission comes from within.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Within {
     /// Who pays.
     pub(super) account: AccountId,

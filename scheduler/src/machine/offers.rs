@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use brisk_core::key::Key;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{
@@ -23,11 +24,11 @@ use super::{
 };
 
 /// All values on offer. Each stands on its worker's list too.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Offers(pub(super) BTreeMap<Key, SmallVec<[Offer; 1]>>);
 
 /// That a worker holds a value.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Offer {
     pub(super) worker: WorkerIndex,
     pub(super) nbytes: u64,

@@ -14,6 +14,7 @@ use brisk_core::{
     options::Quantity,
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     accounts::AccountId,
@@ -41,7 +42,7 @@ pub(super) type Workers = Peers<WorkerId, WorkerIndex, Worker>;
 pub(super) type Clients = Peers<ClientId, ClientIndex, Client>;
 
 /// A live worker.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Worker {
     pub(super) id: WorkerId,
     pub(super) name: Arc<str>,
@@ -111,7 +112,7 @@ pub(super) struct Worker {
 }
 
 /// A client that is connected, or was a moment ago.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Client {
     pub(super) id: ClientId,
     pub(super) name: Arc<str>,
@@ -136,7 +137,7 @@ pub(super) struct Client {
 }
 
 /// A submission some of whose chunks have come.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OpenSubmission {
     /// Its place among submissions: see [`nested`](super::nested). No two have one.
     pub(super) generation: u64,
@@ -154,7 +155,7 @@ pub(super) struct OpenSubmission {
 }
 
 /// A live supervisor.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Supervisor {
     pub(super) id: SupervisorId,
     pub(super) host: Arc<str>,
@@ -163,7 +164,7 @@ pub(super) struct Supervisor {
 
 /// The numbers of one client's latest submissions. A number that was not seen and is higher than all is new; one below
 /// everything that is remembered is old.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
     latest: VecDeque<RequestId>,
     highest: Option<RequestId>,
@@ -215,6 +216,12 @@ impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
         let index = self.slab.insert(peer);
         self.by_id.insert(id, index);
         index
+    }
+
+    /// Puts a peer back that was written down: under its place, and its name if it had one. Whether the place was empty.
+    pub(super) fn put(&mut self, index: I, id: Option<Id>, peer: T) -> bool {
+        self.by_id.extend(id.map(|id| (id, index)));
+        self.slab.put(index, peer)
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Option<(I, T)> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     class::{KINDS, Kind},
     live_bytes::{Live, Withheld},
@@ -12,7 +14,7 @@ use super::{
 };
 
 /// The workers of one build.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pool {
     /// All of them, in the order of their joining, which is that of their names.
     pub(super) workers: Vec<WorkerIndex>,

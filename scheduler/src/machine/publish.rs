@@ -13,6 +13,7 @@ use brisk_core::{
     limits::{MAX_ERROR_BYTES, MAX_NAME_BYTES},
     message::{Answer, SchedulerToClient},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -23,7 +24,7 @@ use super::{
 pub(super) type Publications = BTreeMap<Arc<str>, Publication>;
 
 /// What is kept under one name.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Publication {
     /// Held, each as often as it is named.
     pub(super) tasks: Vec<TaskIndex>,

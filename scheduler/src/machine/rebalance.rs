@@ -14,6 +14,7 @@ use brisk_core::{
     message::{Answer, SchedulerToClient},
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -33,14 +34,15 @@ const TAKES_BELOW_PERCENT: u64 = 60;
 const LOOKED_AT: usize = 100_000;
 
 /// Requests under way, and what moves.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Rebalances {
+    #[serde(with = "super::dump::pairs")]
     requests: BTreeMap<(ClientIndex, RequestId), Request>,
     /// How many copies are under way whose value leaves another worker.
     pub(super) moving: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Request {
     /// The values that may be moved; none for all.
     keys: BTreeSet<Key>,

@@ -10,6 +10,7 @@ use brisk_core::{
     id::{EnvironmentId, RunId, WorkerId},
     message::{Exit, KeyNews, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Scheduler,
@@ -45,11 +46,11 @@ impl End {
 }
 
 /// Workers whose connections ended before anybody said why, until a supervisor does.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Obituaries(VecDeque<Loss>);
 
 /// One of them, with the runs that were blamed.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Loss {
     name: Arc<str>,
     environment: EnvironmentId,

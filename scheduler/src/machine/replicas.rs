@@ -20,6 +20,7 @@ use brisk_core::{
     key::Key,
     message::{Answer, SchedulerToClient},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -33,18 +34,19 @@ use super::{
 const PER_EVENT: usize = 256;
 
 /// All that was declared.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Replicas {
     /// By value; none without a declaration.
     declared: BTreeMap<TaskIndex, Vec<Declaration>>,
     /// Requests of clients that are not answered, by client and number, with the values that are not settled yet.
+    #[serde(with = "super::dump::pairs")]
     requests: BTreeMap<(ClientIndex, RequestId), Open>,
     /// When what is left of the agenda is looked at, if anything is.
     pub(super) rest_at: Option<brisk_core::time::Moment>,
 }
 
 /// So many copies, on these workers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Declaration {
     /// Who declared it; none for an option of the task.
     by: Option<ClientIndex>,
@@ -54,7 +56,7 @@ struct Declaration {
     workers: Arc<[Arc<str>]>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Open {
     keys: BTreeSet<TaskIndex>,
     /// Why some can't be had.

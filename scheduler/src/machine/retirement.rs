@@ -20,6 +20,7 @@ use brisk_core::{
     message::{Answer, SchedulerToClient, SchedulerToSupervisor, SchedulerToWorker},
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Scheduler,
@@ -30,13 +31,14 @@ use super::{
 };
 
 /// All retirements under way, and the requests for them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Retirements {
     by_worker: BTreeMap<WorkerIndex, Retirement>,
+    #[serde(with = "super::dump::pairs")]
     requests: BTreeMap<(ClientIndex, RequestId), Request>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Retirement {
     /// Why, for people.
     reason: Arc<str>,
@@ -53,7 +55,7 @@ pub(super) struct Retirement {
 }
 
 /// A client's request to retire some workers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Request {
     open: BTreeSet<WorkerIndex>,
     gone: Vec<Arc<str>>,

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData, num::NonZeroU32};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// An index into a [`Slab`] of its own kind.
 pub(super) trait Index: Copy + Ord + fmt::Debug {
     fn from_u32(index: u32) -> Self;
@@ -13,7 +15,7 @@ macro_rules! indices {
         $(#[$doc])*
         ///
         /// Kept as one more than it is, so that an `Option` of it is no larger.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub(super) struct $name(NonZeroU32);
 
         impl $name {
@@ -82,6 +84,17 @@ impl<I: Index, T> Slab<I, T> {
         I::from_u32(place)
     }
 
+    /// Puts something into a place of its own choice, as whoever restores a slab does. Whether the place was empty.
+    pub(super) fn put(&mut self, index: I, value: T) -> bool {
+        let place = index.as_u32();
+        while self.places.len() <= place as usize {
+            self.vacant.insert(self.places.len() as u32);
+            self.places.push(None);
+        }
+        self.places[place as usize] = Some(value);
+        self.vacant.remove(&place)
+    }
+
     pub(super) fn remove(&mut self, index: I) -> T {
         let place = index.as_u32();
         let value = self.places[place as usize].take().expect("only what is there is removed");
@@ -130,6 +143,25 @@ impl<I: Index, T> std::ops::IndexMut<I> for Slab<I, T> {
     }
 }
 
+/// As a list of the places.
+impl<I, T: Serialize> Serialize for Slab<I, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.places.serialize(serializer)
+    }
+}
+
+impl<'de, I: Index, T: Deserialize<'de>> Deserialize<'de> for Slab<I, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut slab = Slab::new();
+        for (value, place) in Vec::<Option<T>>::deserialize(deserializer)?.into_iter().zip(0..) {
+            if let Some(value) = value {
+                slab.put(I::from_u32(place), value);
+            }
+        }
+        Ok(slab)
+    }
+}
+
 impl<I: Index, T: fmt::Debug> fmt::Debug for Slab<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
@@ -137,7 +169,7 @@ impl<I: Index, T: fmt::Debug> fmt::Debug for Slab<I, T> {
 }
 
 /// A set of indices, one bit each.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct IndexSet(Vec<u64>);
 
 impl IndexSet {

@@ -8,6 +8,7 @@
 use std::{collections::VecDeque, fmt};
 
 use brisk_core::message::Priority;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::slab::TaskIndex;
 
@@ -141,6 +142,20 @@ impl Sorted {
     /// The only block that may have a task of this priority; none if it comes before all.
     fn block_of(&self, priority: Priority) -> Option<usize> {
         self.blocks.partition_point(|block| block.front().is_some_and(|(first, ..)| *first <= priority)).checked_sub(1)
+    }
+}
+
+impl Serialize for Sorted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Sorted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut sorted = Sorted::default();
+        Vec::deserialize(deserializer)?.into_iter().for_each(|entry| sorted.insert(entry));
+        Ok(sorted)
     }
 }
 

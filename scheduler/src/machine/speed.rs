@@ -19,6 +19,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Scheduler,
     class::Kind,
@@ -27,7 +29,7 @@ use super::{
 };
 
 /// What is known of a worker's speed. New workers are ordinary, unless something else was said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Speed {
     /// The sum of the ratios of the calls that count, in units of [`ONE`].
     ratios: u32,
@@ -39,11 +41,11 @@ pub(super) struct Speed {
 }
 
 /// A pace, in steps of a quarter of a doubling: the lower, the faster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Step(u8);
 
 /// How many workers are on each step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Paces {
     counts: [u32; STEPS],
     /// The first step with workers, and whether there is another; kept since they are asked for with each task.

@@ -22,6 +22,7 @@ use brisk_core::{
     message::SchedulerToWorker,
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -38,7 +39,7 @@ pub(super) const MOVES: u8 = 3;
 pub(super) const RESCUES: u8 = 16;
 
 /// What a worker was asked to give up and has not answered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Question {
     pub(super) request: RequestId,
     since: Moment,
@@ -47,7 +48,7 @@ pub(super) struct Question {
 }
 
 /// One run that a worker was asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Theft {
     pub(super) run: RunId,
     /// Whom it is for, if for anybody in particular who is still there, and what that one was promised.
@@ -57,7 +58,7 @@ pub(super) struct Theft {
 }
 
 /// Runs that a worker is to get if others give them up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Promised {
     /// By kind.
     pub(super) runs: [u32; 2],

@@ -22,6 +22,7 @@ use std::{
 };
 
 use brisk_core::message::Priority;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -32,8 +33,9 @@ use super::{
 };
 
 /// The stretches of one queue. Each goes from its start to the next one's, or to the end of the submission.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Stretches {
+    #[serde(with = "super::dump::pairs")]
     by_start: BTreeMap<Priority, WorkerIndex>,
     /// The same by worker. One that is gone has its stretch until others have taken it, or the queue is empty.
     starts: BTreeMap<WorkerIndex, Priority>,
@@ -41,7 +43,7 @@ pub(super) struct Stretches {
 }
 
 /// Before which place in the order roots may be handed out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Horizon {
     /// For how many roots, as was asked.
     ahead: usize,

@@ -7,11 +7,12 @@ use brisk_core::{
     message::{ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler},
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Action, Scheduler, peers::Supervisor, timers::Timer};
 
 /// A program that some client runs, or ran a moment ago.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Program {
     spec: ProgramSpec,
     clients: u32,

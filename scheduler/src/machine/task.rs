@@ -13,6 +13,7 @@ use brisk_core::{
     task::TaskName,
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{
@@ -37,7 +38,7 @@ pub(super) struct Tasks {
 const CHUNK: usize = 512;
 
 /// One task. What is needed again and again is here; what only some tasks have is boxed.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) key: Key,
     pub(super) function: FunctionIndex,
@@ -74,7 +75,7 @@ pub(super) struct Task {
 }
 
 /// What only some tasks have.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Rare {
     options: Option<Box<TaskOptions>>,
     history: Option<History>,
@@ -82,14 +83,14 @@ struct Rare {
 
 /// One end of a dependency: the other task, and where in its list the opposite end stands. So that an edge is removed in
 /// constant time, however many dependents a task has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Edge {
     pub(super) task: TaskIndex,
     pub(super) slot: u32,
 }
 
 /// That a client wants a key, and where in the client's list this stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Want {
     pub(super) client: ClientIndex,
     pub(super) slot: u32,
@@ -97,14 +98,14 @@ pub(super) struct Want {
 }
 
 /// That a worker holds a value, and where in the worker's list this stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
     pub(super) worker: WorkerIndex,
     pub(super) slot: u32,
 }
 
 /// What went wrong with a task so far, and where it was moved. Most tasks have none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct History {
     /// The workers that died under it.
     pub(super) deaths: Vec<Death>,
@@ -124,7 +125,7 @@ pub(super) struct History {
 }
 
 /// A worker died under a task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Death {
     pub(super) run: RunId,
     pub(super) worker: Arc<str>,
@@ -139,7 +140,7 @@ pub(super) struct Death {
 }
 
 /// A task's state, with exactly its data. See [`TaskState`] for their meaning; a forgotten task is not in the table.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum State {
     Released,
     /// `missing`: how many of its dependencies are not in memory.
@@ -164,7 +165,7 @@ pub(super) enum State {
 }
 
 /// A task's current run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) worker: WorkerIndex,
@@ -188,7 +189,7 @@ pub(super) struct Run {
 }
 
 /// What a run that takes a thread has of its worker: see [`seceding`](super::seceding).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Hold {
     /// A thread, or a place in the queue for one.
     Thread,
@@ -382,6 +383,21 @@ impl Tasks {
 
     pub(super) fn get(&self, task: TaskIndex) -> Option<&Task> {
         self.slab.get(task)
+    }
+
+    /// A table of which the vacant places are known. `None` if there is no such table.
+    pub(super) fn restore(vacancies: Vec<Option<Vec<u32>>>) -> Option<Self> {
+        ChunkedSlab::restore(vacancies).map(|slab| Tasks { slab, by_key: KeyIndex::default() })
+    }
+
+    /// Puts a task that was written down back into its place. Whether it belongs there, and its key is new.
+    pub(super) fn put(&mut self, index: TaskIndex, task: Task) -> bool {
+        let key = task.key;
+        if self.find(key).is_some() || !self.slab.put(index, task) {
+            return false;
+        }
+        self.by_key.insert(key, index);
+        true
     }
 
     /// Adds a task whose key is new, and the edges to its dependencies.

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use brisk_core::{id::EnvironmentId, time::Moment};
+use serde::{Deserialize, Serialize};
 
 use super::slab::{ClassIndex, ClientIndex, EnvironmentIndex, TaskIndex, WorkerIndex};
 
 /// One kind of deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Timer {
     /// This task has waited too long for a worker.
     Expire(TaskIndex),
@@ -40,7 +41,7 @@ pub(super) enum Timer {
 }
 
 /// All deadlines, in order of time; those of one moment in the order of their kinds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Timers(BTreeSet<(Moment, Timer)>);
 
 impl Timers {

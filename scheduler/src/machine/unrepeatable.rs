@@ -5,6 +5,7 @@
 //! Whoever needs such a value fails at once and by name; nothing waits for it.
 
 use brisk_core::error::{ErrorKind, Failure, TaskError};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Scheduler,
@@ -12,7 +13,7 @@ use super::{
 };
 
 /// Why a value can't be computed again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Unrepeatable {
     /// It was scattered: there is no function.
     Scattered,

@@ -10,18 +10,21 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use brisk_core::message::Priority;
+use serde::{Deserialize, Serialize};
 
 use super::{slab::TaskIndex, sorted::Sorted, stretches::Stretches};
 
 /// Ready tasks. If all have ways of the same length, as calls that have nothing to do with one another, depth first is
 /// all there is, and no window is kept.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct ReadyTasks {
     /// The length of all ways, while it is the same.
     even: Option<u32>,
     /// The tasks of the window by priority. None comes after one that is behind it.
+    #[serde(with = "super::dump::pairs")]
     window: BTreeMap<Priority, Ready>,
     /// All and only the tasks of the window, the next first.
+    #[serde(with = "super::dump::pairs")]
     ranked: BTreeMap<Rank, TaskIndex>,
     /// All others, by priority: those with inputs, and roots.
     behind: [Sorted; 2],
@@ -30,7 +33,7 @@ pub(super) struct ReadyTasks {
 }
 
 /// A ready task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ready {
     pub(super) t: TaskIndex,
     /// How many tasks long the way to the end is.

@@ -17,7 +17,7 @@ use brisk_core::{
     state::TaskState,
 };
 
-use super::{Shared, notes::Notes, outbox::Outbox, recorder::Recorder, telemetry::Tally};
+use super::{Shared, dumps::Dumps, notes::Notes, outbox::Outbox, recorder::Recorder, telemetry::Tally};
 use crate::machine::{Action, Event, Record, Scheduler, What};
 
 /// Something that has arrived.
@@ -55,6 +55,7 @@ pub(super) struct Core {
     tally: Tally,
     recorder: Option<Recorder>,
     notes: Notes,
+    pub(super) dumps: Dumps,
     /// Why nothing is handled any more: the scheduler was shut down, or it failed.
     over: Option<CloseReason>,
 }
@@ -123,6 +124,7 @@ impl Core {
             tally: Tally::default(),
             recorder,
             notes: Notes::default(),
+            dumps: Dumps::default(),
             over: None,
         }
     }
@@ -237,6 +239,7 @@ impl Core {
     fn left(&mut self, shared: &Shared, peer: PeerId, reason: Arc<str>, intended: bool) {
         let Some(Peer { role, .. }) = self.peers.remove(&peer) else { return };
         tracing::info!(%role, %reason, "a peer has left");
+        self.dumps.forget(peer);
         self.event(
             shared,
             match role {
@@ -360,6 +363,7 @@ impl Core {
     /// Ends the connection of a peer that the machine has forgotten.
     fn dismiss(&mut self, incarnation: Incarnation, reason: &Arc<str>) {
         let Some(mut peer) = self.peers.remove(&PeerId(incarnation.0)) else { return };
+        self.dumps.forget(PeerId(incarnation.0));
         if reason.is_empty() {
             tracing::info!(role = %peer.role, "a peer has said goodbye");
         } else {

@@ -2,18 +2,17 @@
 //!
 //! What happened and when is in the records, of which the last are kept; the machine itself remembers no times.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use brisk_core::{
     id::{ClientId, RequestId},
     key::Key,
     message::{Answer, Query, RunList, SchedulerToClient, StoryLine, TaskStatus, Told},
     state::TaskState,
-    time::Moment,
 };
 
 use super::{Shared, drive::Core, runs};
-use crate::machine::{Record, Scheduler, What};
+use crate::machine::{Scheduler, What};
 
 /// Lines of a story that are told, the newest.
 const LINES: usize = 1_000;
@@ -23,7 +22,10 @@ impl Core {
     pub(super) fn ask(&mut self, shared: &Shared, client: ClientId, request: RequestId, query: &Query) {
         // What was handled before in this same round belongs to the story.
         self.keep_records(shared);
-        let mut answer = self.machine().tell(client, query);
+        let mut answer = match query {
+            Query::Dump(place) => self.dump(shared, client, *place),
+            query => self.machine().tell(client, query),
+        };
         if let Answer::Told(told) = &mut answer {
             match (&mut **told, query) {
                 (Told::Tasks(list), _) => self.add_what_is_beside(shared, &mut list.tasks),
@@ -77,34 +79,7 @@ fn story(shared: &Shared, machine: &Scheduler, key: Key) -> Vec<StoryLine> {
     let now = shared.now();
     let records = shared.records.lock();
     let mut lines: Vec<StoryLine> =
-        records.iter().rev().filter_map(|record| line(machine, record, key, now)).take(LINES).collect();
+        records.iter().rev().filter_map(|record| machine.story_line(record, key, now)).take(LINES).collect();
     lines.reverse();
     lines
-}
-
-/// What a record says of a task, if it does.
-fn line(machine: &Scheduler, record: &Record, wanted: Key, now: Moment) -> Option<StoryLine> {
-    let name = |worker| machine.worker_name(worker).unwrap_or_else(|| format!("{worker} (gone)").into());
-    let (key, what) = match record.what {
-        What::Transition { key, from, to, run, .. } => {
-            let mut text = format!("from {from:?} to {to:?}");
-            if let Some((worker, run)) = run {
-                let _ = write!(text, ", run {run} on {}", name(worker));
-            }
-            (key, text)
-        }
-        What::Started { key, worker, run, .. } => (key, format!("run {run} has started on {}", name(worker))),
-        What::ReplicaAdded { key, worker, holders } => {
-            (key, format!("{} holds the value; holders now: {holders}", name(worker)))
-        }
-        What::ReplicaLost { key, worker, holders } => {
-            (key, format!("{} holds the value no more; holders now: {holders}", name(worker)))
-        }
-        What::Recompute { key, .. } => (key, "the last copy was lost: it is computed again".to_owned()),
-        What::Suspected { key, worker, run, deaths, .. } => {
-            (key, format!("{} died during run {run}; deaths so far: {deaths}", name(worker)))
-        }
-        _ => return None,
-    };
-    (key == wanted).then(|| StoryLine { ago: now.since(record.at), what: what.into() })
 }

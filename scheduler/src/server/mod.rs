@@ -23,6 +23,7 @@ use crate::machine::{self, FunctionIndex, Record, Scheduler, Snapshot};
 // In reading order.
 mod accept;
 mod drive;
+mod dumps;
 mod inspection;
 mod notes;
 mod observer;

@@ -509,3 +509,37 @@ pub(crate) fn difference(before: &str, after: &str) -> String {
     let mut lines = before.lines().zip(after.lines()).filter(|(a, b)| a != b).take(10);
     lines.by_ref().map(|(a, b)| format!("- {a}\n+ {b}\n")).collect()
 }
+
+/// Messages that carry what fences them off: a run, a want, a chunk's number.
+pub(crate) fn is_fenced(event: &Event) -> bool {
+    match event {
+        Event::FromWorker { message, .. } => matches!(
+            message,
+            WorkerToScheduler::Started { .. }
+                | WorkerToScheduler::Finished { .. }
+                | WorkerToScheduler::Failed { .. }
+                | WorkerToScheduler::Returned { .. }
+        ),
+        Event::FromClient { message, .. } => {
+            matches!(message, ClientToScheduler::Submit { .. } | ClientToScheduler::Release(_))
+        }
+        Event::ClientLeft { .. } | Event::WorkerLeft { .. } => true,
+        _ => false,
+    }
+}
+
+/// The tasks below `targets`, dependencies first, and the targets. `bare`: only the targets, whose dependencies may be
+/// unknown.
+pub(crate) fn graph(targets: &[u8], bare: bool) -> (Vec<u64>, Vec<u64>) {
+    let mut wanted: Vec<u64> = targets.iter().map(|&number| number.into()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut numbers = BTreeSet::new();
+    let mut stack = wanted.clone();
+    while let Some(number) = stack.pop() {
+        if numbers.insert(number) && !bare {
+            stack.extend(dependencies(number));
+        }
+    }
+    (numbers.into_iter().collect(), wanted)
+}

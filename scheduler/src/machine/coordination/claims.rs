@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use brisk_core::id::RequestId;
+use serde::{Deserialize, Serialize};
 
 use super::Held;
 use crate::machine::peers::Seen;
 
 /// Which kind of primitive, and which of its lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::machine) enum Of {
     Semaphore,
     Event,
@@ -20,7 +21,7 @@ pub(in crate::machine) enum Of {
 }
 
 /// One thing that a session holds or waits for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::machine) enum Claim {
     /// A place in a line.
     Wait { of: Of, name: Arc<str>, place: u64 },
@@ -31,7 +32,7 @@ pub(in crate::machine) enum Claim {
 }
 
 /// Everything that a session holds or waits for, by the request that asked for it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::machine) struct Claims {
     seen: Seen,
     by_request: BTreeMap<RequestId, Claim>,

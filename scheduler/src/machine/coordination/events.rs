@@ -9,12 +9,13 @@ use brisk_core::{
     id::RequestId,
     message::{Answer, SchedulerToClient},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Claim, Line, Of, Outcome, Waiter};
 use crate::machine::{Scheduler, slab::ClientIndex};
 
 /// An event that is set or waited for.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::machine) struct Event {
     pub(in crate::machine) is_set: bool,
     pub(in crate::machine) line: Line<()>,

@@ -1,12 +1,13 @@
 //! What queues and variables hold: tasks, which are wanted for as long, and small values.
 
 use brisk_core::{error::TaskError, message::Shared, payload::Payload};
+use serde::{Deserialize, Serialize};
 
 use super::refused;
 use crate::machine::{Scheduler, slab::TaskIndex};
 
 /// A task that is held, or a value whose bytes are counted.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::machine) enum Held {
     Task(TaskIndex),
     Value(Payload),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use brisk_core::id::RequestId;
+use serde::{Deserialize, Serialize};
 
 use crate::machine::slab::ClientIndex;
 
 /// One who waits.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::machine) struct Waiter<T> {
     pub(in crate::machine) client: ClientIndex,
     pub(in crate::machine) request: RequestId,
@@ -16,7 +17,7 @@ pub(in crate::machine) struct Waiter<T> {
 }
 
 /// A line. Places are numbered once for all lines, so that one who leaves from the middle is found at once.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::machine) struct Line<T>(BTreeMap<u64, Waiter<T>>);
 
 impl<T> Default for Line<T> {

@@ -16,6 +16,7 @@ use brisk_core::{
     limits::{MAX_ERROR_BYTES, MAX_NAME_BYTES},
     message::{Answer, Operation, SchedulerToClient},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Scheduler, slab::ClientIndex};
 
@@ -37,7 +38,7 @@ use semaphores::Semaphore;
 use variables::Variable;
 
 /// Everything that clients share by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Coordination {
     pub(super) semaphores: BTreeMap<Arc<str>, Semaphore>,
     pub(super) events: BTreeMap<Arc<str>, Event>,

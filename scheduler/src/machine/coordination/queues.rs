@@ -15,12 +15,13 @@ use brisk_core::{
     limits::CHUNK_TASKS,
     message::{Answer, SchedulerToClient, Shared},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Claim, Held, Line, Of, Outcome, Waiter, inconsistent, refused};
 use crate::machine::{Scheduler, slab::ClientIndex};
 
 /// A queue that holds something or is waited for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::machine) struct Queue {
     /// What it holds, in words that only clients read.
     shape: Arc<str>,

@@ -11,12 +11,13 @@ use brisk_core::{
     id::{Fence, RequestId},
     message::{Answer, SchedulerToClient},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Claim, Line, Of, Outcome, Waiter, inconsistent, refused};
 use crate::machine::{Scheduler, slab::ClientIndex};
 
 /// A semaphore that is held or waited for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::machine) struct Semaphore {
     pub(in crate::machine) limit: u32,
     /// How many permits are granted.
@@ -28,7 +29,7 @@ pub(in crate::machine) struct Semaphore {
 }
 
 /// A grant.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::machine) struct Lease {
     pub(in crate::machine) client: ClientIndex,
     /// What the client asked to get it, or to keep it.

@@ -10,12 +10,13 @@ use brisk_core::{
     id::RequestId,
     message::{Answer, SchedulerToClient, Shared},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Claim, Held, Line, Of, Outcome, Waiter, inconsistent};
 use crate::machine::{Scheduler, slab::ClientIndex};
 
 /// A variable that holds something or is waited for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::machine) struct Variable {
     /// What it holds, in words that only clients read.
     shape: Arc<str>,
