@@ -4,9 +4,10 @@
 use std::ops::{Index, IndexMut};
 
 use brisk_core::state::TaskState;
+use serde::{Deserialize, Serialize};
 
 /// A number for each state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateCounts([u64; TaskState::ALL.len()]);
 
 impl StateCounts {
