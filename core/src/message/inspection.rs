@@ -317,7 +317,8 @@ impl fmt::Display for TaskStatus {
             write!(f, ": {progress}")?;
         }
         if let Some(error) = &self.error {
-            write!(f, ", {error}")?;
+            let name = format!("{}: ", self.task);
+            write!(f, ": {}", error.strip_prefix(&name).unwrap_or(error))?;
         }
         Ok(())
     }
