@@ -22,7 +22,7 @@ export interface Layout {
 }
 
 /** Distances between middles. Groups are boxes with text, single tasks are shapes. */
-const GROUPED = { across: 230, down: 66 };
+const GROUPED = { across: 244, down: 66 };
 const SINGLE = { across: 150, down: 30 };
 const SWEEPS = 4;
 

@@ -7,7 +7,7 @@ import { type State, STATES, total } from "../widgets/states";
 import type { GraphCanvas } from "./canvas";
 import type { Spot } from "./layout";
 
-export const NODE = { grouped: { width: 172, height: 46 }, single: { width: 16, height: 16 } };
+export const NODE = { grouped: { width: 184, height: 46 }, single: { width: 16, height: 16 } };
 
 /** Names are left out when they would be smaller than this. */
 const SMALLEST = 6;
@@ -77,7 +77,11 @@ function box(context: CanvasRenderingContext2D, { node, x, y }: Spot, colours: T
   context.fill();
   context.stroke();
   const whole = total(node.states);
-  const room = width - 20;
+  context.textBaseline = "middle";
+  context.textAlign = "right";
+  context.font = `11px ${FAMILY}`;
+  const failed = node.states.erred > 0 ? `✕ ${count(node.states.erred)}` : "";
+  const room = width - 20 - (failed ? context.measureText(failed).width + 8 : 0);
   let at = left + 10;
   for (const state of STATES) {
     const part = whole > 0 ? (room * node.states[state]) / whole : 0;
@@ -87,18 +91,16 @@ function box(context: CanvasRenderingContext2D, { node, x, y }: Spot, colours: T
     at += part;
   }
   if (12 * scale < SMALLEST) return;
-  context.textBaseline = "middle";
-  context.font = `600 12px ${FAMILY}`;
-  context.textAlign = "right";
+  context.fillStyle = colours.erred;
+  context.fillText(failed, left + width - 10, top + height - 9);
   context.fillStyle = colours.muted;
-  const number = node.states.erred > 0 ? `✕ ${count(node.states.erred)} of ${count(whole)}` : count(whole);
-  context.font = `11px ${FAMILY}`;
+  const number = count(whole);
   const taken = context.measureText(number).width;
   context.fillText(number, left + width - 10, top + 16);
   context.font = `600 12px ${FAMILY}`;
   context.textAlign = "left";
   context.fillStyle = colours.text;
-  context.fillText(cut(context, node.name, room - taken - 8), left + 10, top + 16);
+  context.fillText(cut(context, node.name, width - 28 - taken), left + 10, top + 16);
 }
 
 function task(context: CanvasRenderingContext2D, { node, x, y }: Spot, colours: ThemeColours, scale: number): void {

@@ -10,7 +10,7 @@ import { Meter, memoryKind } from "../widgets/meter";
 import { type Column, Table } from "../widgets/table";
 
 const COLUMNS: Column<Worker>[] = [
-  { name: "Worker", by: (row) => row.name, cell: (row) => <WorkerLink id={row.id} /> },
+  { name: "Worker", by: (row) => row.name, cell: (row) => <WorkerLink id={row.id} />, wide: true },
   { name: "Status", by: (row) => row.status, cell: (row) => <span class={`status-word status-${row.status}`}>{row.status}</span> },
   { name: "Address", by: (row) => row.address, cell: (row) => <span class="key">{row.address}</span>, wide: true },
   { name: "Host", by: (row) => row.host, cell: (row) => row.host },
