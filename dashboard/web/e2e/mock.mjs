@@ -190,9 +190,11 @@ const checks = [
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await ground();
     await page.emulateMedia({ colorScheme: "dark" });
+    await page.waitForSelector('button[aria-label="Light colours"]');
     const dark = await ground();
     expect(light !== dark, "the system's choice changes nothing");
     await page.emulateMedia({ colorScheme: "light" });
+    await page.waitForSelector('button[aria-label="Dark colours"]');
     await page.keyboard.press("t");
     same(await ground(), dark, "after t");
     await page.reload();
@@ -200,6 +202,25 @@ const checks = [
     same(await ground(), dark, "after a reload");
     await page.click('button[aria-label="Light colours"]');
     same(await ground(), light, "after the button");
+  }],
+  ["dark: also while the page changes", async () => {
+    const grounds = () => page.$eval(".graph canvas", (canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let dark = 0;
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255 && data[i] < 40 && data[i + 1] < 40) dark += 1;
+      return dark > 5000 ? "dark" : "light";
+    });
+    for (let i = 0; i < 5; i++) {
+      await at("#/workers");
+      await page.emulateMedia({ colorScheme: "dark" });
+      await page.waitForSelector('button[aria-label="Light colours"]');
+      // What is looked at before the browser tells of the change must not take the news away.
+      await Promise.all([page.emulateMedia({ colorScheme: "light" }), at("#/graph")]);
+      await page.waitForSelector(".graph canvas[data-scale]");
+      await page.waitForSelector('button[aria-label="Dark colours"]');
+      await page.waitForTimeout(100);
+      same(await grounds(), "light", `the graph's colours, time ${i}`);
+    }
   }],
   ["keyboard: skip link, order, focus rings, shortcuts, help", async () => {
     await at("#/");

@@ -23,10 +23,15 @@ const STORED = "brisk-theme";
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set<() => void>();
 let colours: ThemeColours | null = null;
+/** Kept here: in Chromium, whoever reads `matches` before a change is told takes the event away. */
+let isSystemDark = dark.matches;
 let current: Theme = read();
 
 apply();
-dark.addEventListener("change", changed);
+dark.addEventListener("change", (event) => {
+  isSystemDark = event.matches;
+  changed();
+});
 
 export function theme(): Theme {
   return current;
@@ -34,13 +39,13 @@ export function theme(): Theme {
 
 /** Whether it is dark now, whoever chose that. */
 export function isDark(): boolean {
-  return current === "dark" || (current === "system" && dark.matches);
+  return current === "dark" || (current === "system" && isSystemDark);
 }
 
 /** The other one than is shown now. Choosing what the system has follows the system again. */
 export function toggleTheme(): void {
   const next = isDark() ? "light" : "dark";
-  current = (next === "dark") === dark.matches ? "system" : next;
+  current = (next === "dark") === isSystemDark ? "system" : next;
   try {
     localStorage.setItem(STORED, current);
   } catch {
