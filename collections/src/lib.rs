@@ -5,6 +5,7 @@
 //! and then only what the result needs.
 #![forbid(unsafe_code)]
 
+pub mod array;
 pub mod foundation;
 
 pub use foundation::{Collection, CollectionError};

@@ -1,0 +1,159 @@
+//! Reading an operand in the order of the result, wherever its axes lie and however often it is repeated.
+
+use super::{error::BlockError, grid::Dims};
+
+/// An operand's elements, as the result sees them.
+#[derive(Debug)]
+pub struct View<'a, T> {
+    data: &'a [T],
+    /// The result's shape, with axes that can be walked as one put together. Never empty.
+    shape: Vec<usize>,
+    /// For each of these axes, how far apart two neighbours are; 0 where it is the same all along.
+    strides: Vec<usize>,
+}
+
+impl<'a, T: Copy> View<'a, T> {
+    /// `data`, of shape `own`, for a result of shape `shape`, whose axes are `axes` of the data's.
+    pub(crate) fn new(data: &'a [T], own: &[usize], axes: &[Option<u8>], shape: &[usize]) -> Result<Self, BlockError> {
+        let misfit = || {
+            let text = format!("a block of shape {} came where {} is made", Dims(own), Dims(shape));
+            BlockError::new(text + ": the task that made it gave it another shape than the array was told")
+        };
+        if axes.len() != shape.len() {
+            return Err(misfit());
+        }
+        let mut whole = vec![1usize; own.len()];
+        for axis in (1..own.len()).rev() {
+            whole[axis - 1] = whole[axis] * own[axis];
+        }
+        let mut view = View { data, shape: Vec::with_capacity(shape.len()), strides: Vec::with_capacity(shape.len()) };
+        let mut covered = vec![false; own.len()];
+        for (axis, length) in axes.iter().zip(shape) {
+            let stride = match axis.map(usize::from) {
+                None => 0,
+                Some(axis) => {
+                    let had = *own.get(axis).ok_or_else(misfit)?;
+                    covered[axis] = true;
+                    match had {
+                        1 => 0,
+                        had if had == *length => whole[axis],
+                        _ => return Err(misfit()),
+                    }
+                }
+            };
+            view.push(*length, stride);
+        }
+        // What the result does not go along must be one long.
+        if own.iter().zip(&covered).any(|(length, covered)| !covered && *length != 1) {
+            return Err(misfit());
+        }
+        if view.shape.is_empty() {
+            view.push(1, 1);
+        }
+        Ok(view)
+    }
+
+    /// Appends an axis, or makes the last one longer if it goes on in the same steps.
+    fn push(&mut self, length: usize, stride: usize) {
+        if length == 1 && !self.shape.is_empty() {
+            return;
+        }
+        match (self.shape.last_mut(), self.strides.last_mut()) {
+            (Some(last), Some(step)) if *last == 1 || *step == stride * length => {
+                *last *= length;
+                *step = stride;
+            }
+            _ => {
+                self.shape.push(length);
+                self.strides.push(stride);
+            }
+        }
+    }
+
+    /// The elements from `start` on, if they lie side by side.
+    pub(crate) fn piece(&self, start: usize, count: usize) -> Option<&'a [T]> {
+        match (self.shape.as_slice(), self.strides.as_slice()) {
+            ([_], [1]) => self.data.get(start..start + count),
+            _ => None,
+        }
+    }
+
+    /// Copies the elements from `start` on, in the order of the result.
+    pub(crate) fn copy(&self, start: usize, out: &mut [T]) {
+        let last = self.shape.len() - 1;
+        let mut index = vec![0; self.shape.len()];
+        let mut rest = start;
+        for axis in (0..=last).rev() {
+            index[axis] = rest % self.shape[axis];
+            rest /= self.shape[axis];
+        }
+        let mut filled = 0;
+        while filled < out.len() {
+            let run = (self.shape[last] - index[last]).min(out.len() - filled);
+            let from: usize = index.iter().zip(&self.strides).map(|(index, stride)| index * stride).sum();
+            self.run(from, &mut out[filled..filled + run]);
+            filled += run;
+            index[last] += run;
+            for axis in (1..=last).rev() {
+                if index[axis] < self.shape[axis] {
+                    break;
+                }
+                index[axis] = 0;
+                index[axis - 1] += 1;
+            }
+        }
+    }
+
+    /// Part of a row.
+    fn run(&self, from: usize, out: &mut [T]) {
+        match self.strides[self.strides.len() - 1] {
+            0 => out.fill(self.data[from]),
+            1 => out.copy_from_slice(&self.data[from..from + out.len()]),
+            stride => out.iter_mut().zip(self.data[from..].iter().step_by(stride)).for_each(|(out, x)| *out = *x),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(data: &[i64], own: &[usize], axes: &[Option<u8>], shape: &[usize]) -> Vec<i64> {
+        let view = View::new(data, own, axes, shape).unwrap();
+        let count = shape.iter().product();
+        let mut out = vec![0; count];
+        view.copy(0, &mut out);
+        // In pieces it is the same.
+        let mut pieces = vec![0; count];
+        for (piece, start) in pieces.chunks_mut(5).zip((0..).step_by(5)) {
+            view.copy(start, piece);
+        }
+        assert_eq!(out, pieces);
+        out
+    }
+
+    #[test]
+    fn axes_are_turned_and_repeated() {
+        let data: Vec<i64> = (0..6).collect();
+        assert_eq!(all(&data, &[2, 3], &[Some(1), Some(0)], &[3, 2]), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(all(&data[..3], &[3], &[None, Some(0)], &[2, 3]), [0, 1, 2, 0, 1, 2]);
+        assert_eq!(all(&data[..2], &[2, 1], &[Some(0), Some(1)], &[2, 3]), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(all(&data[..1], &[], &[None], &[4]), [0; 4]);
+        assert_eq!(all(&data, &[2, 1, 3], &[Some(2), None, Some(0)], &[3, 2, 2]), [0, 3, 0, 3, 1, 4, 1, 4, 2, 5, 2, 5]);
+    }
+
+    #[test]
+    fn what_lies_in_order_is_not_copied() {
+        let data: Vec<i64> = (0..24).collect();
+        let view = View::new(&data, &[2, 3, 4], &[Some(0), Some(1), Some(2)], &[2, 3, 4]).unwrap();
+        assert_eq!(view.piece(20, 4).unwrap(), [20, 21, 22, 23]);
+    }
+
+    #[test]
+    fn another_shape_is_an_error() {
+        let error = View::new(&[1, 2], &[2], &[Some(0)], &[3]).unwrap_err();
+        assert!(error.to_string().starts_with("a block of shape (2,) came where (3,) is made"), "{error}");
+        assert!(View::new(&[1, 2], &[2], &[None], &[3]).is_err());
+        assert!(View::new(&[1, 2], &[2], &[Some(1)], &[2]).is_err());
+    }
+}
