@@ -81,6 +81,11 @@ export function shortKey(key: string, longest = 40): string {
   return `${key.slice(0, longest - tail - 1)}…${key.slice(-tail)}`;
 }
 
+/** A task's name, of which the key is cut short if it is in there: `inc-5f3a91c2`. */
+export function taskName(name: string, key: string): string {
+  return key.length > 8 && name.endsWith(`-${key}`) ? `${name.slice(0, -key.length)}${key.slice(0, 8)}` : name;
+}
+
 /** `1 task`, `2 tasks`. */
 export function plural(number: number, noun: string): string {
   return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;

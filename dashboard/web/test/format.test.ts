@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, clock, count, figure, percent, plural, rate, seconds, shortKey } from "../src/format";
+import { bytes, clock, count, figure, percent, plural, rate, seconds, shortKey, taskName } from "../src/format";
 
 describe("figures", () => {
   it.each([
@@ -36,5 +36,7 @@ describe("figures", () => {
     const cut = shortKey("a".repeat(100) + "0123456789ab");
     expect(cut).toHaveLength(40);
     expect(cut.endsWith("…0123456789ab")).toBe(true);
+    const key = "0123456789abcdef0123456789abcdef";
+    expect([taskName(`inc-${key}`, key), taskName("chosen", key), taskName("a", "a")]).toEqual(["inc-01234567", "chosen", "a"]);
   });
 });

@@ -48,6 +48,13 @@ describe("runs", () => {
     expect(runs.get(runs.at(lane, 3.5, 0)!)!.key).toBe("key-3");
   });
 
+  it("are found by key, the newest of a task, while they are there", () => {
+    const runs = new RunStore(3);
+    runs.add(runsOf([0, 0, 0, 0]));
+    runs.add({ ...runsOf([1], 7), key: ["key-2"] });
+    expect([runs.find("key-2")?.start, runs.find("key-0"), runs.find("none")]).toEqual([7, null, null]);
+  });
+
   it("with columns of unequal length are cut, and none ends before it began", () => {
     const runs = new RunStore(10);
     const odd = runsOf([0, 0, 0]);

@@ -71,7 +71,9 @@ async function poll<T>(
       } catch (error) {
         if (stop.aborted) return;
         tell(null, error instanceof ApiError ? error : new ApiError(0, String(error)));
-        pause = Math.min(5000, Math.max(1000, pause * 2));
+        // What is not known is hardly so a second later.
+        const isUnknown = error instanceof ApiError && error.status === 404;
+        pause = isUnknown ? 10_000 : Math.min(5000, Math.max(1000, pause * 2));
       }
     }
     await sleep(pause, stop);

@@ -113,6 +113,14 @@ export class RunStore {
     };
   }
 
+  /** The newest run of a task, or null. Looks at all of them: not for every frame. */
+  find(key: string): Run | null {
+    for (let number = this.next - 1; number >= this.oldest; number--) {
+      if (this.#keys[number % this.capacity] === key) return this.get(number);
+    }
+    return null;
+  }
+
   /** The earliest start that is still there, or null without runs. */
   earliest(): number | null {
     let earliest = Infinity;

@@ -1,7 +1,7 @@
 // What the graph looks like: a box with a bar of states for a group, a shape in its state's colour for a task.
 
 import type { GraphNode } from "../data/pages";
-import { count } from "../format";
+import { count, taskName } from "../format";
 import { type ThemeColours, themeColours } from "../theme";
 import { type State, STATES, total } from "../widgets/states";
 import type { GraphCanvas } from "./canvas";
@@ -113,7 +113,7 @@ function task(context: CanvasRenderingContext2D, { node, x, y }: Spot, colours: 
   context.font = `11px ${FAMILY}`;
   context.textAlign = "left";
   context.textBaseline = "middle";
-  const name = cut(context, node.name, 104);
+  const name = cut(context, node.key ? taskName(node.name, node.key) : node.name, 104);
   // Edges run below names: a rim keeps both readable.
   context.lineJoin = "round";
   context.lineWidth = 4;

@@ -1,12 +1,13 @@
 // One task: its story, its neighbours, and, if it failed, why and how to run it here.
 
+import { useMemo } from "preact/hooks";
 import { model, useModel } from "../app";
 import { usePolled } from "../data/api";
 import type { Task, TaskError, TaskLink } from "../data/pages";
-import { bytes, clock, count, plural } from "../format";
+import { bytes, clock, count, plural, seconds, taskName } from "../format";
 import { Copyable } from "../widgets/copy";
 import { Empty } from "../widgets/empty";
-import { KeyLink, NamedWorker } from "../widgets/links";
+import { KeyLink, NamedWorker, WorkerLink } from "../widgets/links";
 import { isState, Shape, StateName } from "../widgets/states";
 
 /** Links beyond this many are only counted. */
@@ -18,17 +19,12 @@ export function TaskPage({ id }: { id: string }) {
   if (!task) {
     if (!error) return <Empty title="Asking for the task…" />;
     if (error.status !== 404) return <Empty title="The task can't be shown." text={error.message} />;
-    return (
-      <Empty title="The scheduler does not know this task." text={error.message}>
-        <p class="key">{id}</p>
-        <p>Tasks are forgotten when nobody wants their values any more. The <a href="#/">task stream</a> still shows when it ran.</p>
-      </Empty>
-    );
+    return <Unknown id={id} />;
   }
   return (
     <>
       <div class="page-head">
-        <h1 class="task-title">{task.name}</h1>
+        <h1 class="task-title">{taskName(task.name, task.key)}</h1>
         <StateName state={task.state} />
       </div>
       {error && <p class="note erred" role="status">{error.message} What is shown is as it was before.</p>}
@@ -46,6 +42,24 @@ export function TaskPage({ id }: { id: string }) {
         </section>
       )}
     </>
+  );
+}
+
+/** What the scheduler has forgotten may still be among the runs. */
+function Unknown({ id }: { id: string }) {
+  const run = useMemo(() => model.runs.find(id), [id, model.isFilled]);
+  return (
+    <Empty title="The scheduler does not know this task.">
+      <p>Tasks are forgotten when nobody wants their values any more.</p>
+      {run && (
+        <p>
+          This one, <b>{model.functionName(run.function)}</b>, {run.ok ? "ended well" : "failed"} on <WorkerLink id={run.worker} /> at {clock(run.end, 0.001)},
+          after {seconds(run.end - run.start)}{run.ok ? `, with ${bytes(run.bytes)}` : ""}.
+        </p>
+      )}
+      <p class="key">{id}</p>
+      <p><a href="#/">The task stream</a></p>
+    </Empty>
   );
 }
 

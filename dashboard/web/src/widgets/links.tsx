@@ -1,12 +1,12 @@
 // Links to tasks and workers.
 
 import { model } from "../app";
-import { shortKey } from "../format";
+import { shortKey, taskName } from "../format";
 import { href } from "../router";
 
 /** A task by its name if that is known, else by its key. */
 export function KeyLink({ id, name, longest = 40 }: { id: string; name?: string | undefined; longest?: number }) {
-  return <a class="key" href={href({ page: "task", key: id })} title={name ? `${name}\n${id}` : id}>{shortKey(name ?? id, longest)}</a>;
+  return <a class="key" href={href({ page: "task", key: id })} title={name ? `${name}\n${id}` : id}>{shortKey(name ? taskName(name, id) : id, longest)}</a>;
 }
 
 export function WorkerLink({ id }: { id: number }) {
