@@ -171,7 +171,7 @@ function plots(next) {
   let at = { x: -1.5, y: 2.5, scale: 2 };
   const losses = [{ name: "training", x: [], y: [] }, { name: `validation ${SCRIPT}`, x: [], y: [] }];
   const cells = { name: "score", x: [], y: [], z: [] };
-  const info = (name, kind, title, x, y) => ({ name, kind, title, x, y, points: 0, revision: 0 });
+  const info = (name, kind, title, x, y) => ({ name, kind, title, x, y, points: 0, revision: 0, left_out: 0 });
   const made = [
     {
       info: info("search", "scatter", "Rosenbrock's function, searched", "x", "y"), series: [search], background,

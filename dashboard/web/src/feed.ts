@@ -11,6 +11,7 @@ export interface Feed {           // snapshot: everything; delta: only what chan
   runs?: Runs;                    // new runs only (delta) or the last ones kept (snapshot, newest 100,000 at most)
   errors?: ErrorGroup[];          // whole rows, by id; at most 200 groups
   plots?: PlotInfo[];             // whole rows, by name
+  plots_gone?: string[];          // delta: names of plots that are there no more
 }
 export interface Totals {
   waiting: number; queued: number; processing: number; memory: number; erred: number; released: number; // tasks by state (queued = ready, no worker yet)
@@ -36,7 +37,7 @@ export interface Runs {           // columns of equal length, oldest first; "los
   lost: number;
 }
 export interface ErrorGroup { id: number; function: number; message: string; count: number; key: string /* the newest */; worker: string; time: number }
-export interface PlotInfo { name: string; kind: "scatter" | "line" | "heat"; title: string; x: string; y: string; points: number; revision: number }
+export interface PlotInfo { name: string; kind: "scatter" | "line" | "heat"; title: string; x: string; y: string; points: number; revision: number; left_out: number /* older points that were dropped by limits */ }
 // GET /api/plots/NAME -> { info: PlotInfo, series: [{ name, x: number[], y: number[], z?: number[] }], background?: { x0,x1,y0,y1, columns, rows, values: number[] } }
 // GET /api/tasks/KEY -> { key, name, function, state, worker?, attempt, bytes?, priority?, inputs: TaskLink[], dependents: TaskLink[], holders: string[],
 //    story: [{ time, event }], error?: { message, place?, arguments?, causes: string[], worker?, path: string[] }, recreate: string[2] } ; 404 when unknown

@@ -53,12 +53,17 @@ export function percent(part: number, whole: number): string {
   return share > 0 && share < 1 ? "<1 %" : `${Math.round(share)} %`;
 }
 
-/** A number as an axis shows it. */
-export function figure(value: number): string {
+/** A number as an axis shows it; with so many digits that what is `step` away looks otherwise. */
+export function figure(value: number, step = 0): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace("e+", "e").replace("-", "−");
-  return String(Number(value.toPrecision(5)));
+  // What rounding left of 0.
+  if (size < step * 1e-6) return "0";
+  const needed = size > 0 && step > 0 ? Math.min(15, Math.ceil(Math.log10(size / step)) + 1) : 3;
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
+    return value.toExponential(Math.max(2, needed - 1)).replace("e+", "e").replaceAll("-", "−");
+  }
+  return String(Number(value.toPrecision(Math.max(5, needed))));
 }
 
 /** The scheduler's clock as an axis shows it: seconds since it started. */

@@ -24,6 +24,8 @@ describe("figures", () => {
 
   it("shows axes' numbers as short as they are", () => {
     expect([figure(0.1 + 0.2), figure(2420), figure(1.5e-5), figure(-3e9)]).toEqual(["0.3", "2420", "1.50e−5", "−3.00e9"]);
+    expect([figure(288.6605, 0.0005), figure(288.66, 0.0005), figure(12, 0.5), figure(0, 0.1)]).toEqual(["288.6605", "288.66", "12", "0"]);
+    expect(figure(1_000_000.25, 0.25)).not.toBe(figure(1_000_000.5, 0.25));
   });
 
   it("shows the clock as finely as its steps", () => {

@@ -27,6 +27,14 @@ describe("the model", () => {
     expect([model.workerName(1), model.workerName(9), model.functionName(3)]).toEqual(["w1", "worker 9", "function 3"]);
   });
 
+  it("lets plots go that are there no more", () => {
+    const model = new Model();
+    const info = { kind: "line", title: "", x: "", y: "", points: 0, revision: 0, left_out: 0 } as const;
+    model.apply("snapshot", feed(1, { plots: [{ ...info, name: "a" }, { ...info, name: "b" }] }));
+    model.apply("delta", feed(2, { plots_gone: ["a", "never"] }));
+    expect([...model.plots.keys()]).toEqual(["b"]);
+  });
+
   it("forgets everything with a new snapshot", () => {
     const model = new Model();
     model.apply("snapshot", feed(1, { cluster: CLUSTER, workers: [worker(0)], runs: runsOf([0, 0]) }));

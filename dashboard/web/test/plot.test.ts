@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { viridis } from "../src/colour";
 import type { Plot } from "../src/data/pages";
 import { frameOf, nearest, toX, toY } from "../src/plot/frame";
-import { joined } from "../src/plot/join";
+import { isAscending, joined } from "../src/plot/join";
 import { colourScale, ends, gridOf, roundTicks } from "../src/plot/scale";
 import { histogram } from "../src/widgets/histogram";
 import { sorted, turned } from "../src/widgets/order";
 
 const plot = (change: Partial<Plot>): Plot => ({
-  info: { name: "p", kind: "scatter", title: "P", x: "x", y: "y", points: 0, revision: 0 }, series: [], ...change,
+  info: { name: "p", kind: "scatter", title: "P", x: "x", y: "y", points: 0, revision: 0, left_out: 0 }, series: [], ...change,
 });
 
 describe("plots", () => {
@@ -43,11 +43,19 @@ describe("plots", () => {
 
   it("find the grid that a heat map's points lie on", () => {
     const grid = gridOf([1, 0, 1], [7, 7, 8], [10, 20, 30]);
-    expect([grid.xs, grid.ys, [...grid.values]]).toEqual([[0, 1], [7, 8], [20, 10, NaN, 30]]);
+    expect([grid?.xs, grid?.ys, [...grid!.values]]).toEqual([[0, 1], [7, 8], [20, 10, NaN, 30]]);
+    // Points that lie on no grid: almost every cell would be empty.
+    const anywhere = Array.from({ length: 100 }, (_, i) => i);
+    expect(gridOf(anywhere, anywhere, anywhere)).toBeNull();
   });
 
   it("bring lines to one list of x", () => {
     expect(joined([{ name: "a", x: [2, 0], y: [20, 0] }, { name: "b", x: [1, 2], y: [NaN, 5] }])).toEqual([[0, 1, 2], [0, null, 20], [null, null, 5]]);
+  });
+
+  it("are lines over x only while x grows", () => {
+    const line = (x: number[]) => ({ name: "", x, y: x });
+    expect([isAscending(line([1, 2, 2, 3])), isAscending(line([1, 3, 2])), isAscending(line([]))]).toEqual([true, false, true]);
   });
 
   it("have ends only if there is something", () => {

@@ -39,6 +39,7 @@ export class Model {
     for (const row of feed.functions ?? []) this.functions.set(row.id, row);
     for (const row of feed.errors ?? []) this.errors.set(row.id, row);
     for (const row of feed.plots ?? []) this.plots.set(row.name, row);
+    for (const name of feed.plots_gone ?? []) this.plots.delete(name);
     if (feed.runs) this.runs.add(feed.runs);
     this.#note();
   }

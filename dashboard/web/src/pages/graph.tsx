@@ -15,7 +15,7 @@ import { Legend, Shape, STATES, total } from "../widgets/states";
 const LIMIT = 400;
 
 export function GraphPage() {
-  const { value: graph, error } = usePolled<Graph>(`/api/graph?limit=${LIMIT}`, 1500);
+  const { value: graph, error } = usePolled<Graph>(`/api/graph?limit=${LIMIT}`, 2000);
   if (!graph) {
     return error ? <Empty title="The graph can't be shown." text={error.message} /> : <Empty title="Asking for the graph…" />;
   }

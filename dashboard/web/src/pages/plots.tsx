@@ -5,7 +5,7 @@ import { model, useModel } from "../app";
 import { ApiError, getJson } from "../data/api";
 import type { Plot } from "../data/pages";
 import type { PlotInfo } from "../feed";
-import { plural } from "../format";
+import { count, plural } from "../format";
 import { href } from "../router";
 import { Empty } from "../widgets/empty";
 import { Picture } from "../widgets/picture";
@@ -50,7 +50,11 @@ export function PlotPage({ name }: { name: string }) {
     <>
       <div class="page-head">
         <h1>{plot.info.title || name}</h1>
-        <span class="muted">{plural(plot.info.points, "point")}</span>
+        <span class="muted">
+          {plural(plot.info.points, "point")}
+          {plot.info.left_out > 0 && `, ${count(plot.info.left_out)} older ones left out`}
+          {!info && model.isFilled && "; its program has gone"}
+        </span>
         <a href="#/plots">All plots</a>
       </div>
       {error && <p class="note erred" role="status">{error.message}</p>}

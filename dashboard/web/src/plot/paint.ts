@@ -5,7 +5,7 @@ import type { Background, Plot, Series } from "../data/pages";
 import { figure } from "../format";
 import { themeColours } from "../theme";
 import { type Frame, toX, toY } from "./frame";
-import { type ColourScale, colourScale, gridOf, roundTicks } from "./scale";
+import { type ColourScale, colourScale, type Grid, gridOf, roundTicks } from "./scale";
 
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 /** Beyond this many, points are squares without an outline. */
@@ -26,13 +26,22 @@ export function paintPlot(canvas: HTMLCanvasElement, plot: Plot, frame: Frame, w
   context.clip();
   if (plot.background) backdrop(context, frame, plot.background, scale);
   plot.series.forEach((line, index) => {
-    if (plot.info.kind === "heat" && line.z) heat(context, frame, line, line.z, scale);
-    else points(context, frame, line, index, plot.background ? null : scale, plot.background != null);
+    const isOver = plot.background != null;
+    const colour = seriesColour(index, isOver);
+    const grid = plot.info.kind === "heat" && line.z ? gridOf(line.x, line.y, line.z) : null;
+    if (grid && scale) heat(context, frame, grid, scale);
+    else if (plot.info.kind === "line") path(context, frame, line, colour);
+    else points(context, frame, line, colour, isOver ? null : scale, isOver);
   });
   context.restore();
   context.strokeStyle = themeColours().line;
   context.strokeRect(frame.left + 0.5, frame.top + 0.5, frame.width - 1, frame.height - 1);
   if (scale && !isCompact) legend(context, frame, scale);
+}
+
+/** The colour of a series: over a background the first one is white, which no value is. */
+export function seriesColour(index: number, isOver: boolean): string {
+  return isOver && index === 0 ? "#ffffff" : functionColour(index);
 }
 
 /** Colours stand for the background's values, or else for the points' own. */
@@ -50,9 +59,8 @@ function backdrop(context: CanvasRenderingContext2D, frame: Frame, background: B
   context.drawImage(image, frame.left, frame.top, frame.width, frame.height);
 }
 
-function heat(context: CanvasRenderingContext2D, frame: Frame, line: Series, z: number[], scale: ColourScale | null): void {
-  const { xs, ys, values } = gridOf(line.x, line.y, z);
-  if (!scale || xs.length === 0 || ys.length === 0 || values.length !== xs.length * ys.length) return;
+function heat(context: CanvasRenderingContext2D, frame: Frame, { xs, ys, values }: Grid, scale: ColourScale): void {
+  if (values.length === 0) return;
   const [dx, dy] = [gap(xs), gap(ys)];
   const [left, right] = [toX(frame, xs[0]! - dx / 2), toX(frame, xs.at(-1)! + dx / 2)];
   const [bottom, top] = [toY(frame, ys[0]! - dy / 2), toY(frame, ys.at(-1)! + dy / 2)];
@@ -77,11 +85,20 @@ function pixels(columns: number, rows: number, values: ArrayLike<number>, scale:
   return image;
 }
 
-function points(context: CanvasRenderingContext2D, frame: Frame, line: Series, index: number, scale: ColourScale | null, isOver: boolean): void {
+/** A line in the order in which its points came. */
+function path(context: CanvasRenderingContext2D, frame: Frame, line: Series, colour: string): void {
+  context.strokeStyle = colour;
+  context.lineWidth = 1.5;
+  context.lineJoin = "round";
+  context.beginPath();
+  line.x.forEach((x, point) => context.lineTo(toX(frame, x), toY(frame, line.y[point]!)));
+  context.stroke();
+}
+
+function points(context: CanvasRenderingContext2D, frame: Frame, line: Series, plain: string, scale: ColourScale | null, isOver: boolean): void {
   const length = Math.min(line.x.length, line.y.length);
   const isRound = length <= ROUND;
   const radius = length > 500 ? 2.5 : 4;
-  const plain = isOver ? "#ffffff" : functionColour(index);
   context.strokeStyle = isOver ? "#14161a" : themeColours().panel;
   context.lineWidth = 1;
   context.fillStyle = plain;
@@ -112,21 +129,22 @@ function axes(context: CanvasRenderingContext2D, frame: Frame, plot: Plot, isCom
   const colours = themeColours();
   const bottom = frame.top + frame.height;
   context.textBaseline = "middle";
-  for (const value of roundTicks(...frame.x, Math.max(2, frame.width / 80))) {
+  const [across, up] = [roundTicks(...frame.x, Math.max(2, frame.width / 80)), roundTicks(...frame.y, Math.max(2, frame.height / 45))];
+  for (const value of across) {
     const x = toX(frame, value);
     context.fillStyle = colours.grid;
     context.fillRect(x, frame.top, 1, frame.height);
     context.fillStyle = colours.muted;
     context.textAlign = "center";
-    context.fillText(figure(value), x, bottom + 11);
+    context.fillText(figure(value, stepOf(across)), x, bottom + 11);
   }
-  for (const value of roundTicks(...frame.y, Math.max(2, frame.height / 45))) {
+  for (const value of up) {
     const y = toY(frame, value);
     context.fillStyle = colours.grid;
     context.fillRect(frame.left, y, frame.width, 1);
     context.fillStyle = colours.muted;
     context.textAlign = "right";
-    context.fillText(figure(value), frame.left - 6, y);
+    context.fillText(figure(value, stepOf(up)), frame.left - 6, y);
   }
   if (isCompact) return;
   context.fillStyle = colours.text;
@@ -150,9 +168,15 @@ function legend(context: CanvasRenderingContext2D, frame: Frame, scale: ColourSc
   context.textAlign = "left";
   for (let step = 0; step <= 4; step++) {
     const y = frame.top + frame.height * (1 - step / 4);
-    const shown = Number(scale.value(step / 4).toPrecision(3));
-    context.fillText(figure(shown), x + width + 5, Math.min(frame.top + frame.height - 5, Math.max(frame.top + 5, y)));
+    const value = scale.value(step / 4);
+    const away = Math.abs(scale.value(step === 4 ? 0.75 : (step + 1) / 4) - value);
+    const shown = Number(value.toPrecision(Math.max(3, Math.min(12, Math.ceil(Math.log10(Math.abs(value) / away)) + 1 || 3))));
+    context.fillText(figure(shown, away), x + width + 5, Math.min(frame.top + frame.height - 5, Math.max(frame.top + 5, y)));
   }
+}
+
+function stepOf(values: number[]): number {
+  return values.length > 1 ? values[1]! - values[0]! : 0;
 }
 
 function gap(values: number[]): number {

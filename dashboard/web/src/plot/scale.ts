@@ -68,18 +68,27 @@ export function roundTicks(low: number, high: number, most: number): number[] {
   return found;
 }
 
-/** The grid that points of a heat map lie on: each distinct x is a column, each distinct y a row. Gaps are NaN. */
-export function gridOf(x: readonly number[], y: readonly number[], z: readonly number[]): { xs: number[]; ys: number[]; values: Float64Array } {
+export interface Grid {
+  xs: number[];
+  ys: number[];
+  /** Row by row, the lowest first. Gaps are NaN. */
+  values: Float64Array;
+}
+
+/** A grid may have this many cells for each point that lies on it: more, and the points lie anywhere. */
+const SPARSE = 8;
+
+/** The grid that the points of a heat map lie on: each distinct x is a column, each distinct y a row. Null if there is none. */
+export function gridOf(x: readonly number[], y: readonly number[], z: readonly number[]): Grid | null {
   const xs = distinct(x);
   const ys = distinct(y);
-  const [columns, rows] = [placesOf(xs), placesOf(ys)];
-  const values = new Float64Array(Math.min(4_000_000, xs.length * ys.length)).fill(NaN);
   const length = Math.min(x.length, y.length, z.length);
+  if (xs.length * ys.length > SPARSE * length) return null;
+  const [columns, rows] = [placesOf(xs), placesOf(ys)];
+  const values = new Float64Array(xs.length * ys.length).fill(NaN);
   for (let i = 0; i < length; i++) {
     const [column, row] = [columns.get(x[i]!), rows.get(y[i]!)];
-    if (column === undefined || row === undefined) continue;
-    const at = row * xs.length + column;
-    if (at < values.length) values[at] = z[i]!;
+    if (column !== undefined && row !== undefined) values[row * xs.length + column] = z[i]!;
   }
   return { xs, ys, values };
 }

@@ -16,7 +16,7 @@ interface Props {
   data: uPlot.AlignedData;
   /** Pixels; all there is when left out. */
   height?: number;
-  y: (value: number) => string;
+  y: (value: number, step: number) => string;
   x: (value: number, step: number) => string;
   /** Names for axes; none when left out. */
   names?: { x: string; y: string };
@@ -71,14 +71,18 @@ function options(latest: { current: Props }, size: { width: number; height: numb
       y: { range: (_, low, high) => range(low, high, fromZero === true) },
     },
     axes: [
-      { ...axis, size: 26, ...(names ? { label: names.x } : {}), values: (_, splits) => splits.map((at) => latest.current.x(at, (splits[1] ?? 1) - (splits[0] ?? 0))) },
-      { ...axis, size: 62, ...(names ? { label: names.y } : {}), values: (_, splits) => splits.map((at) => latest.current.y(at)) },
+      { ...axis, size: 26, ...(names ? { label: names.x } : {}), values: (_, splits) => splits.map((at) => latest.current.x(at, stepOf(splits))) },
+      { ...axis, size: 62, ...(names ? { label: names.y } : {}), values: (_, splits) => splits.map((at) => latest.current.y(at, stepOf(splits))) },
     ],
     series: [
       {},
       ...lines.map((line) => ({ label: line.name, stroke: line.colour, width: 1.5, points: { show: points === true, size: 4 }, spanGaps: points === true })),
     ],
   };
+}
+
+function stepOf(splits: number[]): number {
+  return (splits[1] ?? 1) - (splits[0] ?? 0);
 }
 
 function range(low: number | null, high: number | null, fromZero: boolean): [number, number] {

@@ -6,8 +6,8 @@ import { functionColour } from "../colour";
 import type { Plot } from "../data/pages";
 import { figure } from "../format";
 import { frameOf, nearest } from "../plot/frame";
-import { joined } from "../plot/join";
-import { paintPlot } from "../plot/paint";
+import { isAscending, joined } from "../plot/join";
+import { paintPlot, seriesColour } from "../plot/paint";
 import { onTheme } from "../theme";
 import { Lines } from "./lines";
 
@@ -21,7 +21,8 @@ export function Picture({ plot, height, isCompact = false }: Props) {
   if (plot.series.every((line) => line.x.length === 0) && !plot.background) {
     return <p class="muted note">No point has been added to it yet.</p>;
   }
-  return plot.info.kind === "line"
+  const isOverX = plot.info.kind === "line" && !plot.background && plot.series.every(isAscending);
+  return isOverX
     ? <LinePicture plot={plot} height={height} isCompact={isCompact} />
     : <CanvasPicture plot={plot} height={height} isCompact={isCompact} />;
 }
@@ -33,7 +34,7 @@ function LinePicture({ plot, height, isCompact }: Props) {
     <>
       <Lines label={plot.info.title} lines={lines} data={data} height={height} x={figure} y={figure} points={plot.series.every((line) => line.x.length < 200)}
         {...(isCompact ? {} : { names: { x: plot.info.x, y: plot.info.y } })} />
-      {!isCompact && <Names plot={plot} />}
+      {!isCompact && plot.series.length > 1 && <Names plot={plot} />}
     </>
   );
 }
@@ -77,7 +78,7 @@ function Names({ plot }: { plot: Plot }) {
   return (
     <ul class="legend" aria-label="Series">
       {plot.series.map((line, index) => (
-        <li key={index}><i class="swatch" style={{ background: functionColour(index) }} /> {line.name}</li>
+        <li key={index}><i class="swatch" style={{ background: seriesColour(index, plot.background != null) }} /> {line.name || "unnamed"}</li>
       ))}
     </ul>
   );

@@ -1,4 +1,4 @@
-// How far each function's tasks are: the busiest first.
+// How far each function's tasks are, in the order in which functions came: nothing jumps about.
 
 import { useState } from "preact/hooks";
 import { model, useModel } from "../app";
@@ -12,11 +12,11 @@ const SHOWN = 24;
 export function Progress() {
   useModel(100);
   const [isWhole, setWhole] = useState(false);
-  const rows = [...model.functions.values()].filter((row) => total(row) > 0 || row.finished > 0).sort(byActivity);
+  const rows = [...model.functions.values()].filter((row) => total(row) > 0 || row.finished > 0).sort((a, b) => a.id - b.id);
   if (rows.length === 0) {
     return <p class="muted note">No task has been submitted yet. Each function gets a bar here once one is.</p>;
   }
-  const shown = isWhole ? rows : rows.slice(0, SHOWN);
+  const shown = isWhole || rows.length <= SHOWN ? rows : [...rows].sort(byActivity).slice(0, SHOWN);
   return (
     <>
       <Legend />
