@@ -16,12 +16,14 @@ use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 use clap::Args;
 use tokio::process::{Child, Command};
 
-use crate::{network, signals, worker::Workers};
+use crate::{dashboard, network, signals, worker::Workers};
 
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     workers: Workers,
+    #[command(flatten)]
+    dashboard: dashboard::Options,
     /// The command to run against the cluster, which ends with it. Without one the cluster runs until Ctrl-C.
     #[arg(last = true)]
     command: Vec<OsString>,
@@ -41,7 +43,12 @@ async fn local(options: Options) -> anyhow::Result<ExitCode> {
     let listener = transport.listen(SocketAddr::new(loopback, 0), Role::Scheduler)?;
     let address = listener.address();
     let server = Server::start(Config::default(), Epoch(1), runtime.clone());
+    let dashboard = options.dashboard.serve(&server)?;
     server.serve(listener);
+    if let Some(dashboard) = &dashboard {
+        // The other output is the command's.
+        eprintln!("brisk: dashboard: {}", dashboard.link());
+    }
     let (workers, threads) = options.workers.size()?;
     let config = SupervisorConfig {
         scheduler: address.clone(),

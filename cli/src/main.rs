@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod credentials;
+mod dashboard;
 mod inspect;
 mod local;
 mod logging;

@@ -14,7 +14,7 @@ use brisk_transport_quic::{Credentials, QuicConfig, QuicTransport};
 use clap::Args;
 use tokio::runtime::Handle;
 
-use crate::{network, signals};
+use crate::{dashboard, network, signals};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -34,6 +34,8 @@ pub(crate) struct Options {
     /// neither arguments nor results.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    #[command(flatten)]
+    dashboard: dashboard::Options,
 }
 
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
@@ -51,10 +53,15 @@ async fn serve(options: Options) -> anyhow::Result<ExitCode> {
     config.machine.no_worker_timeout = Duration::from_secs(options.no_worker_timeout);
     let address = listener.address();
     let server = start(config, options.record.as_deref(), runtime)?;
+    // Before anybody comes, so that all are told.
+    let dashboard = options.dashboard.serve(&server)?;
     server.serve(listener);
     println!("scheduler at {address}");
     println!("  workers:  brisk worker {address} --credentials {}", options.credentials.display());
     println!("  programs: BRISK_SCHEDULER={address} BRISK_CREDENTIALS={} PROGRAM", options.credentials.display());
+    if let Some(dashboard) = &dashboard {
+        println!("  dashboard: {}", dashboard.link());
+    }
     let signal = signals::end_asked().await?;
     eprintln!("brisk: {signal}: the scheduler ends, and its workers with it");
     server.shutdown();

@@ -167,6 +167,14 @@ impl Client {
         block_on(self.0.scale(workers))
     }
 
+    /// As [`Client::dashboard_url`](crate::Client::dashboard_url).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn dashboard_url(&self) -> Result<String, ClientError> {
+        self.0.dashboard_url()
+    }
+
     /// As [`Client::restart`](crate::Client::restart).
     ///
     /// # Errors

@@ -27,12 +27,14 @@ use crate::{
 };
 
 mod adapt;
+mod page;
 #[cfg(feature = "quic")]
 mod processes;
 mod scale;
 #[cfg(feature = "inproc")]
 mod threads;
 
+use page::Page;
 use scale::Scaling;
 
 /// Builds a cluster of one's own. Await it for a client that owns its cluster, or [`start`](LocalBuilder::start) the
@@ -51,6 +53,7 @@ pub struct LocalBuilder {
     no_worker_timeout: Option<Duration>,
     shown_bytes: Option<usize>,
     registry: Option<Arc<Registry>>,
+    dashboard: Option<String>,
 }
 
 impl LocalBuilder {
@@ -128,6 +131,14 @@ impl LocalBuilder {
         self
     }
 
+    /// Where the cluster's [dashboard](LocalCluster::dashboard_url) is served, from the start: an address with a port, a port at
+    /// the loopback address, `on` for port 8787 or the next free one, or `off`. Unless set, what the variable `BRISK_DASHBOARD`
+    /// says in the same words, and then the link is printed; without it, the page is served once somebody asks for the link.
+    pub fn dashboard(mut self, at: impl Into<String>) -> Self {
+        self.dashboard = Some(at.into());
+        self
+    }
+
     /// Starts the cluster.
     ///
     /// # Errors
@@ -135,12 +146,15 @@ impl LocalBuilder {
     /// processes.
     pub async fn start(self) -> Result<LocalCluster, ClientError> {
         let size = self.size()?;
+        let page = Page::wanted(self.dashboard.as_deref())?;
         if self.processes && self.registry.is_some() {
             let what = "worker processes know what is linked into them: a registry is for workers in this process";
             return Err(ClientError::Configuration(what.to_owned()));
         }
         warn_of_abort();
-        if self.processes { start_processes(self, size).await } else { start_threads(self, size).await }
+        let cluster = if self.processes { start_processes(self, size).await } else { start_threads(self, size).await }?;
+        cluster.0.page.begin(&cluster.0.scheduler, page)?;
+        Ok(cluster)
     }
 
     fn size(&self) -> Result<Size, ClientError> {
@@ -198,6 +212,7 @@ struct Inner {
     workers: Box<dyn Workers>,
     io: Arc<Io>,
     scaling: Scaling,
+    page: Page,
 }
 
 /// The workers of a local cluster, and how to reach its scheduler.
@@ -251,6 +266,16 @@ impl LocalCluster {
         &self.0.address
     }
 
+    /// The link to the page that shows this cluster while it runs: what runs where, what waits, what failed. Open it in a
+    /// browser on this host. The page is served from the first time somebody asks, unless
+    /// [the builder](LocalBuilder::dashboard) or `BRISK_DASHBOARD` says otherwise. Whoever has the link may look.
+    ///
+    /// # Errors
+    /// If it is switched off, the program was built without it, or there is no port for it.
+    pub fn dashboard_url(&self) -> Result<String, ClientError> {
+        self.0.page.link(&self.0.scheduler)
+    }
+
     /// The worker processes that run now; none if the workers are threads.
     #[cfg(feature = "quic")]
     pub fn processes(&self) -> Vec<crate::process::supervisor::WorkerProcess> {
@@ -273,7 +298,14 @@ impl LocalCluster {
     }
 
     fn new(scheduler: Arc<Server>, address: Address, workers: Box<dyn Workers>, io: Arc<Io>) -> LocalCluster {
-        LocalCluster(Arc::new(Inner { scheduler, address, workers, io, scaling: Scaling::default() }))
+        LocalCluster(Arc::new(Inner {
+            scheduler,
+            address,
+            workers,
+            io,
+            scaling: Scaling::default(),
+            page: Page::default(),
+        }))
     }
 
     fn share(&self) -> LocalCluster {
@@ -285,6 +317,7 @@ impl Inner {
     async fn end(&self) {
         self.scheduler.shutdown();
         self.workers.end().await;
+        self.page.end().await;
     }
 }
 

@@ -214,6 +214,11 @@ impl Session {
         self.base.get()?.ground.lock().as_ref()?.keep.cluster()
     }
 
+    /// The link to the scheduler's page, if it said that there is one.
+    pub(crate) fn dashboard(&self) -> Option<Arc<str>> {
+        self.link()?.welcome.dashboard.clone()
+    }
+
     /// How many bytes may be gathered at once; see [`gather`](crate::gather).
     pub(crate) fn gather_limit(&self) -> &AtomicU64 {
         &self.gather_limit

@@ -113,6 +113,8 @@ pub struct Welcome {
     pub incarnation: Incarnation,
     /// The listener's version of Brisk.
     pub version: Arc<str>,
+    /// From a scheduler to a client: the link to the page that shows it, if it serves one. Whoever has the link may look.
+    pub dashboard: Option<Arc<str>>,
 }
 
 /// What the listener answers if it does not.
@@ -244,7 +246,7 @@ impl Hello {
 impl Welcome {
     /// An answer of this build of Brisk.
     pub fn new(epoch: Epoch, incarnation: Incarnation) -> Self {
-        Welcome { epoch, incarnation, version: env!("CARGO_PKG_VERSION").into() }
+        Welcome { epoch, incarnation, version: env!("CARGO_PKG_VERSION").into(), dashboard: None }
     }
 }
 

@@ -66,7 +66,7 @@ impl Bind {
     /// If it is none of these.
     pub fn parse(text: &str) -> Result<Option<Bind>, ParseBindError> {
         match text.trim() {
-            "off" | "none" | "0" | "false" => Ok(None),
+            "off" => Ok(None),
             text => text.parse().map(Some),
         }
     }
@@ -85,7 +85,7 @@ impl FromStr for Bind {
     type Err = ParseBindError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if matches!(text, "on" | "true") {
+        if text == "on" {
             return Ok(Bind::Loopback);
         }
         if let Ok(port) = text.parse() {

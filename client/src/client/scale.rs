@@ -27,6 +27,35 @@ impl Client {
         self.own_cluster()?.adapt(workers)
     }
 
+    /// The link to the page that shows the cluster while it runs: what runs where, what waits, what failed. A cluster that this
+    /// program has started serves it from now on, if it did not yet ([`LocalCluster::dashboard_url`]); another one's scheduler
+    /// said when this client connected where it is. Whoever has the link may look.
+    ///
+    /// ```
+    /// # use brisk_client::Client;
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::local().await?;
+    /// println!("dashboard: {}", client.dashboard_url()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If there is none: it is switched off, the client has no cluster, or there is no port for it.
+    pub fn dashboard_url(&self) -> Result<String, ClientError> {
+        let none = |what: &str| ClientError::Configuration(what.to_owned());
+        let Some(session) = self.session() else {
+            return Err(none("a client that runs every task in the submitting thread has no cluster to show"));
+        };
+        match session.cluster() {
+            Some(cluster) => cluster.dashboard_url(),
+            None => session.dashboard().map(|link| link.to_string()).ok_or_else(|| {
+                none("the scheduler did not say that it serves a dashboard: `brisk scheduler --dashboard on` makes it")
+            }),
+        }
+    }
+
     /// Begins anew: all of this client's tasks are dropped, its futures that have no value here fail as
     /// [cancelled](crate::ErrorKind::Cancelled), and all workers are ended and started again, as
     /// [`LocalCluster::restart`] does. Returns when they have joined. What other clients of the cluster want is not cancelled:

@@ -36,6 +36,7 @@ pub(super) async fn run(shared: Arc<Shared>, listener: Arc<dyn Listener>) {
 
 async fn answer(shared: &Arc<Shared>, incoming: Box<dyn Incoming>) {
     let hello = incoming.hello().clone();
+    let is_client = matches!(hello.purpose, Purpose::Client { .. });
     if let Err(refusal) = shared.admits(&hello) {
         tracing::info!(name = %hello.name, role = %hello.role(), %refusal, "a peer was refused");
         return incoming.refuse(refusal).await;
@@ -45,7 +46,8 @@ async fn answer(shared: &Arc<Shared>, incoming: Box<dyn Incoming>) {
     // The peer is known before its first batch can arrive; what is said to it waits until it is there.
     shared.push(Input::Joined { peer, hello: Box::new(hello) });
     let mut guard = Unanswered { shared, peer: Some(peer) };
-    let welcome = Welcome::new(shared.epoch, incarnation);
+    let mut welcome = Welcome::new(shared.epoch, incarnation);
+    welcome.dashboard = shared.dashboard.get().filter(|_| is_client).cloned();
     match incoming.accept(welcome, peer, shared.clone()).await {
         Ok(comm) => {
             guard.peer = None;

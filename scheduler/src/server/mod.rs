@@ -9,7 +9,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -96,6 +96,8 @@ pub(crate) struct Shared {
     records: Mutex<std::collections::VecDeque<Record>>,
     /// The same.
     telemetry: Mutex<Telemetry>,
+    /// The link to the page that shows this scheduler, once there is one.
+    dashboard: OnceLock<Arc<str>>,
     next_incarnation: AtomicU64,
     /// How many peers there are, for those who decide whether to take one more.
     peers: AtomicUsize,
@@ -139,6 +141,7 @@ impl Server {
             core: Mutex::new(Core::new(machine, recorder)),
             records: Mutex::default(),
             telemetry: Mutex::new(Telemetry::new(config.runs)),
+            dashboard: OnceLock::new(),
             next_incarnation: AtomicU64::new(1),
             peers: AtomicUsize::new(0),
             deadline: AtomicU64::new(u64::MAX),
@@ -177,6 +180,13 @@ impl Server {
     /// The name of the function that records call `index`. Waits as [`snapshot`](Server::snapshot) does.
     pub fn function_name(&self, index: FunctionIndex) -> Option<Arc<str>> {
         self.0.look(|machine| machine.function(index).map(|info| info.name.clone()))
+    }
+
+    /// There is a page that shows this scheduler: clients that come from now on are told the link. The first link stays.
+    pub fn set_dashboard(&self, link: Arc<str>) {
+        if self.0.dashboard.set(link).is_err() {
+            tracing::warn!(name = %self.0.config.name, "a second dashboard is served, of which clients are not told");
+        }
     }
 
     /// Tells the workers to leave, sends all peers away, closes the listeners, and ends every task of the server. Does

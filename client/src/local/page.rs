@@ -1,0 +1,143 @@
+//! The page of a local cluster.
+//!
+//! A program that never asks for the link gets no page: without the link nobody could open it, and neither a test nor a
+//! program that starts many clusters should take ports. So it is served when it is first asked for, unless somebody has said
+//! beforehand where.
+
+#[cfg(feature = "dashboard")]
+pub(super) use served::Page;
+#[cfg(not(feature = "dashboard"))]
+pub(super) use unserved::Page;
+
+/// The variable that says where local clusters serve their pages.
+const VARIABLE: &str = "BRISK_DASHBOARD";
+
+#[cfg(feature = "dashboard")]
+mod served {
+    use brisk_dashboard::{Bind, Dashboard};
+    use brisk_scheduler::server::Server;
+    use parking_lot::Mutex;
+
+    use super::VARIABLE;
+    use crate::error::ClientError;
+
+    /// Whether there is a page.
+    #[derive(Default)]
+    pub(in crate::local) struct Page(Mutex<State>);
+
+    #[derive(Default)]
+    enum State {
+        /// Nobody has asked.
+        #[default]
+        Unasked,
+        Served(Dashboard),
+        /// There is to be none, or none any more.
+        Off,
+    }
+
+    /// What was said beforehand.
+    pub(in crate::local) enum Wanted {
+        /// Nothing.
+        Unsaid,
+        Off,
+        At(Bind),
+        /// The variable says so: whoever has set it waits for the link.
+        Told(Bind),
+    }
+
+    impl Page {
+        /// What the builder says, or else the environment.
+        pub(in crate::local) fn wanted(said: Option<&str>) -> Result<Wanted, ClientError> {
+            if let Some(said) = said {
+                let bind = Bind::parse(said).map_err(|error| ClientError::Configuration(error.to_string()))?;
+                return Ok(bind.map_or(Wanted::Off, Wanted::At));
+            }
+            let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else {
+                return Ok(Wanted::Unsaid);
+            };
+            let value = value.to_string_lossy().into_owned();
+            let bind = Bind::parse(&value).map_err(|error| {
+                let reason = error.to_string();
+                ClientError::Environment { variable: VARIABLE, value, reason }
+            })?;
+            Ok(bind.map_or(Wanted::Off, Wanted::Told))
+        }
+
+        /// The cluster has started.
+        pub(in crate::local) fn begin(&self, scheduler: &Server, wanted: Wanted) -> Result<(), ClientError> {
+            match wanted {
+                Wanted::Unsaid => {}
+                Wanted::Off => *self.0.lock() = State::Off,
+                Wanted::At(bind) => *self.0.lock() = State::Served(serve(scheduler, &bind)?),
+                Wanted::Told(bind) => {
+                    let dashboard = serve(scheduler, &bind)?;
+                    eprintln!("brisk: dashboard: {}", dashboard.link());
+                    *self.0.lock() = State::Served(dashboard);
+                }
+            }
+            Ok(())
+        }
+
+        pub(in crate::local) fn link(&self, scheduler: &Server) -> Result<String, ClientError> {
+            let mut state = self.0.lock();
+            if let State::Unasked = *state {
+                *state = State::Served(serve(scheduler, &Bind::Loopback)?);
+            }
+            match &*state {
+                State::Served(dashboard) => Ok(dashboard.link().to_string()),
+                _ => Err(ClientError::Configuration("this cluster's dashboard is switched off".to_owned())),
+            }
+        }
+
+        /// The cluster has ended.
+        pub(in crate::local) async fn end(&self) {
+            let state = std::mem::replace(&mut *self.0.lock(), State::Off);
+            if let State::Served(dashboard) = state {
+                dashboard.shutdown().await;
+            }
+        }
+    }
+
+    fn serve(scheduler: &Server, bind: &Bind) -> Result<Dashboard, ClientError> {
+        let dashboard = Dashboard::start(scheduler.observer(), bind)
+            .map_err(|error| ClientError::Configuration(error.to_string()))?;
+        scheduler.set_dashboard(dashboard.link().clone());
+        Ok(dashboard)
+    }
+}
+
+#[cfg(not(feature = "dashboard"))]
+mod unserved {
+    use brisk_scheduler::server::Server;
+
+    use super::VARIABLE;
+    use crate::error::ClientError;
+
+    /// There is no page in this build.
+    #[derive(Default)]
+    pub(in crate::local) struct Page;
+
+    impl Page {
+        pub(in crate::local) fn wanted(said: Option<&str>) -> Result<(), ClientError> {
+            let asked = said.map(str::to_owned).or_else(|| std::env::var(VARIABLE).ok());
+            match asked.as_deref() {
+                None | Some("" | "off") => Ok(()),
+                Some(_) => Err(missing()),
+            }
+        }
+
+        pub(in crate::local) fn begin(&self, _: &Server, (): ()) -> Result<(), ClientError> {
+            Ok(())
+        }
+
+        pub(in crate::local) fn link(&self, _: &Server) -> Result<String, ClientError> {
+            Err(missing())
+        }
+
+        pub(in crate::local) async fn end(&self) {}
+    }
+
+    fn missing() -> ClientError {
+        ClientError::Feature { feature: "dashboard", what: "a dashboard" }
+    }
+}
