@@ -167,6 +167,11 @@ impl Client {
         block_on(self.0.scale(workers))
     }
 
+    /// As [`Client::plot`](crate::Client::plot).
+    pub fn plot(&self, name: impl Into<Arc<str>>) -> crate::PlotBuilder {
+        self.0.plot(name)
+    }
+
     /// As [`Client::dashboard_url`](crate::Client::dashboard_url).
     ///
     /// # Errors

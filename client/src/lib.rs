@@ -40,7 +40,7 @@
 //! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it;
 //!   and it takes the task's word on how far it is.
 //! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::story`], [`Client::task_stream`],
-//!   [`Client::performance_report`]; [`Delayed::to_svg`] draws a graph that has not run.
+//!   [`Client::performance_report`], [`Client::dashboard_url`], [`Client::plot`]; [`Delayed::to_svg`] draws a graph that has not run.
 //! - State that is changed by calls: [`macro@actor`], [`Client::actor`].
 //! - Large data in partitions: the crate `brisk-collections`, and for other such crates [`graph`].
 //! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
@@ -96,8 +96,8 @@ pub use actor::{ActorFuture, ActorHandle, NewActor};
 pub use as_completed::AsCompleted;
 pub use case::{Case, CaseError, SavedCase, replay_case};
 pub use client::{
-    Calls, Client, Dataset, Event, Gathering, Lease, Lock, Persist, Publish, Queue, Rebalance, Recreate, Replicate,
-    RunOnWorkers, Scatter, Semaphore, TaskStream, Tasks, Variable, WaitForWorkers,
+    Calls, Client, Dataset, Event, Gathering, HeatMap, Lease, Lock, Persist, Plot, PlotBuilder, Publish, Queue,
+    Rebalance, Recreate, Replicate, RunOnWorkers, Scatter, Semaphore, TaskStream, Tasks, Variable, WaitForWorkers,
 };
 pub use entry::init;
 pub use error::ClientError;

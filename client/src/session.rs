@@ -41,6 +41,7 @@ mod cork;
 mod fetch;
 mod lineage;
 mod news;
+mod plots;
 mod reconnect;
 mod request;
 mod run;
@@ -52,9 +53,11 @@ use coordination::Held;
 use cork::{Cork, FULL};
 use fetch::Fetcher;
 use lineage::Lineage;
+use plots::Plots;
 use request::Request;
 
 pub(crate) use actors::Call;
+pub(crate) use plots::Feeder;
 pub(crate) use reconnect::Reconnect;
 pub(crate) use scatter::How;
 
@@ -82,6 +85,7 @@ pub(crate) struct Session {
     of_tasks: bool,
     fetcher: Fetcher,
     gather_limit: AtomicU64,
+    plots: Plots,
 }
 
 /// A connection with the scheduler.
@@ -183,6 +187,7 @@ impl Session {
             of_tasks,
             fetcher: Fetcher::new(connector),
             gather_limit: AtomicU64::new(crate::gather::AVAILABLE),
+            plots: Plots::default(),
         })
     }
 

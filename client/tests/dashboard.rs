@@ -6,12 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brisk_client::{Client, LocalCluster, task};
+use brisk_client::{Client, task};
 use serde_json::Value;
 
 #[path = "../../dashboard/tests/support/browser.rs"]
 mod browser;
 mod support;
+
+#[cfg(feature = "quic")]
+brisk_client::test_worker!();
 
 use browser::{Browser, Events};
 
@@ -23,6 +26,13 @@ fn inc(x: i64) -> i64 {
 #[task]
 fn odd(x: i64) -> Result<i64, String> {
     if x % 2 == 0 { Ok(x) } else { Err("<script>alert(1)</script> is odd".to_owned()) }
+}
+
+#[task]
+async fn marks(x: i64) -> i64 {
+    let client = brisk_client::current().await.expect("a task has a client");
+    client.plot("a search/1").title("<b>where</b>").axes("x", "y").scatter().series("tasks").push(x as f64, 0.0);
+    x
 }
 
 /// What a page knows after all events so far.
@@ -66,6 +76,9 @@ impl Page {
         }
         for row in feed["plots"].as_array().into_iter().flatten() {
             self.plots.insert(row["name"].as_str().unwrap().to_owned(), row.clone());
+        }
+        for name in feed["plots_gone"].as_array().into_iter().flatten() {
+            self.plots.remove(name.as_str().unwrap());
         }
         let runs = &feed["runs"];
         for i in 0..runs["key"].as_array().map_or(0, Vec::len) {
@@ -159,6 +172,49 @@ on_every_cluster! {
         let inc = grouped["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "inc").unwrap();
         assert_eq!(inc["states"]["memory"], 10);
         assert_eq!(browser.get("/api/graph?limit=many", &cookie).status, 404);
+    }
+
+    async fn points_are_seen_as_they_come(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let (browser, cookie) = signed_in(&client);
+        let mut events = browser.follow(&cookie);
+        let mut page = Page::default();
+        let plot = client.plot("a search/1").title("<b>where</b>").axes("x", "y").background(-1.0..1.0, 0.0..1.0, |x, y| x * y);
+        let points = plot.scatter();
+        points.push(1.0, 2.0);
+        page.until(&mut events, "there is a plot", |page| page.plots.get("a search/1").is_some_and(|row| row["points"] == 1));
+        let first = page.plots["a search/1"]["revision"].as_u64().unwrap();
+        points.extend((0..10_000).map(|i| (f64::from(i), f64::NAN)));
+        points.series("best").extend([(3.0, 4.0), (5.0, 6.0)]);
+        // Tasks add to the same plot, each worker as a program of its own.
+        client.gather(&client.map(0..4, marks)).await.unwrap();
+        page.until(&mut events, "all points are there", |page| page.plots["a search/1"]["points"] == 7);
+        let row = &page.plots["a search/1"];
+        assert_eq!((&row["title"], &row["kind"], &row["left_out"]), (&"<b>where</b>".into(), &"scatter".into(), &0.into()));
+        assert!(row["revision"].as_u64().unwrap() > first);
+
+        let plot = browser.get("/api/plots/a%20search%2F1", &cookie);
+        assert_eq!(plot.header("content-type"), Some("application/json"));
+        let plot = plot.json();
+        let series: BTreeMap<_, _> = plot["series"].as_array().unwrap().iter()
+            .map(|series| (series["name"].as_str().unwrap(), series["x"].as_array().unwrap().len())).collect();
+        assert_eq!(series, BTreeMap::from([("", 1), ("best", 2), ("tasks", 4)]));
+        assert_eq!((&plot["background"]["columns"], &plot["background"]["rows"]), (&128.into(), &128.into()));
+        assert_eq!(browser.get("/api/plots/other", &cookie).status, 404);
+    }
+
+    async fn plots_go_with_their_programs(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let other = cluster.client().await.unwrap();
+        let (browser, cookie) = signed_in(&client);
+        let mut events = browser.follow(&cookie);
+        let mut page = Page::default();
+        client.plot("mine").heat().push(0.0, 0.0, 1.0);
+        other.plot("theirs").line().push(0.0, 0.0);
+        page.until(&mut events, "there are two plots", |page| page.plots.len() == 2);
+        other.close().await;
+        page.until(&mut events, "one plot has gone", |page| page.plots.len() == 1);
+        assert_eq!(browser.get("/api/plots/mine", &cookie).json()["series"][0]["z"], serde_json::json!([1.0]));
     }
 
     async fn the_page_ends_with_its_cluster(cluster: LocalCluster) {

@@ -18,6 +18,7 @@ mod coordination;
 mod data;
 mod inspection;
 mod notes;
+mod plot;
 mod supervisor;
 mod worker;
 
@@ -29,6 +30,7 @@ pub use inspection::{
     TaskList, TaskStatus, Told, WorkerStatus,
 };
 pub use notes::{Extent, LogLine, RunNotes, TaskProgress};
+pub use plot::{PlotGrid, PlotKind, PlotPoints, PlotSpec, PlotUpdate};
 pub use supervisor::{Exit, ProgramSpec, SchedulerToSupervisor, SupervisorToScheduler};
 pub use worker::{Assignment, DependencyInfo, Priority, SchedulerToWorker, Transfer, WorkerToScheduler};
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,6 +17,7 @@ mod lanes;
 mod rows;
 mod runs;
 
+use crate::pages::PlotRow;
 use lanes::Lanes;
 use rows::{Cluster, ErrorRow, FunctionRow, Totals, WorkerRow};
 use runs::{Columns, Shown};
@@ -51,6 +53,9 @@ pub(crate) struct Feed {
     errors: BTreeMap<u64, ErrorRow>,
     /// Up to which failure the errors are known.
     errors_seen: u64,
+    plots: BTreeMap<Arc<str>, PlotRow>,
+    /// Up to which change the plots are known.
+    plots_seen: u64,
     history: VecDeque<Shown>,
     lanes: Lanes,
     /// The number of the next run to be read.
@@ -79,6 +84,11 @@ struct Event<'a> {
     runs: Option<Columns<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<&'a ErrorRow>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plots: Option<Vec<&'a PlotRow>>,
+    /// Plots that are there no more.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    plots_gone: &'a [Arc<str>],
 }
 
 /// What has changed between two looks.
@@ -89,6 +99,8 @@ struct Changed {
     gone: Vec<WorkerRow>,
     functions: Vec<FunctionIndex>,
     errors: Vec<u64>,
+    plots: Vec<Arc<str>>,
+    plots_gone: Vec<Arc<str>>,
     runs: usize,
     lost: bool,
 }
@@ -105,6 +117,8 @@ impl Feed {
             functions: BTreeMap::new(),
             errors: BTreeMap::new(),
             errors_seen: 0,
+            plots: BTreeMap::new(),
+            plots_seen: 0,
             history: VecDeque::new(),
             lanes: Lanes::default(),
             next_run: 0,
@@ -126,6 +140,7 @@ impl Feed {
         let workers = changed.workers.iter().filter_map(|id| self.workers.get(id)).chain(&changed.gone).collect();
         let functions = changed.functions.iter().filter_map(|index| self.functions.get(index)).collect();
         let errors = changed.errors.iter().filter_map(|id| self.errors.get(id)).collect();
+        let plots = changed.plots.iter().filter_map(|name| self.plots.get(name)).collect();
         let runs = (changed.runs > 0 || changed.lost).then(|| self.newest(changed.runs));
         Some(written(
             "delta",
@@ -138,6 +153,8 @@ impl Feed {
                 functions: some(functions),
                 runs,
                 errors: some(errors),
+                plots: some(plots),
+                plots_gone: &changed.plots_gone,
             },
         ))
     }
@@ -153,6 +170,8 @@ impl Feed {
             functions: Some(self.functions.values().collect()),
             runs: Some(self.newest(runs)),
             errors: Some(self.errors.values().collect()),
+            plots: Some(self.plots.values().collect()),
+            plots_gone: &[],
         };
         written("snapshot", &event)
     }
@@ -176,6 +195,7 @@ impl Feed {
         self.refresh_workers(overview, &mut changed);
         self.refresh_runs(&mut changed);
         self.refresh_errors(&mut changed);
+        self.refresh_plots(&mut changed);
         changed
     }
 
@@ -249,6 +269,20 @@ impl Feed {
         }
     }
 
+    fn refresh_plots(&mut self, changed: &mut Changed) {
+        let Some((seen, plots)) = self.observer.plots_since(self.plots_seen) else { return };
+        self.plots_seen = seen;
+        let mut former = std::mem::take(&mut self.plots);
+        for status in plots {
+            let row = PlotRow::from(status);
+            if former.remove(&row.name).as_ref() != Some(&row) {
+                changed.plots.push(row.name.clone());
+            }
+            self.plots.insert(row.name.clone(), row);
+        }
+        changed.plots_gone.extend(former.into_keys());
+    }
+
     /// Lets the next look find something.
     #[cfg(test)]
     pub(crate) fn forget_totals(&mut self) {
@@ -265,6 +299,8 @@ impl Changed {
             && self.gone.is_empty()
             && self.functions.is_empty()
             && self.errors.is_empty()
+            && self.plots.is_empty()
+            && self.plots_gone.is_empty()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is asked for by itself, beside the events: a task, a worker, the graph.
+//! What is asked for by itself, beside the events: a task, a worker, the graph, a plot.
 
 use brisk_core::{
     error::TaskError,
@@ -17,6 +17,9 @@ use crate::{
 };
 
 mod graph;
+mod plot;
+
+pub(crate) use plot::PlotRow;
 
 /// Neighbours of a task that are told of on either side.
 const NEIGHBOURS: usize = 200;
@@ -29,6 +32,7 @@ pub(crate) fn page(observer: &Observer, path: &str, query: &str) -> Answer {
     let found = match path.split_once('/') {
         Some(("tasks", key)) => task(observer, key),
         Some(("workers", id)) => worker(observer, id),
+        Some(("plots", name)) => plot::plot(observer, name),
         None if path == "graph" => graph::graph(observer, query),
         _ => Err("there is no such page"),
     };

@@ -120,6 +120,7 @@ impl Session {
         let asked = told.asked.len();
         notice(&[], &format!("the scheduler at {} is back: {asked} results are asked for again", self.scheduler()));
         self.pump();
+        self.plots_again();
         None
     }
 

@@ -11,7 +11,7 @@ use crate::{
     function::{FunctionId, FunctionInfo},
     id::{Fence, RequestId, RunId, WantId, WorkerId},
     key::Key,
-    message::{Operation, Query, Shared, Told},
+    message::{Operation, PlotUpdate, Query, Shared, Told},
     options::TaskOptions,
     payload::Payload,
     task::TaskName,
@@ -179,6 +179,8 @@ pub enum ClientToScheduler {
         /// What about.
         query: Query,
     },
+    /// Points for a plot that people watch.
+    Plot(Box<PlotUpdate>),
 }
 
 /// A task of a submission.

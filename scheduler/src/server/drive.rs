@@ -240,6 +240,9 @@ impl Core {
         let Some(Peer { role, .. }) = self.peers.remove(&peer) else { return };
         tracing::info!(%role, %reason, "a peer has left");
         self.dumps.forget(peer);
+        if let PeerRole::Client(client) = role {
+            shared.plots_outlive(client);
+        }
         self.event(
             shared,
             match role {
@@ -269,6 +272,9 @@ impl Core {
                     match message {
                         ClientToScheduler::Ask { request, query } if epoch == shared.epoch => {
                             self.ask(shared, client, request, &query);
+                        }
+                        ClientToScheduler::Plot(update) if epoch == shared.epoch => {
+                            shared.plots.lock().update(client, *update);
                         }
                         message => self.event(shared, Event::FromClient { client, epoch, message }),
                     }
@@ -335,9 +341,9 @@ impl Core {
             Action::ToSupervisor { supervisor, message } => {
                 self.send(shared, supervisor.0, |outbox| outbox.push_supervisor(message));
             }
-            Action::CloseClient { client, reason } => self.dismiss(client.0, &reason),
-            Action::CloseWorker { worker, reason } => self.dismiss(worker.0, &reason),
-            Action::CloseSupervisor { supervisor, reason } => self.dismiss(supervisor.0, &reason),
+            Action::CloseClient { client, reason } => self.dismiss(shared, client.0, &reason),
+            Action::CloseWorker { worker, reason } => self.dismiss(shared, worker.0, &reason),
+            Action::CloseSupervisor { supervisor, reason } => self.dismiss(shared, supervisor.0, &reason),
             Action::Record(record) => {
                 if let What::Transition { key, to: TaskState::Forgotten, .. } = record.what {
                     self.notes.forget(key);
@@ -361,8 +367,11 @@ impl Core {
     }
 
     /// Ends the connection of a peer that the machine has forgotten.
-    fn dismiss(&mut self, incarnation: Incarnation, reason: &Arc<str>) {
+    fn dismiss(&mut self, shared: &Shared, incarnation: Incarnation, reason: &Arc<str>) {
         let Some(mut peer) = self.peers.remove(&PeerId(incarnation.0)) else { return };
+        if let PeerRole::Client(client) = peer.role {
+            shared.plots_outlive(client);
+        }
         self.dumps.forget(PeerId(incarnation.0));
         if reason.is_empty() {
             tracing::info!(role = %peer.role, "a peer has said goodbye");

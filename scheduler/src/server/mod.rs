@@ -28,6 +28,7 @@ mod inspection;
 mod notes;
 mod observer;
 mod outbox;
+mod plots;
 mod recorder;
 mod runs;
 mod telemetry;
@@ -36,10 +37,12 @@ mod tests;
 mod timer;
 
 pub use observer::{NewRuns, Observer};
+pub use plots::{PlotContent, PlotStatus};
 pub use recorder::RecordingFile;
 pub use telemetry::{EndedRun, ErrorGroup, FunctionRuns, RunTotals, WorkerRuns};
 
 use drive::{Core, Input};
+use plots::Plots;
 use recorder::Recorder;
 use telemetry::Telemetry;
 use timer::Clock;
@@ -96,6 +99,7 @@ pub(crate) struct Shared {
     records: Mutex<std::collections::VecDeque<Record>>,
     /// The same.
     telemetry: Mutex<Telemetry>,
+    plots: Mutex<Plots>,
     /// The link to the page that shows this scheduler, once there is one.
     dashboard: OnceLock<Arc<str>>,
     next_incarnation: AtomicU64,
@@ -140,6 +144,7 @@ impl Server {
             queue: Mutex::default(),
             core: Mutex::new(Core::new(machine, recorder)),
             records: Mutex::default(),
+            plots: Mutex::default(),
             telemetry: Mutex::new(Telemetry::new(config.runs)),
             dashboard: OnceLock::new(),
             next_incarnation: AtomicU64::new(1),

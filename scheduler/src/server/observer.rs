@@ -11,7 +11,7 @@ use brisk_core::{
 use rustc_hash::FxHashMap;
 
 use super::{
-    Server, Shared,
+    PlotContent, PlotStatus, Server, Shared,
     telemetry::{EndedRun, ErrorGroup, FunctionRuns, RunTotals, WorkerRuns},
 };
 use crate::machine::{GraphSample, Overview, Scheduler, TaskDetail, WorkerDetail};
@@ -106,6 +106,17 @@ impl Observer {
     pub fn errors_since(&self, revision: u64) -> Option<(u64, Vec<ErrorGroup>)> {
         let telemetry = self.0.telemetry.lock();
         (telemetry.errors.revision != revision).then(|| (telemetry.errors.revision, telemetry.errors.groups()))
+    }
+
+    /// The plots that programs feed, if anything of them has changed since `revision`, with the revision that this is.
+    pub fn plots_since(&self, revision: u64) -> Option<(u64, Vec<PlotStatus>)> {
+        let plots = self.0.plots.lock();
+        (plots.revision != revision).then(|| (plots.revision, plots.list()))
+    }
+
+    /// A plot with its points.
+    pub fn plot(&self, name: &str) -> Option<PlotContent> {
+        self.0.plots.lock().content(name)
     }
 
     /// A task with at most `most` neighbours on either side, and what is remembered of its story.
