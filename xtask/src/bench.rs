@@ -47,6 +47,8 @@ enum What {
     Macros,
     /// What a task costs in instructions, beside the figures that were agreed on
     Instructions(instructions::Options),
+    /// What five viewers of the dashboard cost: no-op tasks with and without them, by turns
+    Dashboard,
     /// What a task costs the scheduler alone, with workers that answer at once
     ZeroWorker {
         /// Numbers of tasks, in place of 10,000, 100,000 and 1,000,000
@@ -66,6 +68,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match options.what {
         Some(What::Macros) => bench_macros::run(),
         Some(What::Instructions(options)) => instructions::run(&options),
+        Some(What::Dashboard) => workloads(&Options { only: Some("dashboard".to_owned()), ..options }),
         Some(What::ZeroWorker { tasks }) => zero_worker(&tasks),
         None if options.limits => limits::run(options.rounds(), options.json),
         None if options.peers.is_empty() => workloads(&options),

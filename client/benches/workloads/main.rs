@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use brisk_client::{Client, LocalBuilder, LocalCluster};
 
+#[path = "../../../dashboard/tests/support/browser.rs"]
+mod browser;
 mod report;
 mod tasks;
 mod workloads;

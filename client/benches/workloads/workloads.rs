@@ -8,6 +8,7 @@ mod graphs;
 mod independent;
 mod lives;
 mod transfers;
+mod watched;
 
 type Run = for<'a> fn(&'a mut Bench, usize) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
@@ -63,6 +64,7 @@ pub(crate) const ALL: &[Workload] = &[
     workload("scatter-gather-array", &[1], |b, n| Box::pin(transfers::scatter_array(b, n, PUT))),
     workload("memory-held", &[100_000], |b, n| Box::pin(lives::memory_held(b, n))),
     workload("memory-released", &[100_000], |b, n| Box::pin(lives::memory_released(b, n))),
+    workload("dashboard", &[100_000], |b, n| Box::pin(watched::watched(b, n))),
     workload("startup", &[1], |b, n| Box::pin(lives::startup(b, n))),
     workload("failure-undisturbed", &[200], |b, n| Box::pin(lives::undisturbed(b, n))),
     on(On::Processes, "failure-killed", &[200], |b, n| Box::pin(lives::killed(b, n))),
