@@ -6,14 +6,14 @@ use brisk_scheduler::server::Server;
 use clap::Args;
 
 #[derive(Args)]
-pub(crate) struct Options {
+pub(crate) struct Served {
     /// Where to serve the page that shows the scheduler: HOST:PORT in numbers, a port of this host, or `off`. At this host's
     /// port 8787, or the next free one, unless it is given.
     #[arg(long, env = "BRISK_DASHBOARD", value_name = "ADDRESS")]
     dashboard: Option<String>,
 }
 
-impl Options {
+impl Served {
     /// Serves the page, unless it is switched off. It ends with what is returned.
     pub(crate) fn serve(&self, server: &Server) -> anyhow::Result<Option<Dashboard>> {
         let bind = match self.dashboard.as_deref().filter(|text| !text.is_empty()) {

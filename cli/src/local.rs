@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     workers: Workers,
     #[command(flatten)]
-    dashboard: dashboard::Options,
+    dashboard: dashboard::Served,
     /// The command to run against the cluster, which ends with it. Without one the cluster runs until Ctrl-C.
     #[arg(last = true)]
     command: Vec<OsString>,

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     #[command(flatten)]
-    dashboard: dashboard::Options,
+    dashboard: dashboard::Served,
 }
 
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
