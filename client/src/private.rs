@@ -14,9 +14,12 @@ pub use brisk_core::{
     options::Defaults,
     registry::{TaskEntry, TypeEntry},
     show,
-    task::{Inputs, Ran, TaskDef, TaskItem},
+    task::{Block, Giving, Inputs, Lending, Ran, SameFn, Sharing, TaskDef, TaskItem},
     type_def,
-    typedef::{ErrorValueNo, ErrorValueYes, Probe},
+    typedef::{
+        ErrorValueNo, ErrorValueYes, Probe,
+        items::{AnyClone, Clones},
+    },
     value::Value,
 };
 use brisk_core::{
@@ -35,10 +38,12 @@ pub use crate::{
     entry::{run_blocking_main, run_main, run_test},
     process::TestHook,
 };
-pub use inferred::{Known, Tag, TagErrorValue, TagText, TagValue, any, boxed, caught, tag, tag_of, tag_of_future};
+pub use inferred::{
+    Came, Known, Made, Tag, TagErrorValue, TagText, TagValue, any, boxed, caught, tag, tag_of, tag_of_future,
+};
 
 // The results that the macro does not register once more for each task.
-crate::register_types!((), bool, char, f32, f64, i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize);
+crate::register_types!((), bool, char, String, f32, f64, i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize);
 
 /// What a call of a task came to.
 pub type Caught<T> = Result<T, Box<Failure>>;
@@ -193,6 +198,35 @@ pub trait AnyParam<T> {
 }
 
 impl<T> AnyParam<T> for Param<T> {}
+
+/// A column of a block whose elements are given away.
+///
+/// # Errors
+/// See [`Giving::of`].
+pub fn giving<T: ByValue>(block: &mut Block, index: usize, same: SameFn<T>) -> Caught<Giving<T>> {
+    Giving::of(block, index, same)
+}
+
+/// A column of a block whose elements are lent.
+///
+/// # Errors
+/// See [`Lending::of`].
+pub fn lending<T: Value>(block: &mut Block, index: usize, same: SameFn<T>) -> Caught<Lending<T>> {
+    Lending::of(block, index, same)
+}
+
+/// A column of a block whose elements are shared.
+///
+/// # Errors
+/// See [`Sharing::of`].
+pub fn sharing<T: Value>(
+    block: &mut Block,
+    index: usize,
+    same: SameFn<T>,
+    clone: Option<fn(&T) -> T>,
+) -> Caught<Sharing<T>> {
+    Sharing::of(block, index, same, clone)
+}
 
 /// What a task takes by value.
 #[diagnostic::on_unimplemented(

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod array;
+pub mod bag;
 pub mod foundation;
 
+pub use bag::Bag;
 pub use foundation::{Collection, CollectionError};

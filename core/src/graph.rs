@@ -150,7 +150,8 @@ impl Node {
         })
     }
 
-    fn is_impure(&self) -> bool {
+    /// Whether the call runs even if the same was made before.
+    pub fn is_impure(&self) -> bool {
         self.options.as_ref().is_some_and(|options| options.impure)
     }
 

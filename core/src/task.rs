@@ -14,9 +14,12 @@ use crate::{
     value::{Datum, Lent, Value},
 };
 
+mod block;
 mod container;
 mod guise;
 
+pub use block::{Block, BlockFn, Giving, Lending, SameFn, Sharing, Source};
+pub(crate) use block::{own, own_items};
 pub use container::Container;
 
 /// What `#[task]` makes of a function. There is one static of these per function, or per instance of a generic one.
@@ -33,6 +36,8 @@ pub struct TaskDef {
     pub defaults: Defaults,
     /// Whether it is an `async fn`: it runs without holding a thread.
     pub is_async: bool,
+    /// Makes many calls in one task, if that can be done.
+    pub block: Option<BlockFn>,
     /// Of a function that is shown under another name: the one that workers know.
     behind: Option<&'static TaskDef>,
     info: OnceLock<FunctionInfo>,
@@ -53,6 +58,7 @@ impl TaskDef {
             call,
             defaults,
             is_async: false,
+            block: None,
             behind: None,
             info: OnceLock::new(),
         }
@@ -69,6 +75,13 @@ impl TaskDef {
     #[must_use]
     pub const fn asynchronous(mut self) -> Self {
         self.is_async = true;
+        self
+    }
+
+    /// The same with a way to make many calls in one task.
+    #[must_use]
+    pub const fn with_block(mut self, block: BlockFn) -> Self {
+        self.block = Some(block);
         self
     }
 
@@ -154,6 +167,17 @@ impl Inputs {
             Input::One(datum) => Ok(datum),
             Input::List(_) => Err(argument(index, "a list was given where one value is wanted")),
         }
+    }
+
+    /// Argument `index` without asking for types: the parts of a list, or the one value. It can be had once.
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub fn data(&mut self, index: usize) -> Result<Vec<Datum>, Box<Failure>> {
+        Ok(match self.take(index)? {
+            Input::One(datum) => vec![datum],
+            Input::List(parts) => parts,
+        })
     }
 
     /// Argument `index`, a container: moved if it is one value that nobody else holds, else copied; put together if its

@@ -12,6 +12,8 @@ use crate::{
     value::{Datum, Value},
 };
 
+pub mod items;
+
 /// What is known of a type.
 #[derive(Clone, Copy)]
 pub struct TypeDef {
@@ -25,6 +27,8 @@ pub struct TypeDef {
     pub debug: fn(&Datum) -> Option<String>,
     /// A copy of one part of a value, if the type is a tuple of values that can be copied.
     pub part: fn(&Datum, usize) -> Result<Option<Datum>, ValueError>,
+    /// What can be done with vectors of it.
+    pub items: &'static dyn items::Items,
 }
 
 /// A value did not survive being encoded and decoded.
@@ -206,6 +210,7 @@ macro_rules! type_def {
                 use $crate::typedef::{PartsNo as _, PartsYes as _};
                 $crate::typedef::part::<$type>(datum, index, (&$crate::typedef::Probe::<$type>::NEW).part_fn())
             },
+            items: $crate::__items!($type),
         }
     };
 }

@@ -224,6 +224,7 @@ impl Actor {
             signature: signature::identity_text(sig),
             params,
             trampoline,
+            block: None,
             defaults: defaults.clone(),
             is_async: sig.asyncness.is_some(),
         }

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use crate::{
     options::{Private, located},
     output::Output,
-    param::Param,
+    param::{self, Param},
 };
 
 /// What a definition is made of.
@@ -23,6 +23,8 @@ pub(crate) struct Definition<'a> {
     pub(crate) params: &'a [Param],
     /// An expression: a closure from `Inputs` to `Ran`.
     pub(crate) trampoline: TokenStream,
+    /// An expression: a function from `&mut Block` to what its calls come to, if there is one.
+    pub(crate) block: Option<TokenStream>,
     pub(crate) defaults: TokenStream,
     pub(crate) is_async: bool,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Definition<'a> {
 impl Definition<'_> {
     /// Statements that define and register the static, and as their value a reference to it.
     pub(crate) fn statements(&self) -> TokenStream {
-        let Definition { private, span, name, signature, params, trampoline, defaults, is_async } = self;
+        let Definition { private, span, name, signature, params, trampoline, block, defaults, is_async } = self;
         let labels = params.iter().map(|param| &param.label);
         let shows = params.iter().map(|Param { stored, .. }| {
             let private = private.at(stored.span());
@@ -39,12 +41,13 @@ impl Definition<'_> {
         // `line!()` tells the place of the outermost macro that led to it: of this one, if the user wrote it.
         let by_user = private.written_at(*span);
         let identity = quote_spanned!(*span=> #by_user::identity!(#name, #signature));
+        let block = block.as_ref().map(|block| quote!(.with_block(#block)));
         let asynchronous = is_async.then(|| quote!(.asynchronous()));
         quote! {
             #[allow(unused_imports)]
-            use #private::{AnyParam as _, AnyShape as _, ErrorValueNo as _, ErrorValueYes as _};
+            use #private::{AnyClone as _, AnyParam as _, AnyShape as _, ErrorValueNo as _, ErrorValueYes as _};
             static __BRISK_DEF: #private::TaskDef =
-                #private::TaskDef::new(#identity, &[#(#labels),*], #trampoline, #defaults).showing(const { &[#(#shows),*] }) #asynchronous;
+                #private::TaskDef::new(#identity, &[#(#labels),*], #trampoline, #defaults).showing(const { &[#(#shows),*] }) #block #asynchronous;
             #private::inventory::submit! { #private::TaskEntry(&__BRISK_DEF) }
         }
     }
@@ -75,6 +78,39 @@ pub(crate) fn trampoline(
         let ready = private.at(value.span());
         quote_spanned!(located(value.span())=> |#inputs| #ready::ready::<#value>(#inputs, |#inputs| #outcome))
     }
+}
+
+/// The loop over a block of calls of `callee`: `None` for what can't be called so.
+pub(crate) fn block(
+    private: &Private,
+    callee: &TokenStream,
+    params: &[Param],
+    output: &Output,
+    is_async: bool,
+) -> Option<TokenStream> {
+    if is_async {
+        return None;
+    }
+    let (columns, arguments) = columns(private, params)?;
+    let outcome = output.outcome(private, &quote!(#callee(#(#arguments),*)));
+    let value = &output.value;
+    let (block, index, last) = param::block_names();
+    let run = private.at(value.span());
+    // The loop is the same for all; only what is in it is this function's own.
+    Some(quote_spanned! {located(value.span())=> |#block: &mut #run::Block| {
+        #(#columns)*
+        #block.run::<#value>(|#index, #last| #outcome)
+    }})
+}
+
+/// The columns of a block, as statements, and the arguments of one call.
+pub(crate) fn columns(private: &Private, params: &[Param]) -> Option<(Vec<TokenStream>, Vec<TokenStream>)> {
+    let of = |(place, param): (usize, &Param)| {
+        let column = Ident::new(&format!("__column{place}"), Span::mixed_site());
+        param.column(private, &column, place)
+    };
+    let both: Option<Vec<_>> = params.iter().enumerate().map(of).collect();
+    both.map(|both| both.into_iter().unzip())
 }
 
 /// The name of a trampoline's inputs.

@@ -19,7 +19,7 @@ use crate::{
     definition::{self, Definition, trampoline},
     options::{Private, located},
     output::Output,
-    param::{Errors, Param},
+    param::{self, Errors, Param},
     text::text,
 };
 
@@ -91,6 +91,7 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         signature: in_place.identity_text(),
         params: &params,
         trampoline: call.trampoline,
+        block: call.block,
         defaults: quote!(#private::Defaults::NONE),
         is_async: false,
     }
@@ -119,6 +120,7 @@ struct Call {
     /// Items and checks that stand beside the definition.
     items: TokenStream,
     trampoline: TokenStream,
+    block: Option<TokenStream>,
     /// Statements after the definition.
     result: TokenStream,
     /// A function from a definition and slots to a `Delayed`.
@@ -139,6 +141,7 @@ impl InPlace {
         let callee = mixed("__brisk_call");
         let trampoline =
             trampoline(private, self.span(), &quote!(#callee), params, &declared, self.closure.asyncness.is_some());
+        let block = definition::block(private, &quote!(#callee), params, &declared, self.closure.asyncness.is_some());
         let (check, register) = (declared.check(private), declared.register(private));
         let value = &declared.value;
         Ok(Call {
@@ -148,6 +151,7 @@ impl InPlace {
                 #register
             },
             trampoline,
+            block,
             result: quote!(),
             make: quote!(#private::Delayed::<#value>::call),
         })
@@ -172,35 +176,72 @@ impl InPlace {
         // the body.
         let returned = Ident::new("__returned", Span::mixed_site().located_at(body.span()));
         let dot_await = asyncness.map(|_| quote!(.await));
-        let body = |arguments: &[TokenStream]| {
+        let body = quote!(let #function = #asyncness |#(#inputs),*| #body;);
+        let called = |arguments: &[TokenStream]| {
             quote! {
-                let #function = #asyncness |#(#inputs),*| #body;
                 let #returned = #function(#(#arguments),*) #dot_await;
                 (&#returned).__brisk_type_is_known();
             }
         };
-        let (run, never) = (body(&arguments), body(&anything));
-        let (run, of) = if asyncness.is_some() {
+        let (run, never) = (called(&arguments), called(&anything));
+        let of = if asyncness.is_some() {
+            quote!(#private::tag_of_future(|| async { #body #never #returned }))
+        } else {
+            quote!(#private::tag_of(|| { #body #never #returned }))
+        };
+        let (item, trampoline, block) = if asyncness.is_some() {
             let run = quote_spanned! {located(self.span())=> #private::boxed(async move {
                 let #given = &mut #given;
-                let #outcome = async { #run #private::Caught::Ok(#returned) }.await;
+                let #outcome = async { #body #run #private::Caught::Ok(#returned) }.await;
                 (&&#private::tag(&#outcome)).finish(#outcome)
             })};
-            (run, quote!(#private::tag_of_future(|| async { #never #returned })))
+            (quote!(fn #callee(mut #given: #private::Inputs) -> #private::Ran { #run }), quote!(#callee), None)
         } else {
-            let run = quote! {
+            // What is done with the body by whoever calls it: the body itself stands there once.
+            let call = quote! {
                 let #outcome = #private::caught(&mut #given, |#given| { #run ::core::result::Result::Ok(#returned) });
-                #private::Ran::Done((&&#private::tag(&#outcome)).finish(#outcome))
+                #private::Came::Call(#private::Ran::Done((&&#private::tag(&#outcome)).finish(#outcome)))
             };
-            (run, quote!(#private::tag_of(|| { #never #returned })))
+            let columns = definition::columns(private, params);
+            let can_block = columns.is_some();
+            let looped = columns.map_or_else(
+                || quote!(#private::Came::no_block()),
+                |(columns, arguments)| {
+                    let (block, index, last) = param::block_names();
+                    quote! {
+                        #private::Came::Block((|| {
+                            #(#columns)*
+                            #block.run(|#index, #last| {
+                                let #outcome = #private::Caught::Ok(#function(#(#arguments),*));
+                                (&&#private::tag(&#outcome)).one(#outcome)
+                            })
+                        })())
+                    }
+                },
+            );
+            let (block, _, _) = param::block_names();
+            let item = quote! {
+                #[allow(unused_variables)]
+                fn #callee(__made: #private::Made<'_>) -> #private::Came {
+                    #body
+                    match __made {
+                        #private::Made::Call(mut #given) => { #call }
+                        #private::Made::Block(#block) => { #looped }
+                    }
+                }
+            };
+            let trampoline = quote!(|#given| #callee(#private::Made::Call(#given)).of_call());
+            let block = can_block.then(|| quote!(|#block| #callee(#private::Made::Block(#block)).of_block()));
+            (item, trampoline, block)
         };
         Ok(Call {
             items: quote! {
                 #[allow(unused_imports)]
                 use #private::{Known as _, TagErrorValue as _, TagText as _, TagValue as _};
-                fn #callee(mut #given: #private::Inputs) -> #private::Ran { #run }
+                #item
             },
-            trampoline: quote!(#callee),
+            trampoline,
+            block,
             // The first copy of the body has its warnings already.
             result: quote!(#[allow(unused, clippy::all, clippy::pedantic)] let #tag = #of;),
             make: quote!((&&#tag).call),

@@ -80,15 +80,18 @@ impl Output {
     }
 
     /// Registers what can be done with values of the type, unless that is known of every program.
+    ///
+    /// Of a `Vec` or an `Option` also what is in it: a task that makes many of one is for collections, whose elements they then
+    /// are.
     pub(crate) fn register(&self, private: &Private) -> TokenStream {
-        let value = &self.value;
-        if is_builtin(value) {
-            return TokenStream::new();
-        }
-        let private = private.at(value.span());
-        quote_spanned! {located(value.span())=>
-            #private::inventory::submit! { #private::TypeEntry(#private::type_def!(#value)) }
-        }
+        let all = std::iter::once(&self.value).chain(element(&self.value)).filter(|value| !is_builtin(value));
+        let entries = all.map(|value| {
+            let private = private.at(value.span());
+            quote_spanned! {located(value.span())=>
+                #private::inventory::submit! { #private::TypeEntry(#private::type_def!(#value)) }
+            }
+        });
+        quote!(#(#entries)*)
     }
 }
 
@@ -107,6 +110,17 @@ fn result_arguments(declared: &Type) -> Option<Vec<&Type>> {
         _ => None,
     });
     Some(types.collect())
+}
+
+/// What a `Vec` or an `Option` holds, if that is a value of its own.
+fn element(value: &Type) -> Option<&Type> {
+    let Type::Path(TypePath { qself: None, path, .. }) = value else { return None };
+    let last = path.segments.last().filter(|last| last.ident == "Vec" || last.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(element)) if arguments.args.len() == 1 => Some(element),
+        _ => None,
+    }
 }
 
 /// Types by names that nobody gives to anything else. `brisk-client` registers them for all programs.

@@ -67,6 +67,33 @@ impl Param {
         Ok(Param { label, ident, stored, access })
     }
 
+    /// The argument over a block of calls: a statement that takes its column as `column` from `block`, and an expression of the
+    /// argument of call `index`. `None` if it can't vary from call to call.
+    pub(crate) fn column(&self, private: &Private, column: &Ident, place: usize) -> Option<(TokenStream, TokenStream)> {
+        let stored = &self.stored;
+        let span = located(stored.span());
+        let private = private.at(span);
+        let (block, index, last) = block_names();
+        let same = quote_spanned!(span=> |inputs, index| #private::Param::<#stored>::shared(inputs, index));
+        let of = |kind: &str| {
+            let kind = Ident::new(kind, span);
+            quote_spanned!(span=> let mut #column = #private::#kind::<#stored>(#block, #place, #same)?;)
+        };
+        let got = quote_spanned!(span=> #column.get(#index, #last));
+        let sharing = || {
+            let clone = quote_spanned!(span=> <#private::Clones::<#stored>>::FN);
+            quote_spanned!(span=> let mut #column = #private::sharing::<#stored>(#block, #place, #same, #clone)?;)
+        };
+        match &self.access {
+            Access::Owned => Some((of("giving"), got)),
+            Access::Shared => Some((sharing(), got)),
+            Access::Borrowed => Some((of("lending"), got)),
+            Access::BorrowedSlice => Some((of("lending"), quote_spanned!(span=> #got.as_slice()))),
+            Access::BorrowedShared => Some((sharing(), quote_spanned!(span=> &#got))),
+            Access::Shares(_) | Access::BorrowedShares(_) => None,
+        }
+    }
+
     /// Whether the function is lent a `&str` or a slice.
     pub(crate) fn is_text_or_slice(&self) -> bool {
         match &self.access {
@@ -93,6 +120,12 @@ impl Param {
             Access::BorrowedShares(item) => quote_spanned!(span=> &*#private::Param::<#item>::shares(#inputs, #index)?),
         }
     }
+}
+
+/// The names in a loop over a block: of the block, the number of a call, and what the call before returned.
+pub(crate) fn block_names() -> (Ident, Ident, Ident) {
+    let name = |name| Ident::new(name, Span::mixed_site());
+    (name("__block"), name("__index"), name("__last"))
 }
 
 /// What a parameter of type `declared` holds.

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident, ItemFn, Result, parse2, spanned::Spanned};
 
 use crate::{
-    definition::{Definition, trampoline},
+    definition::{Definition, block, trampoline},
     instances::{self, Instances},
     options::{Private, TaskOptions, located},
     output::Output,
@@ -151,6 +151,7 @@ impl Task {
             signature,
             params,
             trampoline: trampoline(&options.private, span, callee, params, output, is_async),
+            block: block(&options.private, callee, params, output, is_async),
             defaults: options.defaults(),
             is_async,
         }

@@ -7,8 +7,9 @@
 use std::marker::PhantomData;
 
 use brisk_core::{
+    error::{ErrorKind, Failure},
     graph::{Delayed, Slot},
-    task::{Inputs, Ran, TaskDef},
+    task::{Block, Inputs, Ran, TaskDef},
     typedef::{ErrorValueYes, Probe},
     value::{Datum, Value},
 };
@@ -26,6 +27,49 @@ pub fn caught<R>(inputs: &mut Inputs, run: impl FnOnce(&mut Inputs) -> Caught<R>
 /// The outcome of an async body.
 pub fn boxed(run: impl Future<Output = Caught<Datum>> + Send + 'static) -> Ran {
     Ran::Future(Box::pin(run))
+}
+
+/// What a body is run for.
+pub enum Made<'a> {
+    /// One call.
+    Call(Inputs),
+    /// A block of them.
+    Block(&'a mut Block),
+}
+
+/// What that came to.
+pub enum Came {
+    /// One call.
+    Call(Ran),
+    /// A block.
+    Block(Caught<Datum>),
+}
+
+impl Came {
+    /// The outcome of one call.
+    pub fn of_call(self) -> Ran {
+        match self {
+            Came::Call(ran) => ran,
+            Came::Block(outcome) => Ran::Done(outcome),
+        }
+    }
+
+    /// The outcome of a block.
+    ///
+    /// # Errors
+    /// The first of its calls'.
+    pub fn of_block(self) -> Caught<Datum> {
+        match self {
+            Came::Block(outcome) | Came::Call(Ran::Done(outcome)) => outcome,
+            Came::Call(Ran::Future(_)) => Came::no_block().of_block(),
+        }
+    }
+
+    /// The outcome of a block of a function that can't be called so. The macro says so in its definition.
+    pub fn no_block() -> Self {
+        let text = "the function can't be called over a block of elements";
+        Came::Block(Err(Box::new(Failure::new(ErrorKind::Refused, text))))
+    }
 }
 
 /// Stands for the type that a body returns.
@@ -71,6 +115,12 @@ pub trait TagText<T> {
     /// The body's.
     fn finish(&self, outcome: Caught<Result<T, &str>>) -> Caught<Datum>;
 
+    /// The same without its wrapping, for a block of calls.
+    ///
+    /// # Errors
+    /// The body's.
+    fn one(&self, outcome: Caught<Result<T, &str>>) -> Caught<T>;
+
     /// A call of the body.
     fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T>;
 }
@@ -78,6 +128,10 @@ pub trait TagText<T> {
 impl<T: Value> TagText<T> for &Tag<Result<T, &str>> {
     fn finish(&self, outcome: Caught<Result<T, &str>>) -> Caught<Datum> {
         fallible(outcome?, None).map(Datum::new)
+    }
+
+    fn one(&self, outcome: Caught<Result<T, &str>>) -> Caught<T> {
+        fallible(outcome?, None)
     }
 
     fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
@@ -93,6 +147,12 @@ pub trait TagErrorValue<T, E> {
     /// The body's.
     fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum>;
 
+    /// The same without its wrapping, for a block of calls.
+    ///
+    /// # Errors
+    /// The body's.
+    fn one(&self, outcome: Caught<Result<T, E>>) -> Caught<T>;
+
     /// A call of the body.
     fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T>;
 }
@@ -100,6 +160,10 @@ pub trait TagErrorValue<T, E> {
 impl<T: Value, E: TaskFailure + Value> TagErrorValue<T, E> for &&Tag<Result<T, E>> {
     fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum> {
         fallible(outcome?, Probe::<E>::NEW.error_value_fn()).map(Datum::new)
+    }
+
+    fn one(&self, outcome: Caught<Result<T, E>>) -> Caught<T> {
+        fallible(outcome?, Probe::<E>::NEW.error_value_fn())
     }
 
     fn call(&self, def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Delayed<T> {
@@ -114,6 +178,14 @@ impl<T: Value, E: TaskFailure> Tag<Result<T, E>> {
     /// The body's.
     pub fn finish(&self, outcome: Caught<Result<T, E>>) -> Caught<Datum> {
         fallible(outcome?, None).map(Datum::new)
+    }
+
+    /// The same without its wrapping, for a block of calls.
+    ///
+    /// # Errors
+    /// The body's.
+    pub fn one(&self, outcome: Caught<Result<T, E>>) -> Caught<T> {
+        fallible(outcome?, None)
     }
 
     /// A call of the body.
@@ -133,6 +205,14 @@ pub trait TagValue<T> {
         T: Value,
     {
         outcome.map(Datum::new)
+    }
+
+    /// The value itself, for a block of calls.
+    ///
+    /// # Errors
+    /// If an argument was missing.
+    fn one(&self, outcome: Caught<T>) -> Caught<T> {
+        outcome
     }
 
     /// A call of the body.

@@ -1,0 +1,309 @@
+//! Files, read on the workers: lines and records, block by block, never a file as a whole.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+};
+
+use brisk_client::{ErrorKind, Failure, graph::Datum};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    calls::Chunk,
+    feed::Feed,
+    plan::{Caught, failed},
+};
+
+/// No line may be longer: what has no line ends at all is no text, and should not fill a worker's memory.
+const MAX_LINE: u64 = 256 << 20;
+
+/// A file, or the part of one whose lines begin between two places.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Piece {
+    pub(super) path: String,
+    pub(super) from: u64,
+    /// To the end, if there is none.
+    pub(super) to: Option<u64>,
+    /// So that a file that was changed since is not taken for what it was.
+    pub(super) version: (u64, u128),
+    /// What the first line must be, for files in columns; it is no record.
+    pub(super) header: Option<String>,
+}
+
+/// The lines of a piece.
+pub(super) struct Lines {
+    piece: Piece,
+    reader: Box<dyn BufRead>,
+    /// Where the first line begins.
+    start: u64,
+    /// Where the next line begins.
+    position: u64,
+    /// How many were read.
+    count: u64,
+    block: usize,
+}
+
+impl Lines {
+    pub(super) fn open(piece: Piece, block: usize) -> Caught<Self> {
+        let mut position = 0;
+        let told = |error: &io::Error| failed(ErrorKind::Failed, format!("{} can't be read: {error}", piece.path));
+        let reader = if piece.from > 0 {
+            let mut file = File::open(&piece.path).map_err(|error| told(&error))?;
+            // The line that begins at or after the place, which it does only behind a line end.
+            position = piece.from - 1;
+            file.seek(SeekFrom::Start(position)).map_err(|error| told(&error))?;
+            let mut reader: Box<dyn BufRead> = Box::new(BufReader::new(file));
+            position += skip_line(&mut *reader).map_err(|error| told(&error))?;
+            reader
+        } else {
+            open(&piece.path).map_err(|error| told(&error))?
+        };
+        Ok(Lines { piece, reader, start: position, position, count: 0, block })
+    }
+
+    /// The next line without its end.
+    fn line(&mut self) -> Caught<Option<String>> {
+        if self.piece.to.is_some_and(|to| self.position >= to) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        let read = (&mut self.reader).take(MAX_LINE).read_until(b'\n', &mut bytes);
+        let read = read.map_err(|error| self.told(&format!("can't be read here: {error}")))? as u64;
+        if read == 0 {
+            return Ok(None);
+        }
+        if read == MAX_LINE {
+            return Err(self.told(&format!("the line is longer than {MAX_LINE} bytes: is this a text file?")));
+        }
+        self.position += read;
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+            if bytes.last() == Some(&b'\r') {
+                bytes.pop();
+            }
+        }
+        match String::from_utf8(bytes) {
+            Ok(line) => {
+                self.count += 1;
+                Ok(Some(line))
+            }
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                Err(self.told(&format!("the line is no UTF-8, from its byte {} on", valid + 1)))
+            }
+        }
+    }
+
+    /// What is wrong with the line that was not read.
+    fn told(&self, what: &str) -> Box<Failure> {
+        failed(ErrorKind::Failed, format!("{}: {what}", self.place_of(self.count)))
+    }
+
+    /// Where the line after `count` others stands, as editors take it.
+    fn place_of(&self, count: u64) -> String {
+        let path = &self.piece.path;
+        match lines_before(path, self.start) {
+            Ok(before) => format!("{path}:{}", before + count + 1),
+            Err(_) => format!("{path}, line {} after byte {}", count + 1, self.start),
+        }
+    }
+}
+
+impl Feed for Lines {
+    fn next(&mut self) -> Caught<Option<Chunk>> {
+        let mut lines = Vec::new();
+        while lines.len() < self.block
+            && let Some(line) = self.line()?
+        {
+            lines.push(line);
+        }
+        Ok(chunk(lines))
+    }
+
+    fn place(&self, index: usize) -> Option<String> {
+        Some(self.place_of(index as u64))
+    }
+}
+
+/// The records of a file in columns: lines, where one goes on as long as a quoted field is open.
+pub(super) struct Records {
+    lines: Lines,
+    /// The number of the first record of the present block, and on which lines its records begin.
+    present: (usize, Vec<u64>),
+}
+
+impl Records {
+    pub(super) fn open(piece: Piece, block: usize) -> Caught<Self> {
+        let wanted = piece.header.clone();
+        let mut records = Records { lines: Lines::open(piece, block)?, present: (0, Vec::new()) };
+        if let Some(wanted) = wanted
+            && let Some((_, header)) = records.record()?
+            && header != wanted
+        {
+            let what = format!("the columns are `{header}`, but the first file's are `{wanted}`");
+            return Err(failed(ErrorKind::Failed, format!("{}:1: {what}", records.lines.piece.path)));
+        }
+        Ok(records)
+    }
+
+    fn record(&mut self) -> Caught<Option<(u64, String)>> {
+        let first = self.lines.count;
+        let Some(mut record) = self.lines.line()? else { return Ok(None) };
+        while is_open(&record) {
+            let Some(line) = self.lines.line()? else {
+                let place = self.lines.place_of(first);
+                return Err(failed(ErrorKind::Failed, format!("{place}: a quoted field has no end")));
+            };
+            record.push('\n');
+            record.push_str(&line);
+        }
+        Ok(Some((first, record)))
+    }
+}
+
+/// Whether a quoted field goes on behind the text: a quote within a field is doubled, so they are even in number.
+fn is_open(record: &str) -> bool {
+    record.bytes().filter(|byte| *byte == b'"').count() % 2 == 1
+}
+
+impl Feed for Records {
+    fn next(&mut self) -> Caught<Option<Chunk>> {
+        let (before, lines) = &mut self.present;
+        *before += lines.len();
+        lines.clear();
+        let mut records = Vec::new();
+        while records.len() < self.lines.block
+            && let Some((line, record)) = self.record()?
+        {
+            // A line with nothing on it is no record.
+            if !record.is_empty() {
+                self.present.1.push(line);
+                records.push(record);
+            }
+        }
+        Ok(chunk(records))
+    }
+
+    fn place(&self, index: usize) -> Option<String> {
+        let (before, lines) = &self.present;
+        let line = lines.get(index.checked_sub(*before)?)?;
+        Some(self.lines.place_of(*line))
+    }
+}
+
+fn chunk(texts: Vec<String>) -> Option<Chunk> {
+    let len = texts.len();
+    (len > 0).then(|| Chunk { items: Datum::new(texts), from: 0, len })
+}
+
+/// Reads to behind the next line end, and says how far that was.
+fn skip_line(reader: &mut dyn BufRead) -> io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let buffer = reader.fill_buf()?;
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let (count, done) = end.map_or((buffer.len(), buffer.is_empty()), |end| (end + 1, true));
+        reader.consume(count);
+        skipped += count as u64;
+        if done {
+            return Ok(skipped);
+        }
+    }
+}
+
+/// How many lines end before a place: read only when something is to be told.
+fn lines_before(path: &str, place: u64) -> io::Result<u64> {
+    if place == 0 {
+        return Ok(0);
+    }
+    let mut reader = BufReader::new(File::open(path)?).take(place);
+    let mut lines = 0;
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(lines);
+        }
+        lines += buffer.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let count = buffer.len();
+        reader.consume(count);
+    }
+}
+
+/// Whether a file's name says that it is compressed: it can't be read from the middle.
+pub(super) fn is_compressed(path: &str) -> bool {
+    path.ends_with(".gz") || path.ends_with(".zst")
+}
+
+/// Why a file can't be read by this build, if its name says so.
+pub(super) fn unreadable(path: &str) -> Option<&'static str> {
+    match path {
+        _ if path.ends_with(".gz") && !cfg!(feature = "gzip") => Some("built without its feature `gzip`"),
+        _ if path.ends_with(".zst") && !cfg!(feature = "zstd") => Some("built without its feature `zstd`"),
+        _ => None,
+    }
+}
+
+/// A file from its beginning, decompressed if its name says that it is compressed.
+pub(super) fn open(path: &str) -> io::Result<Box<dyn BufRead>> {
+    let file = BufReader::new(File::open(path)?);
+    match path {
+        #[cfg(feature = "gzip")]
+        _ if path.ends_with(".gz") => Ok(Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(file)))),
+        #[cfg(feature = "zstd")]
+        _ if path.ends_with(".zst") => Ok(Box::new(BufReader::new(zstd::Frames::new(file)))),
+        _ => match unreadable(path) {
+            Some(why) => Err(io::Error::new(io::ErrorKind::Unsupported, format!("brisk-collections was {why}"))),
+            None => Ok(Box::new(file)),
+        },
+    }
+}
+
+#[cfg(feature = "zstd")]
+mod zstd {
+    use std::io::{self, BufRead, Read};
+
+    use ruzstd::decoding::StreamingDecoder;
+
+    type Decoder<R> = StreamingDecoder<R, ruzstd::decoding::FrameDecoder>;
+
+    /// The frames of a file, one after the other.
+    pub(super) struct Frames<R: BufRead>(State<R>);
+
+    enum State<R: BufRead> {
+        Between(R),
+        Within(Box<Decoder<R>>),
+        Ended,
+    }
+
+    impl<R: BufRead> Frames<R> {
+        pub(super) fn new(reader: R) -> Self {
+            Frames(State::Between(reader))
+        }
+    }
+
+    impl<R: BufRead> Read for Frames<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            loop {
+                match std::mem::replace(&mut self.0, State::Ended) {
+                    State::Ended => return Ok(0),
+                    State::Between(mut reader) => {
+                        if reader.fill_buf()?.is_empty() {
+                            return Ok(0);
+                        }
+                        let decoder = StreamingDecoder::new(reader)
+                            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+                        self.0 = State::Within(Box::new(decoder));
+                    }
+                    State::Within(mut decoder) => {
+                        let read = decoder.read(buffer)?;
+                        if read > 0 || buffer.is_empty() {
+                            self.0 = State::Within(decoder);
+                            return Ok(read);
+                        }
+                        self.0 = State::Between(decoder.into_inner());
+                    }
+                }
+            }
+        }
+    }
+}
