@@ -33,6 +33,7 @@
 //!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
 //! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
 //! - Among programs: [`Client::queue`], [`Client::variable`], [`Client::lock`], [`Client::semaphore`], [`Client::event`].
+//! - What is not to go on: [`TaskFuture::cancel`], [`Client::cancel`], [`Client::abandon`], [`Delayed::timeout`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`], [`Client::scale`], [`Client::adapt`],
 //!   [`Client::restart`], [`Client::run`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].

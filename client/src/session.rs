@@ -364,15 +364,19 @@ impl Session {
         self.base.get()?.ground.lock().take()
     }
 
-    /// Cancels what is behind these handles, those of other clients not counted; for other clients too if `force`.
-    pub(crate) fn cancel_all(&self, handles: &[&Handle], force: bool) {
+    /// Cancels what is behind these handles, those of other clients not counted.
+    pub(crate) fn cancel_all(&self, handles: &[&Handle], how: Cancel) {
         let owner = self.owner();
         // Another client's handles are that client's to cancel.
         let mine: Vec<&Handle> = handles.iter().copied().filter(|handle| handle.is_owned_by(&owner)).collect();
         mine.iter().for_each(|handle| self.forgotten(handle.key(), handle.want()));
         for some in mine.chunks(CHUNK_TASKS) {
             let keys = some.iter().map(|handle| (handle.key(), handle.want())).collect();
-            self.say(ClientToScheduler::Cancel { keys, force });
+            self.say(match how {
+                Cancel::ForThisClient => ClientToScheduler::Cancel { keys, force: false },
+                Cancel::ForEverybody => ClientToScheduler::Cancel { keys, force: true },
+                Cancel::WithItsThread => ClientToScheduler::Abandon(keys),
+            });
         }
         for handle in mine {
             handle.set_cancelled(cancelled(handle, "cancelled"));
@@ -387,7 +391,7 @@ impl Session {
             self.forgotten(handle.key(), handle.want());
             handle.set_cancelled(cancelled(handle, reason));
         }
-        self.cancel_all(&handles.iter().collect::<Vec<_>>(), false);
+        self.cancel_all(&handles.iter().collect::<Vec<_>>(), Cancel::ForThisClient);
     }
 
     /// How many bytes each of these values has that are not here.
@@ -409,6 +413,17 @@ impl Session {
         let table = self.table.lock();
         table.wanted.get(&key).filter(|wanted| wanted.want == want)?.handle.upgrade()
     }
+}
+
+/// How tasks are cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// What another client wants goes on.
+    ForThisClient,
+    /// Other clients lose it too.
+    ForEverybody,
+    /// As for this client, and the threads of what runs are given to others.
+    WithItsThread,
 }
 
 fn cancelled(handle: &Handle, reason: &str) -> TaskError {
@@ -505,7 +520,7 @@ impl Owner for Session {
     }
 
     fn cancel(&self, handle: &Handle) {
-        self.cancel_all(&[handle], false);
+        self.cancel_all(&[handle], Cancel::ForThisClient);
     }
 
     fn retry(&self, handle: &Handle) {

@@ -75,6 +75,13 @@ fn until_cancelled(pipes: [String; 2]) {
     fs::write(&pipes[1], "cancelled").unwrap();
 }
 
+/// Tells that it has begun, and goes on until somebody writes to another pipe, cancelled or not.
+#[task(impure)]
+fn until_written(pipes: [String; 2]) {
+    fs::write(&pipes[0], "begun").unwrap();
+    fs::read_to_string(&pipes[1]).unwrap();
+}
+
 /// The same, by a future that the task has started elsewhere, and that waits.
 #[task(impure)]
 async fn helper_until_cancelled(pipes: [String; 2]) {
@@ -229,6 +236,31 @@ on_every_cluster! {
             pipes.hears("cancelled").await;
             its_thread_is_free(&client, number).await;
         }
+    }
+
+    async fn the_thread_of_an_abandoned_task_is_free_while_its_code_goes_on(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let all: Vec<Pipes> = (0..3).map(|_| Pipes::new()).collect();
+        for (number, pipes) in all.iter().enumerate() {
+            let call = until_written(pipes.0.clone()).workers(["worker-0"]);
+            // Some are abandoned since their time is up.
+            let call = if number == 1 { call.timeout(Duration::from_millis(100)) } else { call };
+            let future = client.submit(call);
+            pipes.hears("begun").await;
+            if number != 1 {
+                client.abandon([&future]);
+            }
+            let kind = future.exception().await.unwrap().kind();
+            assert_eq!(kind, if number == 1 { ErrorKind::TimedOut } else { ErrorKind::Cancelled });
+            its_thread_is_free(&client, number as i64).await;
+        }
+        for pipes in &all {
+            let pipe = pipes.0[1].clone();
+            tokio::task::spawn_blocking(move || fs::write(pipe, "the end").unwrap()).await.unwrap();
+        }
+        its_thread_is_free(&client, 7).await;
+        support::all_is_forgotten(&cluster).await;
     }
 
     async fn a_task_that_asks_is_placed_again_until_it_can_go_on(cluster: LocalCluster) {

@@ -12,7 +12,7 @@ use brisk_core::{
 use brisk_scheduler::machine::{Event, Scheduler};
 use proptest::prelude::*;
 use smallvec::SmallVec;
-use world::{EPOCH, KEYS, Status, World, graph, is_fenced, key};
+use world::{EPOCH, KEYS, Status, World, cancel, graph, is_fenced, key};
 
 /// One step. Numbers pick among what there is, so that a shortened list of steps still means something.
 #[derive(Clone, Debug)]
@@ -245,7 +245,7 @@ impl World {
                 let client = self.client(*client)?;
                 let wants = &self.clients[&client].wants;
                 let (key, want) = pick(wants.iter().map(|(key, (want, _))| (*key, *want)), *number)?;
-                self.say(client, ClientToScheduler::Cancel { keys: vec![(key, want)], force: *force });
+                self.say(client, cancel(vec![(key, want)], *force, *number));
             }
             Op::Retry { client, pick: number } => {
                 let client = self.client(*client)?;

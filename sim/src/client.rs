@@ -231,14 +231,23 @@ impl Client {
         tasks.into_iter().for_each(|task| self.release(workload, task));
     }
 
-    /// Cancels a task. Its handle settles at once, unless it has settled.
-    pub fn cancel(&mut self, workload: &Workload, task: TaskIndex, force: bool) {
+    /// Cancels a task for this client.
+    pub fn cancel(&mut self, workload: &Workload, task: TaskIndex) {
+        self.cancel_by(workload, task, |keys| ClientToScheduler::Cancel { keys, force: false });
+    }
+
+    /// Cancels a task, with this message. Its handle settles at once, unless it has settled.
+    pub fn cancel_by(
+        &mut self,
+        workload: &Workload,
+        task: TaskIndex,
+        message: impl FnOnce(Vec<(Key, WantId)>) -> ClientToScheduler,
+    ) {
         let Some(handle) = self.handles.get_mut(&task) else { return };
         if !handle.state.is_settled() {
             handle.state = State::Cancelled;
             handle.ended = true;
-            let keys = vec![(workload.task(task).key, handle.want)];
-            self.outbox.push_back(ClientToScheduler::Cancel { keys, force });
+            self.outbox.push_back(message(vec![(workload.task(task).key, handle.want)]));
         }
     }
 

@@ -64,6 +64,8 @@ pub enum Move {
     Cancel,
     /// A client cancels a task for everybody.
     CancelForAll,
+    /// A client cancels a task, whose thread is to be free at once.
+    Abandon,
     /// A client tries a failed task again.
     Retry,
     /// A client lets a task run to its end.
@@ -130,6 +132,7 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::Resubmit, 30),
     (Move::Cancel, 30),
     (Move::CancelForAll, 10),
+    (Move::Abandon, 15),
     (Move::Retry, 20),
     (Move::Detach, 10),
     (Move::Ask, 10),

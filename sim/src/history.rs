@@ -146,7 +146,7 @@ impl History {
                         self.note(workload, value.key, |facts| facts.announcements += 1);
                     }
                 }
-                ClientToScheduler::Cancel { keys, .. } => {
+                ClientToScheduler::Cancel { keys, .. } | ClientToScheduler::Abandon(keys) => {
                     self.cancelled = true;
                     for (key, _) in keys {
                         self.note(workload, *key, |facts| facts.cancels += 1);

@@ -196,7 +196,7 @@ impl Judge {
             Action::ToWorker { worker, message } => {
                 self.confirmations.told(*worker, message)?;
                 self.losses.told(workload, &self.runs, *worker, message);
-                if let SchedulerToWorker::Cancel { run, .. } = message {
+                if let SchedulerToWorker::Cancel { run, .. } | SchedulerToWorker::Abandon { run, .. } = message {
                     self.runs.ended(*worker, *run);
                 }
                 Ok(())

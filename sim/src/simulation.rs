@@ -14,6 +14,7 @@ use std::{
 use brisk_core::{
     id::{ClientId, RunId, WorkerId},
     key::Key,
+    message::ClientToScheduler,
     time::Moment,
 };
 
@@ -317,9 +318,12 @@ impl Simulation {
                     client.submit(workload, &[task], chunk, gathers, None);
                 })
             }
-            (Move::Cancel | Move::CancelForAll, Some(task)) => {
-                let force = what == Move::CancelForAll;
-                self.cluster.with_client(id, |client, workload| client.cancel(workload, task, force))
+            (Move::Cancel | Move::CancelForAll | Move::Abandon, Some(task)) => {
+                let message = move |keys| match what {
+                    Move::Abandon => ClientToScheduler::Abandon(keys),
+                    _ => ClientToScheduler::Cancel { keys, force: what == Move::CancelForAll },
+                };
+                self.cluster.with_client(id, |client, workload| client.cancel_by(workload, task, message))
             }
             (Move::Retry, Some(task)) => self.cluster.with_client(id, |client, workload| {
                 let failed = |(task, handle): (TaskIndex, &crate::client::Handle)| {

@@ -37,6 +37,7 @@ macro_rules! planted {
     }};
 }
 
+mod abandoned;
 mod acquire;
 mod action;
 mod choice;
@@ -133,6 +134,8 @@ struct Slots {
     away: u32,
     /// Runs that gave their thread back and go on asynchronously.
     detached: u32,
+    /// Runs that nobody waits for, whose threads were left to them.
+    abandoned: u32,
     /// Of all, those that somebody still waits for.
     current: u32,
     /// Of those, the ones that hold a thread.
@@ -220,6 +223,7 @@ impl Worker {
             Event::Detached { run } => self.on_detached(run),
             Event::Seceded { run } => self.on_seceded(run),
             Event::Rejoined { run } => self.on_rejoined(run),
+            Event::Kept { run } => self.on_kept(run),
             Event::FetchDone { request, outcomes } => self.on_fetch_done(request, outcomes),
             Event::PeerLost { worker } => self.on_peer_lost(worker),
             Event::Put { values } => self.on_put(values),
@@ -258,7 +262,7 @@ impl Worker {
 
     /// Runs that the executor has, those that nobody waits for included.
     pub fn running(&self) -> u32 {
-        self.slots.threads + self.slots.away + self.slots.detached
+        self.slots.threads + self.slots.away + self.slots.detached + self.slots.abandoned
     }
 
     /// Of those, the ones that have given their thread up while they wait for other tasks.
@@ -297,6 +301,7 @@ impl Worker {
             SchedulerToWorker::WorkerGone(worker) => self.on_peer_gone(worker),
             SchedulerToWorker::Run(assignment) => self.on_assignment(assignment),
             SchedulerToWorker::Cancel { key, run } => self.on_cancel(key, run),
+            SchedulerToWorker::Abandon { key, run } => self.on_abandon(key, run),
             SchedulerToWorker::Free(keys) => keys.into_iter().for_each(|key| self.free(key)),
             SchedulerToWorker::Holders { key, holders } => self.on_holders(key, holders),
             SchedulerToWorker::Acquire(copies) => copies.into_iter().for_each(|copy| self.acquire(copy)),

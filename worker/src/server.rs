@@ -16,6 +16,7 @@ use brisk_core::{
 };
 use tokio::runtime::Handle;
 
+mod abandoned;
 mod actors;
 mod aside;
 mod call;

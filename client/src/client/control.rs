@@ -6,6 +6,7 @@ use brisk_core::{
 };
 
 use super::{Backend, Client};
+use crate::session::Cancel;
 
 impl Client {
     /// Cancels many tasks, as [`TaskFuture::cancel`] does one: these futures settle as cancelled at once, and so does
@@ -25,12 +26,45 @@ impl Client {
     /// # }
     /// ```
     pub fn cancel<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
-        self.cancel_handles(futures, false);
+        self.cancel_handles(futures, Cancel::ForThisClient);
     }
 
     /// As [`cancel`](Client::cancel), also if other clients want the same tasks: they are cancelled for them too.
     pub fn cancel_for_everybody<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
-        self.cancel_handles(futures, true);
+        self.cancel_handles(futures, Cancel::ForEverybody);
+    }
+
+    /// As [`cancel`](Client::cancel), for tasks whose code does not look at its [cancellation](crate::TaskContext::is_cancelled)
+    /// and may go on for long: the worker has another thread take the place of theirs at once, as it does when a task's time
+    /// limit is up.
+    ///
+    /// Nothing can stop a thread from outside, in a worker process or in this one: the code goes on, with what it holds of memory, locks
+    /// and processor time, and what it returns is dropped. A worker leaves up to 64 threads behind in this way; beyond that, tasks
+    /// hold theirs until they end. A cluster of worker processes that this program has started gets rid of all of them by
+    /// [`restart`](Client::restart).
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// #[task]
+    /// fn stuck() {
+    ///     loop {
+    ///         std::thread::park();
+    ///     }
+    /// }
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    ///
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::local().workers(1).threads(1).await?;
+    /// let future = client.submit(stuck());
+    /// # while client.processing().await?.tasks.is_empty() {}
+    /// client.abandon([&future]);
+    /// assert_eq!(client.submit(inc(1)).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn abandon<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
+        self.cancel_handles(futures, Cancel::WithItsThread);
     }
 
     /// Tries many failed tasks again, as [`TaskFuture::retry`] does one, and what they failed for. Those that have not failed are
@@ -40,10 +74,10 @@ impl Client {
         failed.for_each(TaskFuture::retry);
     }
 
-    fn cancel_handles<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>, force: bool) {
+    fn cancel_handles<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>, how: Cancel) {
         let handles: Vec<&Handle> = futures.into_iter().map(TaskFuture::handle).collect();
         match &self.0 {
-            Backend::Session(session) => session.cancel_all(&handles, force),
+            Backend::Session(session) => session.cancel_all(&handles, how),
             // Whatever could be cancelled has run.
             Backend::Sync(_) => {}
         }

@@ -154,8 +154,8 @@ impl<T: Value> Delayed<T> {
 
     /// Fails a run whose own code takes longer than `limit`; what it waited for its turn and for its inputs does not
     /// count. The future fails at once, with [`ErrorKind::TimedOut`](crate::error::ErrorKind::TimedOut), or the next of
-    /// the [`retries`](Delayed::retries) begins. A function can't be stopped by force: it keeps its thread until it returns, and
-    /// what it returns is dropped.
+    /// the [`retries`](Delayed::retries) begins. A function can't be stopped by force: it goes on, and what it returns
+    /// is dropped; but another thread takes the place of its own at once.
     pub fn timeout(self, limit: Duration) -> Self {
         self.change(|node| node.options_mut().task.timeout = Some(limit))
     }

@@ -181,6 +181,9 @@ pub enum ClientToScheduler {
     },
     /// Points for a plot that people watch.
     Plot(Box<PlotUpdate>),
+    /// As [`Cancel`](ClientToScheduler::Cancel) without `force`; and of runs that end by it the threads are to be free at once,
+    /// even where the code goes on.
+    Abandon(Vec<(Key, WantId)>),
 }
 
 /// A task of a submission.

@@ -68,6 +68,14 @@ pub enum SchedulerToWorker {
     /// that are not held there, or no longer, are answered with [`Dropped`](WorkerToScheduler::Dropped): a message to free
     /// one may have crossed that word.
     Confirm(Vec<Key>),
+    /// As [`Cancel`](SchedulerToWorker::Cancel); and if the run holds a thread, another is to take its place at once, since
+    /// its code may not end for long.
+    Abandon {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
 }
 
 /// A run of a task on a worker.

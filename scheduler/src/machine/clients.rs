@@ -68,6 +68,7 @@ impl Scheduler {
             ClientToScheduler::SubmitFrom { submission, parent, run } => self.submit_from(c, submission, parent, run),
             ClientToScheduler::Release(keys) => self.release(c, &keys),
             ClientToScheduler::Cancel { keys, force } => self.cancel(c, &keys, force),
+            ClientToScheduler::Abandon(keys) => self.abandon(c, &keys),
             ClientToScheduler::Retry(keys) => self.retry(c, &keys),
             ClientToScheduler::Scattered(values) => self.scattered(c, values),
             ClientToScheduler::Detach(keys) => self.detach(&keys),
@@ -129,6 +130,15 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// As [`cancel`](Self::cancel); and workers give the threads of runs that end by it to others, even where the code goes on.
+    fn abandon(&mut self, c: ClientIndex, keys: &[(Key, WantId)]) {
+        self.cancel(c, keys, false);
+        self.work.abandons = true;
+        // Whatever ends now does so by this.
+        self.settle();
+        self.work.abandons = false;
     }
 
     /// Ends one client's want of a task, or everybody's.

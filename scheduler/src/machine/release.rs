@@ -118,7 +118,11 @@ impl Scheduler {
         if let Some(run) = self.tasks[t].run().filter(|_| !planted!(self, ForgottenCancel))
             && !self.workers[run.worker].leaving
         {
-            let (w, message) = (run.worker, SchedulerToWorker::Cancel { key: self.tasks[t].key, run: run.id });
+            let (w, key, run) = (run.worker, self.tasks[t].key, run.id);
+            let message = match self.work.abandons {
+                true => SchedulerToWorker::Abandon { key, run },
+                false => SchedulerToWorker::Cancel { key, run },
+            };
             self.tell_worker(w, message);
         }
     }

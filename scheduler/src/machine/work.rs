@@ -30,6 +30,8 @@ pub(super) struct Work {
     pub(super) freeing: Vec<WorkerIndex>,
     /// Workers that are to confirm that they hold a value.
     pub(super) confirming: Vec<(WorkerIndex, Key)>,
+    /// Whether the threads of runs that are cancelled now are to be given to others at once.
+    pub(super) abandons: bool,
     /// Whether some worker may have room for a queued task.
     pub(super) room: bool,
     /// Workers that may have room for classes that wait for them. If there are many, some stand here twice.

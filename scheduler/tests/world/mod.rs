@@ -136,6 +136,11 @@ pub(crate) fn task(environment: u64, number: u64) -> SubmittedTask {
 }
 
 /// Lineage is cut after a few tasks, since graphs are small.
+/// Every way to cancel a task, by a number.
+pub(crate) fn cancel(keys: Vec<(Key, WantId)>, force: bool, number: u8) -> ClientToScheduler {
+    if !force && number % 2 == 1 { ClientToScheduler::Abandon(keys) } else { ClientToScheduler::Cancel { keys, force } }
+}
+
 pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.max_lineage = 4;
@@ -428,7 +433,7 @@ impl World {
                 assert!(state.runs.iter().all(|run| run.task.key != assignment.task.key), "assigned twice");
                 state.runs.push(*assignment);
             }
-            SchedulerToWorker::Cancel { key, run } => {
+            SchedulerToWorker::Cancel { key, run } | SchedulerToWorker::Abandon { key, run } => {
                 state.runs.retain(|assignment| assignment.run != run);
                 state.ghosts.push((key, run));
             }

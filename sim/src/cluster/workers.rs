@@ -215,6 +215,7 @@ impl Cluster {
                 return self.execute(id, run, task, attempt, wanted);
             }
             Action::Abort { run } => self.abort(id, run),
+            Action::Abandon { run } => self.abandon(id, run),
             Action::Keep { key } => {
                 let Some((_, stored)) = incoming.iter().find(|(k, _)| *k == key) else {
                     return broken(format!("keeps {key}, which has not come"));
@@ -306,6 +307,13 @@ impl Cluster {
             running.kills = false;
             running.outcome = Err(Box::new(TaskFailure::new(ErrorKind::Cancelled, "aborted")));
             self.calendar.enter_after(Duration::from_micros(1), Happening::RunEnds { worker: id, run });
+        }
+    }
+
+    /// A run's thread is left to it.
+    fn abandon(&mut self, id: WorkerId, run: RunId) {
+        if let Some(running) = self.workers.get_mut(&id).and_then(|node| node.running.get_mut(&run)) {
+            running.hold = Hold::Nothing;
         }
     }
 

@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
                 self.calendar.enter_after(self.hosts.latency, Happening::Serves(id));
             }
             // A run that nobody waits for goes on to its end, as most code does.
-            worker::Action::Abort { .. } => {}
+            worker::Action::Abort { .. } | worker::Action::Abandon { .. } => {}
             other => self.fail(format!("the model of a worker has no answer to {other:?}")),
         }
     }

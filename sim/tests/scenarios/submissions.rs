@@ -79,7 +79,7 @@ fn a_cancelled_task_gives_its_slot_to_the_next() {
     stage.worker(1);
     stage.submit(&[first, second], true);
     stage.until_running(first);
-    stage.act(|client, workload| client.cancel(workload, first, false));
+    stage.act(|client, workload| client.cancel(workload, first));
     stage.rest();
     assert_eq!(stage.state(first), State::Cancelled);
     stage.is_right(second);

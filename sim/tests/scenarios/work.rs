@@ -97,7 +97,7 @@ fn a_cancel_that_races_the_end_leaves_one_of_the_two() {
         while stage.cluster.next().is_some_and(|next| next <= at) {
             stage.cluster.step().unwrap();
         }
-        stage.cluster.with_client(stage.client, |client, workload| client.cancel(workload, task, false)).unwrap();
+        stage.cluster.with_client(stage.client, |client, workload| client.cancel(workload, task)).unwrap();
         stage.rest();
         match stage.state(task) {
             State::Cancelled => {

@@ -38,6 +38,12 @@ pub enum Action {
         /// The run.
         run: RunId,
     },
+    /// Leave its thread to this run, which was aborted before, and let another take its place. If there is none,
+    /// [`Kept`](super::Event::Kept) must follow. Its `Done` must still come.
+    Abandon {
+        /// The run.
+        run: RunId,
+    },
     /// Store, under this key, the value that came with the event being dealt with. Replaces a value stored before. For a
     /// [`FetchDone`](super::Event::FetchDone) the keys come in the order of its outcomes. A value that is not kept is to
     /// be dropped.

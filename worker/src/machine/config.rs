@@ -13,6 +13,8 @@ pub struct Config {
     pub threads: u32,
     /// Tasks that go on asynchronously at once, without a thread.
     pub async_limit: u32,
+    /// Runs that nobody waits for, whose threads may be left to them while others take their places.
+    pub max_abandoned: u32,
     /// Bytes of values that may be held; 0 for no limit. At 80 % nothing new starts, below 70 % it does again (Dask pauses
     /// at 80 %; the gap keeps it from flapping).
     pub memory_limit: u64,
@@ -52,6 +54,7 @@ impl Config {
             host: "".into(),
             threads,
             async_limit: 1_024,
+            max_abandoned: 64,
             memory_limit,
             fetch_keys: 1_024,
             fetch_bytes: 64 * MIB,

@@ -45,6 +45,11 @@ pub enum Event {
         /// The run.
         run: RunId,
     },
+    /// A run was [abandoned](super::Action::Abandon), and there is no thread to take the place of its own.
+    Kept {
+        /// The run.
+        run: RunId,
+    },
     /// A peer answered some keys of a request.
     FetchDone {
         /// The request.

@@ -35,7 +35,7 @@ impl Worker {
         }
         for number in 0..busy.min(worker.config.threads.max(1)) {
             let (owner, started) = (Owner::Nobody(SmallVec::new()), worker.now);
-            let execution = Execution { hold: Hold::Thread, owner, started, limit: None };
+            let execution = Execution { hold: Hold::Thread, owner, started, limit: None, abandoned: false };
             worker.executions.insert(Self::busy_run(number), execution);
             worker.slots.threads += 1;
         }

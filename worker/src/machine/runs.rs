@@ -249,7 +249,7 @@ impl Worker {
             unreachable!("the ready queue holds ready tasks only")
         };
         let (owner, started, limit) = (Owner::Task(place), self.now, assignment.timeout);
-        self.executions.insert(run, Execution { hold: Hold::Thread, owner, started, limit });
+        self.executions.insert(run, Execution { hold: Hold::Thread, owner, started, limit, abandoned: false });
         self.watch(run);
         self.slots.threads += 1;
         self.slots.current += 1;

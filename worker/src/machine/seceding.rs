@@ -17,7 +17,9 @@ use super::{
 impl Worker {
     /// A run waits for other tasks, without its thread, or without a place among the asynchronous ones.
     pub(super) fn on_seceded(&mut self, run: RunId) {
-        let Some(execution) = self.executions.get_mut(&run).filter(|execution| execution.hold != Hold::Away) else {
+        let Some(execution) =
+            self.executions.get_mut(&run).filter(|execution| !matches!(execution.hold, Hold::Away | Hold::Abandoned))
+        else {
             self.counters.stale_runs += 1;
             return;
         };
@@ -41,9 +43,13 @@ impl Worker {
         self.slots.away -= 1;
         self.slots.threads += 1;
         self.slots.back += 1;
+        let abandoned = execution.abandoned;
         if let Some(key) = self.key_of(run) {
             self.slots.busy += 1;
             self.tell(WorkerToScheduler::Rejoined { key, run });
+        }
+        if abandoned {
+            self.abandon(run);
         }
     }
 
@@ -57,6 +63,7 @@ impl Worker {
             }
             Hold::Away => self.slots.away -= 1,
             Hold::Async => self.slots.detached -= 1,
+            Hold::Abandoned => self.slots.abandoned -= 1,
         }
     }
 

@@ -106,6 +106,8 @@ pub(super) struct Execution {
     pub(super) started: Moment,
     /// How long it may take.
     pub(super) limit: Option<Duration>,
+    /// Whether it is to hold no slot any more, if that can be had.
+    pub(super) abandoned: bool,
 }
 
 /// What a run holds of the executor.
@@ -119,6 +121,8 @@ pub(super) enum Hold {
     Away,
     /// Nothing: it goes on asynchronously.
     Async,
+    /// No slot: nobody waits for it, and its thread was left to it.
+    Abandoned,
 }
 
 impl Hold {

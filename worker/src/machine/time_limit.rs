@@ -2,8 +2,8 @@
 //!
 //! A run's time begins when the executor gets it. When it is up the task has failed: that is reported at once, so that
 //! whoever waits is told in time, and the run is forgotten like one that was cancelled. Its body cannot be stopped by
-//! force: it keeps its slot, and its inputs stay, until it ends by itself, and what it returns then is dropped. (Dask has
-//! no such limit; Temporal's experience is that an activity without one is the usual way for a workflow to hang.)
+//! force: it is [abandoned](super::abandoned), its inputs stay until it ends by itself, and what it returns then is dropped. (Dask
+//! has no such limit; Temporal's experience is that an activity without one is the usual way for a workflow to hang.)
 
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ impl Worker {
         if let (Owner::Task(place), Some(limit)) = (&execution.owner, execution.limit) {
             let took = self.now - execution.started;
             self.fail(*place, overdue(limit), took);
+            self.abandon(run);
         }
     }
 }

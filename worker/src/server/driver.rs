@@ -107,6 +107,7 @@ pub(super) enum News {
     Detached(RunId, TaskContext),
     Seceded(RunId),
     Rejoined(RunId),
+    Kept(RunId),
     Fetched {
         request: RequestId,
         outcomes: Vec<(Key, Fetched)>,
@@ -278,12 +279,13 @@ impl Shared {
     }
 
     fn carry_out(self: &Arc<Self>, after: After) {
-        let After { fetches, disconnects, aborts, never_ran, answers, garbage, leave, patient } = after;
+        let After { fetches, disconnects, aborts, abandoned, never_ran, answers, garbage, leave, patient } = after;
         self.report(patient && leave.is_none());
         answers.into_iter().for_each(|client| client.flush());
         disconnects.into_iter().for_each(|worker| self.links.disconnect(worker));
         fetches.into_iter().for_each(|fetch| self.fetch(fetch));
         aborts.into_iter().for_each(|run| run.cancel());
+        abandoned.into_iter().for_each(|run| self.abandon(run));
         for job in never_ran {
             self.tell(News::Done { run: job.run, outcome: Err(call::cancelled()), took: Duration::ZERO });
         }

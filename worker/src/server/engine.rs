@@ -53,6 +53,8 @@ pub(super) struct After {
     pub(super) disconnects: Vec<WorkerId>,
     /// Runs that nobody waits for, to be told so.
     pub(super) aborts: Vec<TaskContext>,
+    /// Runs whose threads are left to them.
+    pub(super) abandoned: Vec<RunId>,
     /// Runs that no thread has taken and nobody waits for.
     pub(super) never_ran: Vec<Job>,
     /// Clients to whom something waits to be sent.
@@ -156,6 +158,7 @@ impl Engine {
                 self.handle(shared, now, Event::Detached { run }, Brought::default());
             }
             News::Seceded(run) => self.handle(shared, now, Event::Seceded { run }, Brought::default()),
+            News::Kept(run) => self.handle(shared, now, Event::Kept { run }, Brought::default()),
             News::Rejoined(run) => self.handle(shared, now, Event::Rejoined { run }, Brought::default()),
             News::Say(message) => self.outbox.push(message),
             News::Put(put) => self.put(shared, now, put),
@@ -210,6 +213,7 @@ impl Engine {
                 self.jobs.push(Job { run, spec, task, wanted, attempt, deadline });
             }
             Action::Abort { run } => self.abort(shared, run),
+            Action::Abandon { run } => self.after.abandoned.push(run),
             Action::Keep { key } => {
                 let value = brought.one.take().or_else(|| brought.find(key, &mut self.after.garbage));
                 if let Some((value, nbytes)) = value {

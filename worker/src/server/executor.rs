@@ -79,6 +79,8 @@ struct Seat {
     looks: u8,
     /// Whether the task has given the thread up.
     away: bool,
+    /// Whether the thread was left to the task for good.
+    abandoned: bool,
     /// Whether nobody waits for that run any more.
     cancelled: bool,
     /// The run's context, if it has asked for it.
@@ -147,21 +149,32 @@ impl Executor {
     /// The task on this seat gives its thread up. The seat for another thread, if there must be one.
     pub(super) fn secede(&self, seat: usize) -> Result<Option<usize>, CannotSecede> {
         let mut queue = self.queue.lock();
-        if queue.away >= MAX_AWAY {
-            return Err(CannotSecede::TooMany);
-        }
-        queue.away += 1;
-        queue.seats[seat].away = true;
-        if queue.threads - queue.away >= self.threads || queue.stopped {
-            return Ok(None);
-        }
-        Ok(Some(queue.take_seat()))
+        // One that was abandoned has nothing to give up.
+        if queue.seats[seat].abandoned { Ok(None) } else { queue.secede(seat, self.threads) }
+    }
+
+    /// The thread that is at this run is left to it until it ends. The seat for another thread, if there must be one.
+    pub(super) fn replace(&self, run: RunId) -> Result<Option<usize>, CannotSecede> {
+        let mut queue = self.queue.lock();
+        // It may have ended, and be about to say so.
+        let Some(seat) = queue.seats.iter().position(|seat| seat.run == Some(run)) else { return Ok(None) };
+        queue.seats[seat].abandoned = true;
+        if queue.seats[seat].away { Ok(None) } else { queue.secede(seat, self.threads) }
+    }
+
+    /// The thread that is at this run is one of those that count, after all.
+    pub(super) fn keep(&self, run: RunId) {
+        let mut queue = self.queue.lock();
+        let Some(seat) = queue.seats.iter_mut().find(|seat| seat.run == Some(run)) else { return };
+        seat.abandoned = false;
+        let was_away = std::mem::take(&mut seat.away);
+        queue.away -= u32::from(was_away);
     }
 
     /// The task on this seat has its thread again.
     pub(super) fn rejoin(&self, seat: usize) {
         let mut queue = self.queue.lock();
-        if std::mem::take(&mut queue.seats[seat].away) {
+        if !queue.seats[seat].abandoned && std::mem::take(&mut queue.seats[seat].away) {
             queue.away -= 1;
         }
     }
@@ -272,6 +285,19 @@ impl Executor {
 }
 
 impl Queue {
+    /// A thread counts no more. The seat for another one, if there must be one.
+    fn secede(&mut self, seat: usize, threads: u32) -> Result<Option<usize>, CannotSecede> {
+        if self.away >= MAX_AWAY {
+            return Err(CannotSecede::TooMany);
+        }
+        self.away += 1;
+        self.seats[seat].away = true;
+        if self.threads - self.away >= threads || self.stopped {
+            return Ok(None);
+        }
+        Ok(Some(self.take_seat()))
+    }
+
     /// A seat for one more thread.
     fn take_seat(&mut self) -> usize {
         let free = self.seats.iter().position(|seat| !seat.taken);

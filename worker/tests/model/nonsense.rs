@@ -22,6 +22,7 @@ fn message() -> impl Strategy<Value = SchedulerToWorker> {
         12 => (a_key(), run(), copies(), option_of(0..100u64))
             .prop_map(|(key, run, needs, limit)| SchedulerToWorker::Run(assignment(key, run, needs, limit))),
         3 => (a_key(), run()).prop_map(|(key, run)| SchedulerToWorker::Cancel { key, run }),
+        2 => (a_key(), run()).prop_map(|(key, run)| SchedulerToWorker::Abandon { key, run }),
         3 => proptest::collection::vec(a_key(), 0..4).prop_map(SchedulerToWorker::Free),
         3 => (a_key(), any::<u8>())
             .prop_map(|(key, bits)| SchedulerToWorker::Holders { key, holders: workers(bits).collect() }),

@@ -132,6 +132,27 @@ fn a_task_that_two_clients_want_is_cancelled_for_one() {
 }
 
 #[test]
+fn an_abandoned_task_leaves_its_thread_unless_another_client_wants_it() {
+    let mut bench = Bench::new();
+    let (w, a, b) = (bench.worker(1), bench.client(), bench.client());
+    let running = run(&bench.submit(a, vec![task(1, &[]), task(2, &[1])], &[1, 2])).1;
+    bench.submit(b, vec![task(1, &[])], &[1]);
+    let actions = bench.say(a, ClientToScheduler::Abandon(vec![want(1)]));
+    assert!(
+        matches!(news(&actions)[..], [(_, 1, KeyNews::Cancelled(_)), (_, 2, KeyNews::Cancelled(_))]),
+        "{actions:?}"
+    );
+    assert_eq!((actions.len(), bench.machine.task_count()), (2, 1), "the other client's goes on");
+    let actions = bench.say(b, ClientToScheduler::Abandon(vec![want(1)]));
+    let abandon = SchedulerToWorker::Abandon { key: key(1), run: running.1 };
+    assert!(actions.contains(&to_worker(w, abandon)), "{actions:?}");
+    // The next one is cancelled as usual.
+    let running = run(&bench.submit(a, vec![task(3, &[])], &[3])).1;
+    let actions = bench.say(a, ClientToScheduler::Cancel { keys: vec![want(3)], force: false });
+    assert!(actions.contains(&to_worker(w, SchedulerToWorker::Cancel { key: key(3), run: running.1 })), "{actions:?}");
+}
+
+#[test]
 fn detached_work_can_be_cancelled_by_who_wants_it() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());

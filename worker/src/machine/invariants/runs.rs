@@ -54,16 +54,21 @@ impl Worker {
     /// I37: slots in use are executions that have not come back, those of runs included that nobody waits for.
     pub(super) fn i37_slots_are_held_by_executions(&self) -> Checked {
         let mut counted = Slots::default();
-        for execution in self.executions.values() {
+        for (run, execution) in &self.executions {
             let is_thread = execution.hold.is_thread();
             counted.threads += u32::from(is_thread);
             counted.back += u32::from(execution.hold == Hold::Back);
             counted.away += u32::from(execution.hold == Hold::Away);
             counted.detached += u32::from(execution.hold == Hold::Async);
+            counted.abandoned += u32::from(execution.hold == Hold::Abandoned);
             let is_current = matches!(execution.owner, Owner::Task(_));
             counted.current += u32::from(is_current);
             counted.busy += u32::from(is_current && is_thread);
+            let wanted = is_current && (execution.abandoned || execution.hold == Hold::Abandoned);
+            check!("what somebody waits for is not abandoned", !wanted, "{run}: {execution:?}");
         }
+        let (abandoned, most) = (counted.abandoned, self.config.max_abandoned);
+        check!("only so many are abandoned", abandoned <= most, "{abandoned} of {most}");
         check!("slots are counted", counted == self.slots, "{counted:?}, {:?}", self.slots);
         // Those that came back took a thread whether or not there was one.
         let (started, limit) = (counted.threads - counted.back, self.config.threads.max(1));

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use super::{Action, Config, Event, FetchResult, LeaveReason, Worker};
 
+mod abandoned;
 mod acquiring;
 mod cancelling;
 mod fetching;

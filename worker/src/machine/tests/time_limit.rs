@@ -5,7 +5,7 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(2);
 
 #[test]
-fn a_run_that_takes_too_long_has_failed_and_keeps_its_slot_until_its_body_ends() {
+fn a_run_that_takes_too_long_has_failed_and_its_slot_is_anothers_while_its_body_goes_on() {
     let mut bench = Bench::new(1, 0);
     let [told, mut execute] = started(1);
     if let Action::Execute { limit, .. } = &mut execute {
@@ -19,9 +19,10 @@ fn a_run_that_takes_too_long_has_failed_and_keeps_its_slot_until_its_body_ends()
     let (failure, took) = told_failure(&overdue, 1).expect("it is told");
     assert_eq!((failure.kind, took), (ErrorKind::TimedOut, LIMIT));
     assert_eq!(failure.message, "the task took longer than its limit of 2 s");
-    assert_eq!(overdue.len(), 2);
-    assert_eq!(bench.worker.running(), 1, "its body goes on");
-    assert_eq!(bench.done(1, 8), started(2), "its result is dropped");
+    let [told, execute] = started(2);
+    assert_eq!(overdue[2..], [Action::Abandon { run: RunId(1) }, told, execute]);
+    assert_eq!(bench.worker.running(), 2, "its body goes on");
+    assert_eq!(bench.done(1, 8), [], "its result is dropped");
     assert_eq!(bench.worker.values(), 0);
 }
 
