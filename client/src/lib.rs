@@ -42,6 +42,7 @@
 //!   and it takes the task's word on how far it is.
 //! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::story`], [`Client::task_stream`],
 //!   [`Client::performance_report`], [`Client::dashboard_url`], [`Client::plot`]; [`Delayed::to_svg`] draws a graph that has not run.
+//! - In traces: [`trace`] joins the spans of tasks with those that they were submitted in.
 //! - State that is changed by calls: [`macro@actor`], [`Client::actor`].
 //! - Large data in partitions: the crate `brisk-collections`, and for other such crates [`graph`].
 //! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
@@ -90,6 +91,7 @@ mod quic;
 mod runtime;
 mod session;
 mod sync;
+pub mod trace;
 mod wait;
 mod whole_file;
 

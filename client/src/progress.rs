@@ -4,29 +4,26 @@ use std::{
     future::{Future, IntoFuture},
     io::IsTerminal,
     pin::Pin,
-    sync::{
-        Arc,
-        mpsc::{self, RecvTimeoutError},
-    },
+    sync::{Arc, mpsc},
     thread,
-    time::{Duration, Instant},
 };
 
 use brisk_core::{
     error::TaskError,
-    future::{Status, TaskFuture, WeakHandle},
+    future::{TaskFuture, WeakHandle},
     value::Value,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a terminal is redrawn.
-const REDRAW: Duration = Duration::from_millis(100);
+mod display;
+mod watch;
+mod words;
 
-/// How often a line is written where there is no terminal.
-const LINE: Duration = Duration::from_secs(5);
+use watch::Watch;
 
-/// Shows how far these futures are: a bar on a terminal, elsewhere a line every five seconds, on standard error. Returns
-/// at once and draws in the background, until all have ended or are dropped; it keeps none of them wanted.
+/// Shows how far these futures are, on standard error. On a terminal each function has a line, with a bar, how many have ended, erred
+/// and been cancelled, how many end in a second, and the time that is left; elsewhere a line for a log is written after five
+/// seconds, and then more and more seldom, up to a minute. Returns at once and draws in the background, until all have ended
+/// or are dropped; it keeps none of them wanted.
 ///
 /// Awaiting it waits until all have ended. It is an error if one of them failed: the first, in the order given.
 ///
@@ -50,9 +47,9 @@ pub fn progress<'a, T: Value>(futures: impl IntoIterator<Item = &'a TaskFuture<T
     let spawned = thread::Builder::new().name("brisk-progress".to_owned()).spawn(move || {
         let mut watch = Watch::new(&watched);
         if std::io::stderr().is_terminal() {
-            draw(&mut watch, &stopped)
+            display::draw(&mut watch, &stopped);
         } else {
-            log(&mut watch, &stopped)
+            display::log(&mut watch, &stopped);
         }
         // Nobody may be waiting.
         let _ = drawn.send(());
@@ -89,88 +86,5 @@ impl IntoFuture for Progress {
             let _ = self.done.await;
             first.map_or(Ok(()), Err)
         })
-    }
-}
-
-/// Counts ends, looking only at those that had not ended before.
-struct Watch<'a> {
-    total: usize,
-    pending: Vec<&'a WeakHandle>,
-    failed: usize,
-}
-
-impl<'a> Watch<'a> {
-    fn new(handles: &'a [WeakHandle]) -> Self {
-        Watch { total: handles.len(), pending: handles.iter().collect(), failed: 0 }
-    }
-
-    /// Looks again. Whether nothing is pending any more.
-    fn look(&mut self) -> bool {
-        let failed = &mut self.failed;
-        self.pending.retain(|handle| match handle.upgrade().map(|handle| handle.status()) {
-            Some(Status::Pending) => true,
-            Some(Status::Finished) | None => false,
-            Some(_) => {
-                *failed += 1;
-                false
-            }
-        });
-        self.pending.is_empty()
-    }
-
-    fn ended(&self) -> usize {
-        self.total - self.pending.len()
-    }
-
-    fn failures(&self) -> String {
-        if self.failed == 0 { String::new() } else { format!("  {} failed", self.failed) }
-    }
-}
-
-fn draw(watch: &mut Watch<'_>, wake: &mpsc::Receiver<Wake>) {
-    let bar = ProgressBar::new(watch.total as u64);
-    let style = ProgressStyle::with_template("{bar:40.cyan/dim} {pos}/{len} {elapsed} eta {eta}{msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▉▊▋▌▍▎▏ "));
-    loop {
-        let done = watch.look();
-        bar.set_position(watch.ended() as u64);
-        bar.set_message(watch.failures());
-        if done {
-            bar.abandon();
-            return;
-        }
-        pause(wake, REDRAW);
-    }
-}
-
-fn log(watch: &mut Watch<'_>, wake: &mpsc::Receiver<Wake>) {
-    let start = Instant::now();
-    let mut next = LINE;
-    loop {
-        let done = watch.look();
-        let elapsed = start.elapsed();
-        // A run that is over before the first line is due needs none.
-        if elapsed >= next || (done && next > LINE) {
-            eprintln!(
-                "progress: {}/{} after {:.0} s{}",
-                watch.ended(),
-                watch.total,
-                elapsed.as_secs_f64(),
-                watch.failures()
-            );
-            next = elapsed + LINE;
-        }
-        if done {
-            return;
-        }
-        pause(wake, REDRAW);
-    }
-}
-
-/// Waits for a time, or until somebody awaits the end.
-fn pause(wake: &mpsc::Receiver<Wake>, time: Duration) {
-    if let Err(RecvTimeoutError::Disconnected) = wake.recv_timeout(time) {
-        // The display was dropped and draws on by itself: nobody can wake it any more, and the pace is still wanted.
-        thread::sleep(time);
     }
 }

@@ -36,6 +36,7 @@ pub mod task;
 )]
 pub mod testing;
 pub mod time;
+pub mod trace;
 pub mod typedef;
 pub mod value;
 mod wakers;

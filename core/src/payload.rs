@@ -12,6 +12,7 @@ use crate::{
     error::EncodeError,
     graph::{CallError, Invocation, Node},
     registry::Registry,
+    trace::Traced,
     value::Datum,
 };
 
@@ -42,6 +43,11 @@ impl Payload {
     /// A planned call of this process. It holds the call's own arguments, and of all others only their keys.
     pub fn from_call(node: &Arc<Node>) -> Self {
         Payload(Repr::Call(Invocation::of_node(node)))
+    }
+
+    /// The same, of a call that was made within a span.
+    pub fn from_traced_call(node: &Arc<Node>, traced: Traced) -> Self {
+        Payload(Repr::Call(Invocation::of_node(node).traced(traced)))
     }
 
     /// The length in bytes: exact for bytes, the memory taken for a value, nothing for a call in this process.

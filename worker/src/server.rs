@@ -39,6 +39,7 @@ mod serve;
 mod session;
 mod store;
 mod timer;
+mod trace;
 
 use self::driver::Shared;
 
@@ -46,10 +47,11 @@ pub use self::{
     context::{CancellationToken, TaskContext},
     rejoin::{Rejoin, Site, Stop},
     seceding::{Seceded, block_on, secede},
+    trace::{Propagator, current as current_trace, set_propagator},
 };
 
 #[doc(hidden)]
-pub use self::{context::current_key, seceding::interruption};
+pub use self::{context::current_key, seceding::interruption, trace::carried};
 
 /// What a worker is given to work with.
 #[derive(Clone)]

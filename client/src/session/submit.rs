@@ -12,9 +12,9 @@ use brisk_core::{
     message::{ClientToScheduler, SubmittedTask},
     payload::Payload,
     task::TaskName,
+    trace::Traced,
 };
-
-use brisk_worker::server::TaskContext;
+use brisk_worker::server::{TaskContext, carried};
 
 use super::{Session, Table, Wanted};
 
@@ -38,6 +38,7 @@ impl Session {
 
     fn try_submit(&self, roots: &[Arc<Node>]) -> Result<Vec<Handle>, TaskError> {
         let by_reference = self.is_by_reference();
+        let traced = carried(by_reference);
         // Handles that turn out to be the last ones must be dropped after the lock.
         let mut spare = Vec::new();
         let (handles, waiting) = {
@@ -46,7 +47,7 @@ impl Session {
                 return Err(error.clone());
             }
             let planned = table.plan(roots, &mut spare)?;
-            let tasks = self.prepare(&planned, by_reference)?;
+            let tasks = self.prepare(&planned, by_reference, traced.as_ref())?;
             let submission = table.next_request();
             let mut wants = Vec::new();
             let handles = roots.iter().map(|root| {
@@ -110,7 +111,12 @@ impl Session {
     }
 
     /// The messages of planned calls.
-    fn prepare(&self, planned: &[PlannedTask], by_reference: bool) -> Result<Vec<SubmittedTask>, TaskError> {
+    fn prepare(
+        &self,
+        planned: &[PlannedTask],
+        by_reference: bool,
+        traced: Option<&impl Fn() -> Traced>,
+    ) -> Result<Vec<SubmittedTask>, TaskError> {
         let owner = self.owner();
         let numbered = planned.iter().enumerate();
         numbered
@@ -125,7 +131,10 @@ impl Session {
                         return Err(needed_by_all(error, &planned[place..]));
                     }
                 }
-                let call = Payload::from_call(&task.node);
+                let call = match traced {
+                    Some(traced) => Payload::from_traced_call(&task.node, traced()),
+                    None => Payload::from_call(&task.node),
+                };
                 let spec = if by_reference { call } else { sealed(&task.node, &call)? };
                 Ok(SubmittedTask {
                     key: task.key,

@@ -14,6 +14,7 @@ use crate::{
     key::Key,
     registry::Registry,
     task::{Input, Inputs, TaskDef},
+    trace::{TraceContext, Traced},
     value::Datum,
 };
 
@@ -31,6 +32,18 @@ enum Slots {
     Node(Arc<Node>),
     /// Values and keys only: from another process, or cut off from a graph of this one.
     Loose(Arc<[LooseSlot]>),
+    /// Either, submitted within a span.
+    Traced(Arc<(Slots, Traced)>),
+}
+
+impl Slots {
+    /// Those that are not traced, and the span.
+    fn parts(&self) -> (&Slots, Option<&Traced>) {
+        match self {
+            Slots::Traced(traced) => (&traced.0, Some(&traced.1)),
+            slots => (slots, None),
+        }
+    }
 }
 
 /// A call can't be made here.
@@ -88,28 +101,50 @@ impl Invocation {
         Invocation { def: node.def, slots }
     }
 
-    /// The call as bytes.
+    /// The same, made within a span.
+    pub(crate) fn traced(self, traced: Traced) -> Self {
+        Invocation { def: self.def, slots: Slots::Traced(Arc::new((self.slots, traced))) }
+    }
+
+    /// The span that it was submitted in, if that was traced.
+    pub fn trace(&self) -> Option<&Traced> {
+        self.slots.parts().1
+    }
+
+    /// The call as bytes. The span that it was submitted in comes last, if there is one: a call without one is no longer for it.
     ///
     /// # Errors
     /// If an argument refuses to be encoded.
     pub fn encode(&self) -> Result<Bytes, EncodeError> {
-        let slots = match &self.slots {
+        let (slots, traced) = self.slots.parts();
+        let slots = match slots {
             Slots::Node(node) => node.slots().iter().map(loose).collect(),
             Slots::Loose(slots) => slots.iter().cloned().collect(),
+            Slots::Traced(_) => unreachable!("a call is traced once"),
         };
         let call = WireCall { function: self.def.registered().id(), slots };
-        let bytes = postcard::to_stdvec(&call).map_err(|error| {
+        let refused = |error: postcard::Error| {
             let type_name = format!("a call of `{}`", self.def.info().name);
             EncodeError { type_name, message: error.to_string() }
-        })?;
+        };
+        let mut bytes = postcard::to_stdvec(&call).map_err(refused)?;
+        if let Some(traced) = traced {
+            bytes = postcard::to_extend(&traced.context, bytes).map_err(refused)?;
+        }
         Ok(bytes.into())
     }
 
     /// Decodes a call and looks its function up.
     pub(crate) fn decode(bytes: &[u8], registry: &Registry) -> Result<Self, CallError> {
-        let call: WireCall = postcard::from_bytes(bytes).map_err(|e| CallError::Malformed(e.to_string()))?;
+        let malformed = |error: postcard::Error| CallError::Malformed(error.to_string());
+        let (call, rest): (WireCall, _) = postcard::take_from_bytes(bytes).map_err(malformed)?;
         let def = registry.task(call.function).ok_or(CallError::UnknownFunction(call.function))?;
-        Invocation::of_wire(call, def)
+        let call = Invocation::of_wire(call, def)?;
+        if rest.is_empty() {
+            return Ok(call);
+        }
+        let TraceContext { trace_id, span_id, name } = postcard::from_bytes(rest).map_err(malformed)?;
+        Ok(call.traced(Traced::new(TraceContext::new(trace_id, span_id, &name))))
     }
 
     /// Decodes a call of a function that is known to be this one, whatever its id was: it may have moved in the source.
@@ -135,7 +170,7 @@ impl Invocation {
     /// The first key without a value.
     pub fn inputs(&self, mut value_of: impl FnMut(Key) -> Option<Datum>) -> Result<Inputs, Key> {
         let mut fetch = |key: Key| value_of(key).ok_or(key);
-        match &self.slots {
+        match self.slots.parts().0 {
             Slots::Node(node) => {
                 let mut item = |item: &Item| match item {
                     Item::Inline(value) => Ok(value.clone()),
@@ -158,6 +193,7 @@ impl Invocation {
                 });
                 inputs.collect::<Result<SmallVec<[_; 2]>, _>>().map(Inputs::new)
             }
+            Slots::Traced(_) => unreachable!("a call is traced once"),
         }
     }
 
@@ -171,9 +207,10 @@ impl Invocation {
             LooseSlot::One(one) => value(one).map(Input::One),
             LooseSlot::List(items) => items.into_iter().map(&mut value).collect::<Option<_>>().map(Input::List),
         };
-        match &self.slots {
+        match self.slots.parts().0 {
             Slots::Node(node) => node.slots().iter().map(|slot| input(loose(slot))).collect(),
             Slots::Loose(slots) => slots.iter().map(|slot| input(slot.clone())).collect(),
+            Slots::Traced(_) => unreachable!("a call is traced once"),
         }
     }
 
@@ -182,6 +219,7 @@ impl Invocation {
         match (&self.slots, &other.slots) {
             (Slots::Node(a), Slots::Node(b)) => Arc::ptr_eq(a, b),
             (Slots::Loose(a), Slots::Loose(b)) => std::ptr::eq(self.def, other.def) && Arc::ptr_eq(a, b),
+            (Slots::Traced(a), Slots::Traced(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }

@@ -117,6 +117,7 @@ impl Story {
             ClientToScheduler::Cancel { keys, force } if among(keys) => {
                 format!("cancels it{}", if *force { " for everybody" } else { "" })
             }
+            ClientToScheduler::Abandon(keys) if among(keys) => "cancels it, and lets go of its thread".to_owned(),
             ClientToScheduler::Retry(keys) if among(keys) => "asks for it to be tried again".to_owned(),
             ClientToScheduler::Detach(keys) if keys.iter().any(|key| self.query.means(*key)) => {
                 "lets it run to its end, wanted or not".to_owned()
@@ -172,6 +173,9 @@ impl Story {
                     }
                     SchedulerToWorker::Cancel { key, run } if self.query.means(*key) => {
                         format!("{who} is to forget run {run}")
+                    }
+                    SchedulerToWorker::Abandon { key, run } if self.query.means(*key) => {
+                        format!("{who} is to forget run {run}, and to let go of its thread")
                     }
                     SchedulerToWorker::Free(keys) if keys.iter().any(|key| self.query.means(*key)) => {
                         format!("{who} is to drop its value")

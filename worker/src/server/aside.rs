@@ -75,7 +75,7 @@ fn make(mut reply: Reply, task: TaskName, call: &Payload) {
         Err(failure) => return reply.send(FetchOutcome::Failed(failure)),
     };
     // A run that no scheduler knows: what it submits is like what any client submits.
-    let facts = Facts { run: RunId(0), task, attempt: 1, deadline: None };
+    let facts = Facts { run: RunId(0), task, attempt: 1, deadline: None, trace: None };
     let context = TaskContext::new(facts, shared.site.clone(), None);
     match context::poll(&context, || panics::catch("of the call", || call.run(inputs))) {
         Ok(Ran::Done(outcome)) => reply.finish(call, outcome),

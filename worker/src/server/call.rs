@@ -20,7 +20,7 @@ use super::{
     detached::{self, AsyncRun},
     driver::{Done, News, Shared},
     executor::Job,
-    panics,
+    panics, trace,
 };
 
 type Outcome = Result<Done, Box<Failure>>;
@@ -35,13 +35,14 @@ pub(super) fn make(shared: &Arc<Shared>, job: Job) {
         Err(failure) => return shared.tell(News::Done { run, outcome: Err(failure), took: Duration::ZERO }),
     };
     let started = Instant::now();
-    let facts = Facts { run, task, attempt, deadline };
-    let (ran, left) = context::run(facts, || panics::catch("of the task", || call.run(inputs)));
+    let facts = Facts { run, task, attempt, deadline, trace: trace::trace_of(&call) };
+    let span = trace::span(&call, &facts, &shared.name);
+    let (ran, left) = context::run(facts, || panics::catch("of the task", || span.in_scope(|| call.run(inputs))));
     let outcome = match ran {
         Ok(Ran::Done(outcome)) => outcome,
         Ok(Ran::Future(future)) => {
             let context = left.context(&shared.site);
-            let run = AsyncRun::new(shared, run, wanted, call, started, future, context);
+            let run = AsyncRun::new(shared, run, wanted, call, started, future, (context, span));
             return detached::go_on(shared, run);
         }
         Err(failure) => Err(failure),

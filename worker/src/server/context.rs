@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brisk_core::{address::Address, id::RunId, key::Key, task::TaskName};
+use brisk_core::{address::Address, id::RunId, key::Key, task::TaskName, trace::TraceContext};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -56,6 +56,7 @@ struct Inner {
     task: TaskName,
     attempt: u32,
     deadline: Option<Instant>,
+    trace: Option<Arc<TraceContext>>,
     site: Arc<Site>,
     cancelled: AtomicBool,
     /// Whether it has submitted others.
@@ -162,13 +163,14 @@ impl TaskContext {
     }
 
     pub(super) fn new(facts: Facts, site: Arc<Site>, thread: Option<usize>) -> Self {
-        let Facts { run, task, attempt, deadline } = facts;
+        let Facts { run, task, attempt, deadline, trace } = facts;
         let thread = thread.and_then(|thread| u32::try_from(thread).ok()).unwrap_or(NO_THREAD);
         TaskContext(Arc::new(Inner {
             run,
             task,
             attempt,
             deadline,
+            trace,
             site,
             cancelled: AtomicBool::new(false),
             is_parent: AtomicBool::new(false),
@@ -258,6 +260,8 @@ pub(super) struct Facts {
     pub(super) task: TaskName,
     pub(super) attempt: u32,
     pub(super) deadline: Option<Instant>,
+    /// The span that it was submitted in.
+    pub(super) trace: Option<Arc<TraceContext>>,
 }
 
 /// What runs in a thread.
@@ -317,6 +321,16 @@ pub fn current_key() -> Option<Key> {
         Now::Context(context) => Some(context.key()),
     };
     NOW.try_with(key).ok().flatten()
+}
+
+/// The span that the task which runs here was submitted in.
+pub(super) fn current_trace() -> Option<Arc<TraceContext>> {
+    let trace = |now: &RefCell<Now>| match &*now.try_borrow().ok()? {
+        Now::Nothing => None,
+        Now::Facts(facts) => facts.trace.clone(),
+        Now::Context(context) => context.0.trace.clone(),
+    };
+    NOW.try_with(trace).ok().flatten()
 }
 
 /// Runs `work` in a thread that has a seat in this worker's executor.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use brisk_core::{error::Failure, graph::Invocation, id::RunId, value::Datum};
+use tracing::Span;
 
 use super::{
     call,
@@ -30,6 +31,8 @@ pub(super) struct AsyncRun {
     work: Option<Work>,
     /// By which it is ended from outside: it is dropped where it runs.
     context: TaskContext,
+    /// Entered whenever it goes on.
+    span: Span,
     /// Whether the machine knows that it waits for others.
     is_away: bool,
 }
@@ -42,7 +45,7 @@ impl AsyncRun {
         call: Invocation,
         started: Instant,
         work: Work,
-        context: TaskContext,
+        (context, span): (TaskContext, Span),
     ) -> Self {
         AsyncRun {
             shared: shared.clone(),
@@ -52,6 +55,7 @@ impl AsyncRun {
             started,
             work: Some(work),
             context,
+            span,
             is_away: false,
         }
     }
@@ -86,8 +90,10 @@ impl Future for AsyncRun {
             this.report(Err(call::cancelled()));
             return Poll::Ready(());
         }
-        let Some(work) = &mut this.work else { return Poll::Ready(()) };
-        match context::poll(&this.context, || panics::catch("of the task", || work.as_mut().poll(context))) {
+        let (Some(work), span) = (&mut this.work, &this.span) else { return Poll::Ready(()) };
+        match context::poll(&this.context, || {
+            panics::catch("of the task", || span.in_scope(|| work.as_mut().poll(context)))
+        }) {
             Ok(Poll::Pending) => {
                 if !this.is_away && this.context.is_parent() {
                     this.is_away = true;
