@@ -86,6 +86,10 @@ on_every_cluster! {
         let [status] = &running.tasks[..] else { panic!("{running}") };
         assert_eq!((status.task.key, &*status.function, &status.workers[..]), (reading.key(), "read", &["worker-1".into()][..]));
         assert!(status.age.is_some(), "{running}");
+        // It says nothing of itself, but goes on for so long that its worker tells in which thread.
+        while client.processing().await.unwrap().tasks[0].thread != Some(0) {
+            tokio::task::yield_now().await;
+        }
         drop(writer);
         assert_eq!(reading.await.unwrap(), 0);
         assert_eq!(client.processing().await.unwrap().tasks, []);

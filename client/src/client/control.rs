@@ -40,7 +40,7 @@ impl Client {
     ///
     /// Nothing can stop a thread from outside, in a worker process or in this one: the code goes on, with what it holds of memory, locks
     /// and processor time, and what it returns is dropped. A worker leaves up to 64 threads behind in this way; beyond that, tasks
-    /// hold theirs until they end. A cluster of worker processes that this program has started gets rid of all of them by
+    /// hold theirs until they end. An asynchronous task holds none: it ends at its next `await`. A cluster of worker processes that this program has started gets rid of all of them by
     /// [`restart`](Client::restart).
     ///
     /// ```
