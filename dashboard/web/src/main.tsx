@@ -1,7 +1,8 @@
 // Starts the page.
 
 import { render } from "preact";
-import { start } from "./app";
+import { connection, start } from "./app";
+import { sleepWhileHidden } from "./data/hidden";
 import { Shell } from "./shell";
 import "uplot/dist/uPlot.min.css";
 import "./styles/tokens.css";
@@ -12,3 +13,4 @@ import "./styles/pages.css";
 
 render(<Shell />, document.getElementById("app")!);
 void start();
+sleepWhileHidden(document, connection);
