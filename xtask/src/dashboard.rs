@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::process::{program, root, run, target_directory};
+use crate::process::{cargo, program, root, run, target_directory};
 
 /// What to do beside building.
 #[derive(Args)]
@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// Clicks through every page in a headless Chromium, over a server that makes its data up; pictures go to target/dashboard
     #[arg(long)]
     pages: bool,
+    /// Looks at every page in a headless Chromium while a real job runs; pictures go to target/dashboard
+    #[arg(long)]
+    e2e: bool,
 }
 
 /// Builds it, or does what the options say in place of that.
@@ -31,11 +34,14 @@ pub(crate) fn run_command(options: &Options) -> Result<()> {
     install()?;
     if options.check {
         check()?;
-    } else if !options.pages {
+    } else if !options.pages && !options.e2e {
         run(npm().args(["run", "build"]))?;
     }
     if options.pages {
         run(program("node").arg("e2e/mock.mjs").current_dir(web()))?;
+    }
+    if options.e2e {
+        live()?;
     }
     Ok(())
 }
@@ -80,6 +86,13 @@ fn check() -> Result<()> {
     }
     println!("dashboard/web/dist is what its sources give");
     Ok(())
+}
+
+/// A real job, watched in a browser.
+fn live() -> Result<()> {
+    run(cargo().args(["build", "--package", "brisk-client", "--example", "dashboard"]))?;
+    let example = target_directory()?.join("debug/examples").join(format!("dashboard{}", std::env::consts::EXE_SUFFIX));
+    run(program("node").arg("e2e/live.mjs").arg(example).current_dir(web()))
 }
 
 /// Every file below a folder, by its path from there.
