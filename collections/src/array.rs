@@ -44,6 +44,8 @@ mod functions;
 mod gather;
 mod generate;
 mod grid;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod join;
 mod kernels;
 mod leaf;

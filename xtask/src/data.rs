@@ -6,6 +6,7 @@ mod archive;
 mod excerpt;
 mod fetch;
 mod flights;
+mod random;
 
 use anyhow::Result;
 
@@ -18,6 +19,8 @@ pub(crate) enum Options {
         #[arg(long)]
         excerpt: bool,
     },
+    /// Random numbers in data/random.hdf5, as the dataset /x; needs libhdf5-dev
+    Random(random::Options),
 }
 
 /// Brings it.
@@ -27,5 +30,6 @@ pub(crate) fn run(options: Options) -> Result<()> {
             flights::bring()?;
             if excerpt { excerpt::write() } else { Ok(()) }
         }
+        Options::Random(options) => random::write(&options),
     }
 }

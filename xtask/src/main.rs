@@ -14,6 +14,7 @@ mod process;
 mod sim;
 mod test;
 mod tidy;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ enum Command {
     Dashboard(dashboard::Options),
     /// Changes the machines in small ways, and looks whether a test fails
     Mutants(mutants::Options),
+    /// Has NumPy and Dask compute the results that tests of collections are held to
+    Vectors(vectors::Options),
     /// Checks the repository against its own rules: dependencies, purity, documents, licences
     Tidy,
     /// Does what continuous integration does
@@ -69,6 +72,7 @@ fn run(command: Command) -> Result<()> {
         Command::Sim(options) => sim::run(options),
         Command::Dashboard(options) => dashboard::run_command(&options),
         Command::Mutants(options) => mutants::run(options),
+        Command::Vectors(options) => vectors::run(&options),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
     }

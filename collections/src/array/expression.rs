@@ -15,7 +15,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub(crate) struct Expression {
     pub(crate) program: Arc<Program>,
-    /// One for each operand. Along each axis a leaf has the chunks of the whole, or is one long, or goes along none of it.
+    /// One for each operand. Along each of its axes a leaf has the chunks of the whole, or the axis is one long and goes along none.
     leaves: Vec<AnyLeaf>,
 }
 
@@ -54,10 +54,8 @@ impl Expression {
         for (operand, leaf) in self.program.operands.iter().zip(&self.leaves) {
             let mut at = vec![0; leaf.grid().axes().len()];
             for (axis, place) in operand.axes.iter().zip(index) {
-                if let Some(axis) = axis.map(usize::from)
-                    && leaf.grid().axes()[axis].len() > 1
-                {
-                    at[axis] = *place;
+                if let Some(axis) = axis {
+                    at[usize::from(*axis)] = *place;
                 }
             }
             leaf.push(&at, &mut operands);
@@ -72,15 +70,14 @@ impl Expression {
         steps + 2 > MAX_STEPS || operands > MAX_OPERANDS
     }
 
-    /// Whether the leaves have the chunks of `grid`, or are one long, along each axis.
+    /// Whether the leaves have the chunks of `grid` along each axis that they go along.
     pub(crate) fn fits(&self, grid: &Grid) -> bool {
         self.program.operands.iter().zip(&self.leaves).all(|(operand, leaf)| {
-            operand.axes.iter().zip(grid.axes()).all(|(axis, lengths)| {
-                axis.is_none_or(|axis| {
-                    let own = &leaf.grid().axes()[usize::from(axis)];
-                    own == lengths || own.as_slice() == [1]
-                })
-            })
+            operand
+                .axes
+                .iter()
+                .zip(grid.axes())
+                .all(|(axis, lengths)| axis.is_none_or(|axis| leaf.grid().axes()[usize::from(axis)] == *lengths))
         })
     }
 }

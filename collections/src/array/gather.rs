@@ -34,11 +34,11 @@ impl<'a, T: Copy> View<'a, T> {
                 Some(axis) => {
                     let had = *own.get(axis).ok_or_else(misfit)?;
                     covered[axis] = true;
-                    match had {
-                        1 => 0,
-                        had if had == *length => whole[axis],
-                        _ => return Err(misfit()),
+                    // One that is repeated goes along no axis: a block that is one long by mistake is not.
+                    if had != *length {
+                        return Err(misfit());
                     }
+                    whole[axis]
                 }
             };
             view.push(*length, stride);
@@ -80,6 +80,9 @@ impl<'a, T: Copy> View<'a, T> {
 
     /// Copies the elements from `start` on, in the order of the result.
     pub(crate) fn copy(&self, start: usize, out: &mut [T]) {
+        if out.is_empty() {
+            return;
+        }
         let last = self.shape.len() - 1;
         let mut index = vec![0; self.shape.len()];
         let mut rest = start;
@@ -137,9 +140,14 @@ mod tests {
         let data: Vec<i64> = (0..6).collect();
         assert_eq!(all(&data, &[2, 3], &[Some(1), Some(0)], &[3, 2]), [0, 3, 1, 4, 2, 5]);
         assert_eq!(all(&data[..3], &[3], &[None, Some(0)], &[2, 3]), [0, 1, 2, 0, 1, 2]);
-        assert_eq!(all(&data[..2], &[2, 1], &[Some(0), Some(1)], &[2, 3]), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(all(&data[..2], &[2, 1], &[Some(0), None], &[2, 3]), [0, 0, 0, 1, 1, 1]);
         assert_eq!(all(&data[..1], &[], &[None], &[4]), [0; 4]);
         assert_eq!(all(&data, &[2, 1, 3], &[Some(2), None, Some(0)], &[3, 2, 2]), [0, 3, 0, 3, 1, 4, 1, 4, 2, 5, 2, 5]);
+    }
+
+    #[test]
+    fn of_nothing_nothing_is_copied() {
+        assert!(all(&[], &[0], &[None, Some(0)], &[3, 0]).is_empty());
     }
 
     #[test]
@@ -153,6 +161,7 @@ mod tests {
     fn another_shape_is_an_error() {
         let error = View::new(&[1, 2], &[2], &[Some(0)], &[3]).unwrap_err();
         assert!(error.to_string().starts_with("a block of shape (2,) came where (3,) is made"), "{error}");
+        assert!(View::new(&[1], &[1], &[Some(0)], &[3]).is_err());
         assert!(View::new(&[1, 2], &[2], &[None], &[3]).is_err());
         assert!(View::new(&[1, 2], &[2], &[Some(1)], &[2]).is_err());
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use brisk_client::{Delayed, task};
 use bytemuck::{AnyBitPattern, NoUninit};
 
+#[cfg(feature = "hdf5")]
+use super::hdf5::{self, Hdf5};
 use super::{
     block::Block,
     element::{Column, Element, Float, Number, Scalar},
@@ -53,6 +55,11 @@ pub trait Kernels: Sized {
     fn full(value: Self, shape: Vec<usize>) -> Delayed<Block<Self>>;
     fn read_npy(file: Arc<Npy>, region: Region) -> Delayed<Block<Self>>;
     fn write_npy(file: Arc<Npy>, created: &Delayed<()>, region: Region, block: &Delayed<Block<Self>>) -> Delayed<u64>;
+    #[cfg(feature = "hdf5")]
+    fn read_hdf5(file: Arc<Hdf5>, region: Region) -> Delayed<Block<Self>>;
+    #[cfg(feature = "hdf5")]
+    fn write_hdf5(file: Arc<Hdf5>, before: &Delayed<u64>, region: Region, block: &Delayed<Block<Self>>)
+    -> Delayed<u64>;
 }
 
 /// The calls that make the blocks of a program's operands, a list for each type of element.
@@ -197,6 +204,25 @@ fn write_npy<T: Element>(file: Arc<Npy>, created: (), region: Region, block: Arc
     npy::write(&file, &region, &block)
 }
 
+/// Part of a dataset.
+#[cfg(feature = "hdf5")]
+#[task(instances(f64, f32, i64, i32, u8, bool))]
+fn read_hdf5<T: Element + hdf5_metno::H5Type>(file: Arc<Hdf5>, region: Region) -> Result<Block<T>, BlockError> {
+    hdf5::read(&file, &region)
+}
+
+/// Puts a block into a dataset.
+#[cfg(feature = "hdf5")]
+#[task(instances(f64, f32, i64, i32, u8, bool))]
+fn write_hdf5<T: Element + hdf5_metno::H5Type>(
+    file: Arc<Hdf5>,
+    before: u64,
+    region: Region,
+    block: Arc<Block<T>>,
+) -> Result<u64, BlockError> {
+    hdf5::write(&file, before, &region, &block)
+}
+
 /// Calls of kernels that are for numbers only.
 #[doc(hidden)]
 pub trait NumberKernels: Sized {
@@ -321,6 +347,16 @@ macro_rules! kernels {
 
             fn write_npy(file: Arc<Npy>, created: &Delayed<()>, region: Region, block: &Delayed<Block<Self>>) -> Delayed<u64> {
                 write_npy::<$t>(file, created, region, block)
+            }
+
+            #[cfg(feature = "hdf5")]
+            fn read_hdf5(file: Arc<Hdf5>, region: Region) -> Delayed<Block<Self>> {
+                read_hdf5::<$t>(file, region)
+            }
+
+            #[cfg(feature = "hdf5")]
+            fn write_hdf5(file: Arc<Hdf5>, before: &Delayed<u64>, region: Region, block: &Delayed<Block<Self>>) -> Delayed<u64> {
+                write_hdf5::<$t>(file, before, region, block)
             }
         }
     )*};

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 mod header;
 mod store;
 
+#[cfg(feature = "hdf5")]
+pub(crate) use store::beside;
 pub(crate) use store::path_text;
 
 use super::{

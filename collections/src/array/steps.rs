@@ -133,7 +133,9 @@ impl<T: Element> Array<T> {
         if array.grid() == grid {
             return array;
         }
-        let axes: Vec<Option<usize>> = (0..grid.axes().len()).map(|axis| axis.checked_sub(skip)).collect();
+        // An axis that is repeated goes along no axis of the result.
+        let same = |own: &usize| array.grid().axes()[*own] == grid.axes()[own + skip];
+        let axes: Vec<Option<usize>> = (0..grid.axes().len()).map(|axis| axis.checked_sub(skip).filter(same)).collect();
         Array::of_expression(grid.clone(), array.expression.seen(&axes), self.tree())
     }
 }
