@@ -284,6 +284,26 @@ impl Client {
         block_on(self.0.dump_cluster_state(path))
     }
 
+    /// As [`Client::restore`](crate::Client::restore).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn restore<T: Value>(&self, path: impl AsRef<std::path::Path>) -> Result<Vec<TaskFuture<T>>, ClientError> {
+        block_on(self.0.restore(path))
+    }
+
+    /// As [`Client::performance_report`](crate::Client::performance_report), of what `work` does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn performance_report<T>(
+        &self,
+        path: impl AsRef<std::path::Path>,
+        work: impl FnOnce() -> T,
+    ) -> (T, Result<std::path::PathBuf, ClientError>) {
+        block_on(self.0.performance_report(path, async { work() }))
+    }
+
     /// As [`Client::flush`](crate::Client::flush).
     pub fn flush(&self) {
         block_on(self.0.flush());
@@ -319,3 +339,33 @@ pub trait Block: IntoFuture + Sized {
 }
 
 impl<F: IntoFuture> Block for F {}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    /// The methods of `Client` that begin so, in a file or in all files of a folder.
+    fn methods(path: &Path, beginning: &str, found: &mut BTreeSet<String>) {
+        if path.is_dir() {
+            let files = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+            return files.filter(|path| !path.ends_with("blocking.rs")).for_each(|path| methods(&path, beginning, found));
+        }
+        let text = fs::read_to_string(path).unwrap();
+        for block in text.split("\nimpl Client {\n").skip(1) {
+            let lines = block.lines().take_while(|line| *line != "}");
+            let names = lines.filter_map(|line| line.strip_prefix("    ")?.strip_prefix(beginning));
+            found.extend(names.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()));
+        }
+    }
+
+    #[test]
+    fn whatever_the_other_client_waits_for_this_one_waits_for_too() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let (mut there, mut here) = (BTreeSet::new(), BTreeSet::new());
+        methods(&source, "pub async fn ", &mut there);
+        methods(&source.join("blocking.rs"), "pub fn ", &mut here);
+        assert!(there.len() > 20 && there.contains("gather") && here.contains("gather"), "{there:?}");
+        let missing: Vec<_> = there.difference(&here).collect();
+        assert!(missing.is_empty(), "brisk_client::blocking::Client lacks {missing:?}");
+    }
+}

@@ -13,6 +13,7 @@ use brisk_core::{
 use crate::{connect, error::ClientError, local::LocalBuilder, session::Session, sync::SyncSession};
 
 mod calls;
+mod checkpoint;
 mod control;
 mod coordination;
 mod copies;
@@ -31,6 +32,7 @@ mod workers;
 
 pub use calls::Calls;
 pub use coordination::{Event, Lease, Lock, Queue, Semaphore, Variable};
+pub use checkpoint::Checkpoint;
 pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
 pub use gather::Gathering;

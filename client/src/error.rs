@@ -1,6 +1,6 @@
 //! Why there is no client.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use brisk_core::{comm::ConnectError, error::TaskError, registry::DuplicateTask};
 use thiserror::Error;
@@ -65,6 +65,14 @@ pub enum ClientError {
          client on to the threads and futures that it starts"
     )]
     NotInTask,
+    /// What should be a checkpoint's file can't be restored from.
+    #[error("{}: {why}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The session ended while it began.
     #[error(transparent)]
     Session(#[from] TaskError),

@@ -174,3 +174,71 @@ fn without_a_cluster_there_is_none_to_keep_things_on() {
         assert_eq!(client.wait_for_workers(1).await.unwrap(), 1);
     });
 }
+
+/// A path of this test's own.
+fn file(name: &str) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("brisk-{name}-{}-{:?}", std::process::id(), std::thread::current().id()))
+}
+
+on_every_cluster! {
+    async fn a_checkpoint_forgets_what_it_was_computed_from(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let mut x = client.submit(inc(0));
+        for _ in 0..20 {
+            x = client.submit(inc(&x));
+        }
+        // It waits until the value exists.
+        client.checkpoint([&x]).await.unwrap();
+        eventually(Duration::from_secs(5), "the lineage is forgotten", || cluster.snapshot().total() == 1).await;
+        assert!(cluster.snapshot().workers.iter().all(|worker| worker.values == 1), "it is in two places");
+        assert_eq!(client.submit(inc(&x)).await.unwrap(), 22);
+        client.checkpoint::<i64>([]).await.unwrap();
+        drop(x);
+        all_is_forgotten(&cluster).await;
+    }
+
+    async fn a_checkpoint_in_a_file_is_restored_by_another_client(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let path = file("checkpoint");
+        let blocks = client.map(1..4usize, |n| block(n * BLOCK));
+        client.checkpoint(&blocks).to_file(&path).await.unwrap();
+        drop(blocks);
+        client.close().await;
+
+        let client = cluster.client().await.unwrap();
+        let blocks: Vec<TaskFuture<Vec<u8>>> = client.restore(&path).await.unwrap();
+        let lengths: Vec<usize> = client.gather(&blocks).await.unwrap().iter().map(Vec::len).collect();
+        assert_eq!(lengths, [BLOCK, 2 * BLOCK, 3 * BLOCK]);
+        let wrong = client.restore::<String>(&path).await.unwrap_err().to_string();
+        assert!(wrong.contains("its values are alloc::vec::Vec<u8>, not alloc::string::String"), "{wrong}");
+
+        // What fails leaves the file as it was.
+        let failed = client.submit(refuse());
+        let error = client.checkpoint([&failed]).to_file(&path).await.unwrap_err();
+        assert!(error.to_string().contains("not today"), "{error}");
+        assert!(client.checkpoint([&failed]).await.unwrap_err().to_string().contains("it failed"));
+        assert_eq!(client.restore::<Vec<u8>>(&path).await.unwrap().len(), 3);
+        assert!(client.restore::<i64>("/nowhere/at/all").await.unwrap_err().to_string().contains("can't be read"));
+        std::fs::remove_file(&path).unwrap();
+        drop((blocks, failed));
+        all_is_forgotten(&cluster).await;
+    }
+}
+
+#[task]
+fn refuse() -> Result<i64, String> {
+    Err("not today".to_owned())
+}
+
+#[test]
+fn checkpoints_without_a_cluster_are_files() {
+    use brisk_client::blocking::Block;
+    let (client, path) = (brisk_client::Client::sync(), file("checkpoint-here"));
+    let x = client.submit(inc(1));
+    client.checkpoint([&x]).to_file(&path).block().unwrap();
+    client.checkpoint([&x]).block().unwrap();
+    let restored: Vec<TaskFuture<i64>> = brisk_client::blocking::Client::from(client).restore(&path).unwrap();
+    assert_eq!((&restored[0]).block().unwrap(), 2);
+    std::fs::remove_file(path).unwrap();
+}

@@ -52,6 +52,7 @@ enum Op {
     AnswerSteal { worker: u8 },
     Copy { worker: u8, pick: u8, well: bool },
     Replicate { client: u8, pick: u8, count: u8, worker: Option<u8> },
+    Checkpoint { client: u8, pick: u8, count: u8 },
     Rebalance { client: u8 },
     RetireWorkers { client: u8, workers: Vec<u8> },
     RetireWorker { worker: u8, itself: bool },
@@ -116,6 +117,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
             .prop_map(|(worker, pick, well)| Op::Copy { worker, pick, well }),
         2 => (any::<u8>(), any::<u8>(), 0..4u8, prop::option::weighted(0.3, any::<u8>()))
             .prop_map(|(client, pick, count, worker)| Op::Replicate { client, pick, count, worker }),
+        2 => (any::<u8>(), any::<u8>(), 0..3u8)
+            .prop_map(|(client, pick, count)| Op::Checkpoint { client, pick, count }),
         1 => any::<u8>().prop_map(|client| Op::Rebalance { client }),
         1 => (any::<u8>(), prop::collection::vec(any::<u8>(), 0..4))
             .prop_map(|(client, workers)| Op::RetireWorkers { client, workers }),
@@ -305,6 +308,14 @@ impl World {
                 let (request, count) = (state.request(), (*count).into());
                 let workers = workers.into_iter().collect();
                 self.say(client, ClientToScheduler::Replicate { request, keys, count, workers });
+            }
+            Op::Checkpoint { client, pick: number, count } => {
+                let client = self.client(*client)?;
+                let state = self.clients.get_mut(&client)?;
+                let wants = state.wants.iter().map(|(key, (want, _))| (*key, *want));
+                let keys = vec![pick(wants, *number)?];
+                let (request, count) = (state.request(), (*count).into());
+                self.say(client, ClientToScheduler::Checkpoint { request, keys, count });
             }
             Op::Rebalance { client } => {
                 let client = self.client(*client)?;

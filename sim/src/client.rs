@@ -285,6 +285,15 @@ impl Client {
         self.outbox.push_back(ClientToScheduler::Replicate { request, keys, count, workers });
     }
 
+    /// Wants a task's value kept, and what it was computed from forgotten.
+    pub fn checkpoint(&mut self, workload: &Workload, task: TaskIndex, count: u32) {
+        let Some(want) = self.handles.get(&task).map(|handle| handle.want) else { return };
+        let request = self.request();
+        self.requests.insert(request, 0);
+        let keys = vec![(workload.task(task).key, want)];
+        self.outbox.push_back(ClientToScheduler::Checkpoint { request, keys, count });
+    }
+
     /// Wants the bytes that workers hold evened out.
     pub fn rebalance(&mut self) {
         let request = self.request();

@@ -74,6 +74,8 @@ pub enum Move {
     Ask,
     /// A client wants copies of a value kept.
     Replicate,
+    /// A client wants a value kept, and what it was computed from forgotten.
+    Checkpoint,
     /// A client wants the bytes that workers hold evened out.
     Rebalance,
     /// A client keeps some of what it wants under a name.
@@ -145,6 +147,7 @@ const SOMETIMES: &[(Move, u32)] = &[
     (Move::RetireWorker, 10),
     (Move::RetireWorkers, 10),
     (Move::Replicate, 20),
+    (Move::Checkpoint, 10),
     (Move::Rebalance, 5),
     (Move::Publish, 15),
     (Move::Dataset, 10),

@@ -336,6 +336,10 @@ impl Simulation {
                 let count = self.random.below(4) as u32;
                 self.cluster.with_client(id, |client, workload| client.replicate(workload, task, count))
             }
+            (Move::Checkpoint, Some(task)) => {
+                let count = self.random.below(3) as u32;
+                self.cluster.with_client(id, |client, workload| client.checkpoint(workload, task, count))
+            }
             (Move::Detach, Some(task)) => {
                 self.cluster.with_client(id, |client, workload| client.detach(workload, task))
             }

@@ -184,6 +184,16 @@ pub enum ClientToScheduler {
     /// As [`Cancel`](ClientToScheduler::Cancel) without `force`; and of runs that end by it the threads are to be free at once,
     /// even where the code goes on.
     Abandon(Vec<(Key, WantId)>),
+    /// Keep so many copies of these values, and once they exist forget what the values were computed from. Answered as
+    /// [`Replicate`](Self::Replicate).
+    Checkpoint {
+        /// The request.
+        request: RequestId,
+        /// The keys, as they are wanted.
+        keys: Vec<(Key, WantId)>,
+        /// How many copies, at least one.
+        count: u32,
+    },
 }
 
 /// A task of a submission.

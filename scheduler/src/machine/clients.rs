@@ -74,7 +74,10 @@ impl Scheduler {
             ClientToScheduler::Detach(keys) => self.detach(&keys),
             ClientToScheduler::Missing { key, want, holders } => self.client_misses(c, key, want, &holders),
             ClientToScheduler::Replicate { request, keys, count, workers } => {
-                self.replicate(c, request, keys, count, workers);
+                self.replicate(c, request, keys, (count, workers), false);
+            }
+            ClientToScheduler::Checkpoint { request, keys, count } => {
+                self.replicate(c, request, keys, (count.max(1), Vec::new()), true);
             }
             ClientToScheduler::Rebalance { request, keys } => self.rebalance(c, request, keys),
             ClientToScheduler::RetireWorkers { request, workers } => self.retire_workers(c, request, &workers),

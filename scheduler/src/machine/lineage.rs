@@ -7,6 +7,9 @@
 //! place of the other, so that the number of tasks stays within the bound, and of values within a few. (Spark truncates
 //! lineage at checkpoints that its users must write themselves; Ray evicts lineage beyond a size and leaves the loss.)
 //!
+//! A client may ask for a checkpoint itself, where it knows that a value took long to compute or came of much. It becomes one
+//! when the copies that the client asks for exist, and stays what it was if they can't be had.
+//!
 //! If there is no second worker that could take a copy the lineage is cut all the same: one place has to do then. Who loses
 //! all copies of a checkpoint hears so by name ([`LineageCut`](brisk_core::error::ErrorKind::LineageCut)).
 
@@ -24,6 +27,16 @@ impl Scheduler {
         let task = &mut self.tasks[t];
         task.checkpoint = depth >= self.config.max_lineage;
         task.depth = if task.checkpoint { 0 } else { depth };
+    }
+
+    /// A client asked for a checkpoint, and the copies exist. What was computed from nothing stays what it is: it can be computed
+    /// again.
+    pub(super) fn make_checkpoint(&mut self, t: TaskIndex, count: u32) {
+        let task = &mut self.tasks[t];
+        if !task.dependencies.is_empty() {
+            (task.checkpoint, task.depth) = (true, 0);
+            self.keep_copies(t, count);
+        }
     }
 
     /// There are as many copies of a value as there will be. If it is a checkpoint, its lineage is of no use any more.

@@ -61,6 +61,8 @@ struct Open {
     keys: BTreeSet<TaskIndex>,
     /// Why some can't be had.
     failures: Vec<String>,
+    /// How many copies each value is to have before its lineage is cut, if it is to be cut.
+    cut: Option<u32>,
 }
 
 /// What is due for a value.
@@ -82,17 +84,17 @@ impl Replicas {
 }
 
 impl Scheduler {
-    /// A client wants copies kept.
+    /// A client wants copies kept; and, if it asks for a checkpoint, the lineage cut behind each value that has them.
     pub(super) fn replicate(
         &mut self,
         c: ClientIndex,
         request: RequestId,
         keys: Vec<(Key, WantId)>,
-        count: u32,
-        workers: Vec<Arc<str>>,
+        (count, workers): (u32, Vec<Arc<str>>),
+        cut: bool,
     ) {
         let workers: Arc<[Arc<str>]> = workers.into();
-        let mut open = Open::default();
+        let mut open = Open { cut: cut.then_some(count), ..Open::default() };
         for (key, want) in keys {
             let Some(t) = self.wanted(c, key, want) else {
                 open.failures.push(format!("{key} is not wanted by this client any more"));
@@ -221,7 +223,9 @@ impl Scheduler {
                 Due::Later => return self.copies.blocked.note(t),
                 Due::Nothing => {
                     if self.copies.targets(t).next().is_none() {
-                        self.settle_requests(t, None, None);
+                        if let Some(count) = self.settle_requests(t, None, None) {
+                            self.make_checkpoint(t, count);
+                        }
                         self.copies_settled(t);
                     }
                     return;
@@ -343,17 +347,30 @@ impl Scheduler {
         &self.classes.environments[self.clients[c].environment].pool.workers
     }
 
-    /// Requests for copies of this value, all or one client's, wait for it no longer; `failure` says why in vain.
-    fn settle_requests(&mut self, t: TaskIndex, of: Option<ClientIndex>, failure: Option<&str>) {
+    /// Requests for copies of this value, all or one client's, wait for it no longer; `failure` says why in vain. How many copies
+    /// those asked for that want its lineage cut, if there are any.
+    fn settle_requests(&mut self, t: TaskIndex, of: Option<ClientIndex>, failure: Option<&str>) -> Option<u32> {
         if self.replicas.requests.is_empty() {
-            return;
+            return None;
         }
         let name = failure.map(|why| format!("{}: {why}", self.name(t)));
+        let mut cut = None;
         for ((c, _), open) in &mut self.replicas.requests {
             if of.is_none_or(|of| of == *c) && open.keys.remove(&t) {
                 open.failures.extend(name.clone());
+                cut = cut.max(open.cut);
             }
         }
+        cut
+    }
+
+    /// Keeps so many copies of a value, whoever wants it, or more if that was declared.
+    pub(super) fn keep_copies(&mut self, t: TaskIndex, count: u32) {
+        let declared = self.replicas.declared.get(&t).into_iter().flatten();
+        let before = declared.filter(|declaration| declaration.by.is_none()).map(|declaration| declaration.count);
+        // None is one on every worker.
+        let count = before.max().map_or(count, |before| if before == 0 { 0 } else { before.max(count) });
+        self.declare(t, Declaration { by: None, count, workers: Arc::new([]) });
     }
 
     /// Answers the requests that wait for nothing any more.

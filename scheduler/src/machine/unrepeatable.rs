@@ -59,8 +59,9 @@ impl Scheduler {
             Unrepeatable::Cut => (
                 ErrorKind::LineageCut,
                 format!(
-                    "its value is lost, and what it was computed from was forgotten, being more than {} tasks deep: {how}. \
-                     Raise the scheduler's bound on lineage, keep handles of values along the way, or write checkpoints",
+                    "its value is lost, and what it was computed from was forgotten, at a checkpoint or being more than {} \
+                     tasks deep: {how}. Have more copies kept (client.checkpoint(…).copies(n)), put checkpoints into files and \
+                     restore them, or raise the scheduler's bound on lineage",
                     self.config.max_lineage
                 ),
             ),

@@ -62,7 +62,9 @@ pub fn check(
             let task = workload.task(root);
             facts.losses > config.allowed_losses || ((task.once || task.scattered) && losses.was_lost(root))
         }
-        ErrorKind::LineageCut => workload.depth(root) >= config.max_lineage && losses.was_lost(root),
+        ErrorKind::LineageCut => {
+            (workload.depth(root) >= config.max_lineage || losses.is_checkpoint(root)) && losses.was_lost(root)
+        }
         ErrorKind::Cancelled => facts.cancels > 0,
         ErrorKind::TimedOut => {
             let task = workload.task(root);

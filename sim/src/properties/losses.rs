@@ -19,6 +19,8 @@ pub struct Losses {
     holders: BTreeMap<TaskIndex, BTreeSet<WorkerId>>,
     /// Tasks whose value has existed, and of which then no copy was left; or whose only start was cancelled.
     gone: BTreeSet<TaskIndex>,
+    /// Tasks that some client asked to be cut off from what they were computed from.
+    checkpoints: BTreeSet<TaskIndex>,
     /// Workers that were lost or left, with the tasks that they had then.
     departed: BTreeSet<(TaskIndex, WorkerId)>,
     /// Runs that were taken from their workers, with a reason that the event gives.
@@ -44,6 +46,11 @@ impl Losses {
         self.gone.contains(&task)
     }
 
+    /// Whether some client asked for a checkpoint of a task.
+    pub fn is_checkpoint(&self, task: TaskIndex) -> bool {
+        self.checkpoints.contains(&task)
+    }
+
     /// Whether a run of a task was lost with this worker, or taken back from it.
     pub fn was_lost_with(&self, task: TaskIndex, worker: WorkerId) -> bool {
         self.departed.contains(&(task, worker)) || self.taken.contains(&(task, worker))
@@ -67,6 +74,9 @@ impl Losses {
             Event::WorkerLeft { .. } | Event::FromSupervisor { .. } => self.takes_back = TakesBack::Any,
             Event::FromClient { message: ClientToScheduler::Missing { .. }, .. } => self.takes_back = TakesBack::Any,
             _ => {}
+        }
+        if let Event::FromClient { message: ClientToScheduler::Checkpoint { keys, .. }, .. } = event {
+            self.checkpoints.extend(keys.iter().filter_map(|(key, _)| workload.find(*key)));
         }
         if let Event::FromClient { message: ClientToScheduler::Scattered(values), .. } = event {
             for value in values {

@@ -3,7 +3,7 @@
 use brisk_core::{
     error::ErrorKind,
     id::{ClientId, RequestId, WorkerId},
-    message::{ClientToScheduler, KeyNews, SchedulerToWorker, WorkerToScheduler},
+    message::{Answer, ClientToScheduler, KeyNews, SchedulerToClient, SchedulerToWorker, WorkerToScheduler},
     state::TaskState,
 };
 
@@ -252,4 +252,56 @@ fn a_call_that_starts_once_only_is_known_again_when_its_lineage_is_cut() {
     bench.finish(w, next, 8);
     let actions = bench.submit(c, graph(), &[3]);
     let [(_, 3, KeyNews::Memory { .. })] = news(&actions)[..] else { panic!("{actions:?}") };
+}
+
+fn checkpoint(turn: &mut Loop, count: u32) -> Vec<Action> {
+    let (request, keys) = (RequestId(1 << 20), vec![want(turn.next - 1)]);
+    turn.say(ClientToScheduler::Checkpoint { request, keys, count })
+}
+
+#[test]
+fn a_checkpoint_that_is_asked_for_cuts_its_lineage_once_its_copies_exist() {
+    let (mut turn, workers) = Loop::new(1_000, 3);
+    turn.steps(50);
+    assert_eq!(turn.bench.machine.task_count(), 50);
+    let actions = checkpoint(&mut turn, 2);
+    let answer = SchedulerToClient::Answered { request: RequestId(1 << 20), answer: Answer::Done };
+    assert!(actions.contains(&to_client(turn.client, answer)), "{actions:?}");
+    assert_eq!(actions.iter().filter_map(copy).count(), 1, "it had one copy, and has two");
+    assert_eq!(turn.bench.machine.task_count(), 1);
+    turn.steps(5);
+    assert_eq!(turn.bench.machine.task_count(), 6);
+    let values: Vec<_> = turn.bench.machine.snapshot().workers.iter().map(|worker| worker.values).collect();
+    let holder = workers.iter().zip(values).find(|(_, values)| *values > 0).map(|(worker, _)| *worker);
+    // The first loss is survived: what came after the checkpoint is computed from its other copy.
+    let actions = turn.bench.kill(holder.unwrap());
+    let news = turn.settle(actions);
+    assert!(!matches!(news, Some(KeyNews::Erred(_))), "{news:?}");
+}
+
+#[test]
+fn what_is_computed_from_nothing_stays_what_it_is() {
+    let (mut turn, workers) = Loop::new(1_000, 1);
+    turn.steps(1);
+    checkpoint(&mut turn, 1);
+    let again = turn.bench.kill(workers[0]);
+    assert!(news(&again).iter().all(|(_, _, news)| !matches!(news, KeyNews::Erred(_))), "{again:?}");
+}
+
+#[test]
+fn a_checkpoint_of_what_is_not_finished_waits_and_one_that_is_lost_is_lost_by_name() {
+    let mut bench = Bench::with(Config { send_ahead: false, ..Config::default() });
+    let (client, w) = (bench.client(), bench.worker(1));
+    let first = run(&bench.submit(client, vec![task(1, &[]), task(2, &[1])], &[2])).1;
+    let (request, keys) = (RequestId(9), vec![want(2)]);
+    let done = to_client(client, SchedulerToClient::Answered { request, answer: Answer::Done });
+    let actions = bench.say(client, ClientToScheduler::Checkpoint { request, keys, count: 1 });
+    assert!(!actions.contains(&done));
+    let second = run(&bench.finish(w, first, 8)).1;
+    let actions = bench.finish(w, second, 8);
+    assert!(actions.contains(&done), "{actions:?}");
+    assert_eq!(bench.machine.task_count(), 1);
+    let lost = error(&bench.kill(w), 2);
+    assert_eq!(lost.kind(), ErrorKind::LineageCut);
+    assert!(lost.to_string().contains("at a checkpoint"), "{lost}");
 }
