@@ -348,7 +348,9 @@ mod tests {
     fn methods(path: &Path, beginning: &str, found: &mut BTreeSet<String>) {
         if path.is_dir() {
             let files = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-            return files.filter(|path| !path.ends_with("blocking.rs")).for_each(|path| methods(&path, beginning, found));
+            return files
+                .filter(|path| !path.ends_with("blocking.rs"))
+                .for_each(|path| methods(&path, beginning, found));
         }
         let text = fs::read_to_string(path).unwrap();
         for block in text.split("\nimpl Client {\n").skip(1) {

@@ -31,8 +31,8 @@ mod scatter;
 mod workers;
 
 pub use calls::Calls;
-pub use coordination::{Event, Lease, Lock, Queue, Semaphore, Variable};
 pub use checkpoint::Checkpoint;
+pub use coordination::{Event, Lease, Lock, MultiLock, Queue, Semaphore, Variable};
 pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
 pub use gather::Gathering;

@@ -113,6 +113,14 @@ on_every_cluster! {
         cancelled.cancel();
         let error = client.submit(add(1, &cancelled)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
+        // Also if the value had come here before: it stays, and is no argument any more.
+        let here = client.submit(add(20, 1));
+        assert_eq!((&here).await.unwrap(), 21);
+        here.cancel();
+        let error = client.submit(add(1, &here)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+        assert!(error.to_string().contains("scatter the value"), "{error}");
+        assert_eq!(here.await.unwrap(), 21);
         assert_eq!(client.submit(add(1, 1)).await.unwrap(), 2, "the client goes on");
     }
 

@@ -174,3 +174,41 @@ fn without_a_cluster_it_is_the_same() {
         assert_eq!(client.submit(or_zero(Some(&low))).await.unwrap() + high.await.unwrap(), 13);
     });
 }
+
+#[task]
+fn row(values: Vec<i64>) -> Vec<i64> {
+    values
+}
+
+#[task]
+fn sum_of_rows(rows: Vec<Vec<i64>>) -> i64 {
+    rows.iter().flatten().sum()
+}
+
+#[task]
+fn sum_of_columns(columns: &BTreeMap<String, Vec<i64>>) -> i64 {
+    columns.values().flatten().sum()
+}
+
+on_every_cluster! {
+    async fn containers_in_containers_are_put_together_by_a_call_for_each(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let rows = [client.map(0..3, inc), client.map(3..6, inc)];
+        let total = client.submit(sum_of_rows(rows.iter().map(row).collect::<Vec<_>>()));
+        assert_eq!(total.await.unwrap(), 21);
+        let columns: BTreeMap<String, _> = rows.iter().zip(["a", "b"]).map(|(xs, name)| (name.to_owned(), row(xs))).collect();
+        assert_eq!(client.submit(sum_of_columns(columns)).await.unwrap(), 21);
+        drop(rows);
+        all_is_forgotten(&cluster).await;
+    }
+
+    async fn a_plain_map_is_the_same_argument_in_whatever_order_it_iterates(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let map = || (0..100).map(|n| (n.to_string(), n)).collect::<HashMap<String, i64>>();
+        let (one, other) = (map(), map());
+        assert!(one.keys().ne(other.keys()), "each has its own order");
+        let (one, other) = (client.submit(sum_of(one)), client.submit(sum_of(other)));
+        assert_eq!(one.key(), other.key());
+        assert_eq!((one.await.unwrap(), other.await.unwrap()), (4_950, 4_950));
+    }
+}

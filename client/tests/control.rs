@@ -12,7 +12,7 @@ use std::{
 };
 
 use brisk_client::{
-    Client, ClientError, ErrorKind, TaskContext,
+    Client, ClientError, ErrorKind, TaskContext, TaskError,
     blocking::{self, Block},
     task, wait,
 };
@@ -45,6 +45,14 @@ fn write(path: String) -> std::io::Result<()> {
 }
 
 /// Goes wrong on one of the workers.
+/// Waits for an event, in its own thread. Says how often it was started.
+#[task]
+fn until_set(event: String) -> Result<u32, TaskError> {
+    let client = blocking::Client::current().expect("this is a task");
+    client.event(event).wait().block()?;
+    Ok(TaskContext::current().map_or(0, |context| context.attempt()))
+}
+
 #[task]
 async fn picky(not_here: String) -> Result<Vec<u8>, String> {
     tokio::task::yield_now().await;
@@ -174,6 +182,25 @@ on_every_cluster! {
         assert!(error.to_string().contains("1 of the 2 workers that were to leave have stayed"), "{error}");
         assert_eq!(cluster.snapshot().workers.len(), 1);
         assert_eq!(kept.await.unwrap().len(), 10);
+    }
+
+    async fn workers_whose_tasks_wait_for_others_stay(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let waiting = client.submit(until_set("go".to_owned()).workers(["worker-0"]).allow_other_workers());
+        let away = || cluster.snapshot().workers.iter().map(|worker| worker.away).sum::<u32>() == 1;
+        eventually(Duration::from_secs(20), "a task waits", away).await;
+        let there = cluster.snapshot().workers.into_iter().find(|worker| worker.away == 1).unwrap();
+        // The other one holds more, and is the one to go all the same.
+        let other = if &*there.name == "worker-0" { "worker-1" } else { "worker-0" };
+        let held = client.submit(block(100_000).workers([other]));
+        wait([&held]).await;
+        cluster.scale(1).await.unwrap();
+        let left = cluster.snapshot().workers;
+        assert_eq!((left.len(), &left[0].name, left[0].away), (1, &there.name, 1));
+        client.event("go").set().await.unwrap();
+        assert_eq!((waiting.await.unwrap(), held.await.unwrap().len()), (1, 100_000));
+        client.event("go").clear().await.unwrap();
     }
 
     async fn a_cluster_follows_its_work(cluster: LocalCluster) {

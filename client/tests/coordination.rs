@@ -273,3 +273,30 @@ fn without_a_cluster_nothing_is_shared() {
         assert!(client.queue::<i64>("x").put(1).await.is_err());
     });
 }
+
+on_every_cluster! {
+    async fn several_locks_are_taken_together_in_whatever_order_they_are_named(cluster: LocalCluster) {
+        let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        let inside = AtomicU32::new(0);
+        let dine = async |client: &Client, names: [&'static str; 3]| {
+            for _ in 0..20 {
+                let held = client.multi_lock(names).acquire().await.unwrap();
+                assert_eq!(held.len(), 2);
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                tokio::task::yield_now().await;
+                inside.fetch_sub(1, Ordering::SeqCst);
+            }
+        };
+        tokio::join!(dine(&one, ["left", "right", "left"]), dine(&two, ["right", "left", "right"]));
+
+        // All or none: what was free is given back, and who waits in vain holds nothing.
+        let right = one.lock("right").acquire().await.unwrap();
+        let both = two.multi_lock(["left", "right"]);
+        assert!(both.try_acquire().await.unwrap().is_none());
+        assert!(still_waits(both.acquire()).await);
+        let left = one.lock("left").acquire().await.unwrap();
+        drop((left, right));
+        let held = both.acquire().await.unwrap();
+        assert_eq!(held.iter().map(|lease| lease.name()).collect::<Vec<_>>(), ["left", "right"]);
+    }
+}

@@ -20,6 +20,8 @@ use crate::{
     value::Value,
 };
 
+mod unordered;
+
 /// Encodes `value`.
 ///
 /// # Errors
@@ -66,10 +68,11 @@ pub fn decode<T: Value>(bytes: &[u8]) -> Result<T, DecodeError> {
     }
 }
 
-/// Feeds the encoding of `value` to `hasher` without building it.
+/// Feeds the encoding of `value` to `hasher` without building it; that of a hash map or set in an order of its own.
 pub(crate) fn hash<T: Value>(value: &T, hasher: &mut KeyHasher) -> Result<(), EncodeError> {
     match raw(value) {
         Some(bytes) => hasher.bytes(bytes),
+        None if unordered::is_unordered::<T>() => unordered::hash(value, hasher)?,
         None => {
             let mut serializer = postcard::Serializer { output: HashFlavor(hasher) };
             value.serialize(&mut serializer).map_err(|e| EncodeError::of::<T>(e))?;

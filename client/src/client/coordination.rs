@@ -12,11 +12,13 @@ use brisk_core::{
 use super::{Client, not_asked, unexpected};
 
 mod event;
+mod multi_lock;
 mod queue;
 mod semaphore;
 mod variable;
 
 pub use event::Event;
+pub use multi_lock::MultiLock;
 pub use queue::Queue;
 pub use semaphore::{Lease, Lock, Semaphore};
 pub use variable::Variable;
@@ -39,6 +41,23 @@ impl Client {
     /// ```
     pub fn lock(&self, name: impl Into<Arc<str>>) -> Lock {
         Lock(self.semaphore(name, 1))
+    }
+
+    /// The locks of all these names, taken together or not at all.
+    ///
+    /// ```
+    /// # use brisk_client::Client;
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let both = client.multi_lock(["left fork", "right fork"]).acquire().await?;
+    /// assert!(client.lock("left fork").try_acquire().await?.is_none());
+    /// drop(both);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn multi_lock<N: Into<Arc<str>>>(&self, names: impl IntoIterator<Item = N>) -> MultiLock {
+        MultiLock::new(names.into_iter().map(|name| self.lock(name)).collect())
     }
 
     /// A semaphore of this name: at most so many permits of it are held at a time, here and in other programs of this

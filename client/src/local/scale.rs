@@ -9,6 +9,7 @@ use std::{
 };
 
 use brisk_core::error::{ErrorKind, TaskError};
+use brisk_scheduler::machine::WorkerSnapshot;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
@@ -36,7 +37,7 @@ pub(super) struct Scaling {
 impl LocalCluster {
     /// Has so many workers, and ends [`adapt`](LocalCluster::adapt). New ones are started at once and join in a moment:
     /// [`Client::wait_for_workers`](crate::Client::wait_for_workers) waits for them. If there are too many, those that hold the
-    /// fewest bytes are retired: they finish what they run, and what only they hold is copied to others first; this
+    /// fewest bytes are retired, but those last on which tasks wait for others: they finish what they run, and what only they hold is copied to others first; this
     /// returns when they have gone.
     ///
     /// ```
@@ -126,8 +127,11 @@ impl Inner {
         let environment = self.workers.environment();
         let snapshot = self.scheduler.snapshot();
         let wanted = snapshot.targets.iter().find(|target| target.environment == environment);
+        // Of tasks that wait for others nothing can be seen to be done, and yet their workers can't go without them.
+        let waiting = |worker: &&WorkerSnapshot| worker.environment == environment && worker.away > 0;
+        let waiting = u32::try_from(snapshot.workers.iter().filter(waiting).count()).unwrap_or(u32::MAX);
         let present = u32::try_from(self.workers.kept().len()).unwrap_or(u32::MAX);
-        adaptive.look(present, wanted.map_or(0, |target| target.workers))
+        adaptive.look(present, wanted.map_or(0, |target| target.workers).max(waiting))
     }
 
     /// Has so many workers.
@@ -186,13 +190,13 @@ impl Inner {
         }
     }
 
-    /// Those to let go so that `left` are left: the ones with the fewest bytes to give away, then with the least to do, then the
-    /// newest. Who has not joined yet has nothing.
+    /// Those to let go so that `left` are left: the ones without tasks that wait for others, which may be long in waiting; then
+    /// with the fewest bytes to give away, then with the least to do, then the newest. Who has not joined yet has nothing.
     fn cheapest(&self, kept: Vec<String>, left: usize) -> Vec<String> {
         let snapshot = self.scheduler.snapshot();
         let cost = |name: &str| {
             let worker = snapshot.workers.iter().find(|worker| *worker.name == *name);
-            worker.map_or((0, 0), |worker| (worker.bytes, worker.assigned))
+            worker.map_or((false, 0, 0), |worker| (worker.away > 0, worker.bytes, worker.assigned))
         };
         let mut by_cost: Vec<_> =
             kept.into_iter().enumerate().map(|(place, name)| (cost(&name), Reverse(place), name)).collect();

@@ -8,8 +8,9 @@ use brisk_core::{
     graph::{Item, Known, Node, PlanError, PlannedTask, plan},
     id::{RequestId, WantId},
     key::Key,
-    limits::{CHUNK_BYTES, CHUNK_TASKS, MAX_SPEC_BYTES},
+    limits::{CHUNK_BYTES, CHUNK_TASKS, MAX_NAME_BYTES, MAX_SPEC_BYTES},
     message::{ClientToScheduler, SubmittedTask},
+    options::TaskOptions,
     payload::Payload,
     task::TaskName,
     trace::Traced,
@@ -47,7 +48,7 @@ impl Session {
                 return Err(error.clone());
             }
             let planned = table.plan(roots, &mut spare)?;
-            let tasks = self.prepare(&planned, by_reference, traced.as_ref())?;
+            let tasks = self.prepare(&table, &planned, by_reference, traced.as_ref())?;
             let submission = table.next_request();
             let mut wants = Vec::new();
             let handles = roots.iter().map(|root| {
@@ -113,6 +114,7 @@ impl Session {
     /// The messages of planned calls.
     fn prepare(
         &self,
+        table: &Table,
         planned: &[PlannedTask],
         by_reference: bool,
         traced: Option<&impl Fn() -> Traced>,
@@ -127,9 +129,13 @@ impl Session {
                         let text = format!("the argument {} is a future of another client", handle.name());
                         return Err(named(&task.node, TaskError::new(ErrorKind::ForeignFuture, text)));
                     }
-                    if let Some(error) = handle.error() {
+                    let error = handle.error().or_else(|| table.let_go(handle));
+                    if let Some(error) = error {
                         return Err(needed_by_all(error, &planned[place..]));
                     }
+                }
+                if let Some(options) = &task.options {
+                    check_names(&task.node, options)?;
                 }
                 let call = match traced {
                     Some(traced) => Payload::from_traced_call(&task.node, traced()),
@@ -204,6 +210,16 @@ impl Table {
             }
         })
         .map_err(plan_error)
+    }
+
+    /// Why the cluster knows nothing of a future that has its value: it was cancelled after that had come here.
+    fn let_go(&self, handle: &Handle) -> Option<TaskError> {
+        if self.wanted.get(&handle.key()).is_some_and(|wanted| !wanted.refused) {
+            return None;
+        }
+        let why = "cancelled: its value had come here before and stays, but is not on the cluster any more. Submit its call \
+                   again, or scatter the value";
+        Some(TaskError::new(ErrorKind::Cancelled, why).with(|report| report.task = Some(handle.name().clone())))
     }
 
     /// The handle of a planned root: the one there is, or a new one. Whether it is new.
@@ -325,6 +341,26 @@ pub(super) fn sealed(node: &Node, call: &Payload) -> Result<Payload, TaskError> 
         return Err(named(node, TaskError::new(ErrorKind::TooLarge, text)));
     }
     Ok(sealed)
+}
+
+/// Whether what a call's options name is short enough to travel, beside others', in a frame.
+fn check_names(node: &Node, options: &TaskOptions) -> Result<(), TaskError> {
+    /// Bytes of all names together.
+    const MOST: usize = 64 << 10;
+    let resources = options.resources.iter().map(|(name, _)| name);
+    let names = || options.name.iter().chain(&options.workers).chain(resources.clone());
+    let refused = |text: String| {
+        let place = node.def.info().place.clone();
+        Err(TaskError::new(ErrorKind::Refused, text).with(|report| report.place = Some(place)))
+    };
+    if let Some(long) = names().find(|name| name.len() > MAX_NAME_BYTES) {
+        let beginning = &long[..long.floor_char_boundary(40)];
+        return refused(format!("the name `{beginning}…` has {} bytes: at most {MAX_NAME_BYTES} may be", long.len()));
+    }
+    match names().map(|name| name.len()).sum::<usize>() {
+        bytes if bytes > MOST => refused(format!("the names in its options take {bytes} bytes: at most {MOST} may be")),
+        _ => Ok(()),
+    }
 }
 
 fn named(node: &Node, error: TaskError) -> TaskError {

@@ -35,8 +35,7 @@ impl Scheduler {
     pub(super) fn find_workers(&mut self, c: ClientIndex, request: RequestId, names: &[Arc<str>]) {
         let found: Vec<_> = self.pool_of(c).iter().copied().filter(|&w| self.is_named(w, names)).collect();
         let answer = if found.is_empty() && !names.is_empty() {
-            let text = format!("no worker has the name, address or host {}", names.join(" or "));
-            Answer::Refused(TaskError::new(ErrorKind::Refused, text))
+            Answer::Refused(nobody_is_named(names))
         } else {
             let named = |&w: &WorkerIndex| (self.known_to_client(c, w), self.workers[w].name.clone());
             Answer::Found(found.iter().map(named).collect())
@@ -48,6 +47,9 @@ impl Scheduler {
         if nbytes.len() > CHUNK_TASKS {
             let text = format!("{} values at once are more than the {CHUNK_TASKS} allowed", nbytes.len());
             return Err(TaskError::new(ErrorKind::Refused, text));
+        }
+        if !names.is_empty() && !self.pool_of(c).iter().any(|&w| self.is_named(w, names)) {
+            return Err(nobody_is_named(names));
         }
         let pool = self.pool_of(c).iter().copied();
         let able = pool.filter(|&w| self.is_named(w, names) && self.takes_copies(w));
@@ -86,4 +88,8 @@ impl Scheduler {
         }
         worker
     }
+}
+
+fn nobody_is_named(names: &[Arc<str>]) -> TaskError {
+    TaskError::new(ErrorKind::Refused, format!("no worker has the name, address or host {}", names.join(" or ")))
 }

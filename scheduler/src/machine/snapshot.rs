@@ -59,6 +59,8 @@ pub struct WorkerSnapshot {
     pub assigned: u32,
     /// How many of those are known to have started.
     pub started: u32,
+    /// How many of those have given their threads up, since they wait for other tasks.
+    pub away: u32,
     /// How many values it is known to hold.
     pub values: u64,
     /// Their length together, in bytes.
@@ -137,6 +139,7 @@ impl Scheduler {
             threads: worker.info.threads,
             assigned: worker.processing.len() as u32,
             started: worker.started,
+            away: worker.away,
             values: worker.replicas.len() as u64,
             bytes: worker.bytes,
             reported_bytes: worker.reported_bytes,

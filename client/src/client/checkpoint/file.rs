@@ -146,7 +146,11 @@ mod tests {
         }
         check(&[&whole[..], b"x"].concat()).unwrap_err();
         std::fs::write(&path, &whole).unwrap();
-        assert!(read::<Vec<u64>>(&path).unwrap_err().contains("its values are alloc::vec::Vec<i64>, not alloc::vec::Vec<u64>"));
+        assert!(
+            read::<Vec<u64>>(&path)
+                .unwrap_err()
+                .contains("its values are alloc::vec::Vec<i64>, not alloc::vec::Vec<u64>")
+        );
         std::fs::remove_file(&path).unwrap();
         assert!(read::<i64>(&path).unwrap_err().contains("can't be read"));
     }

@@ -1,0 +1,217 @@
+//! Calls with nothing, with too much, and with what is not there: each ends soon, with a typed error that says what is wrong, or
+//! well where nothing is what was asked for; on every kind of cluster, which is left as it was.
+
+mod support;
+
+use std::{fmt::Debug, future::Future, time::Duration};
+
+use brisk_client::{Client, ClientError, ErrorKind, TaskError, TaskFuture, task, wait};
+use support::all_is_forgotten;
+
+brisk_client::test_worker!();
+
+#[task]
+fn inc(x: i64) -> i64 {
+    x + 1
+}
+
+#[task]
+fn negate(x: i64) -> i64 {
+    -x
+}
+
+/// What a call came to.
+struct Found {
+    call: &'static str,
+    outcome: Result<(), (Option<ErrorKind>, String)>,
+}
+
+/// An error of either kind.
+trait Kind: Debug + ToString {
+    fn kind_of(&self) -> Option<ErrorKind>;
+}
+
+impl Kind for TaskError {
+    fn kind_of(&self) -> Option<ErrorKind> {
+        Some(self.kind())
+    }
+}
+
+impl Kind for ClientError {
+    fn kind_of(&self) -> Option<ErrorKind> {
+        match self {
+            ClientError::Session(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+}
+
+async fn found<T, E: Kind>(call: &'static str, outcome: impl Future<Output = Result<T, E>>) -> Found {
+    let outcome = tokio::time::timeout(Duration::from_secs(20), outcome).await;
+    let outcome = outcome.unwrap_or_else(|_| panic!("{call} does not end"));
+    Found { call, outcome: outcome.map(drop).map_err(|error| (error.kind_of(), error.to_string())) }
+}
+
+/// Holds what was found against what each call should say: the kind of its error and words of it, or nothing if it goes well.
+fn check(found: Vec<Found>, expected: &[(&str, Option<(ErrorKind, &str)>)]) {
+    let mut wrong = Vec::new();
+    assert_eq!(found.len(), expected.len());
+    for (Found { call, outcome }, (name, wanted)) in found.iter().zip(expected) {
+        assert_eq!(call, name);
+        let is_right = match (outcome, wanted) {
+            (Ok(()), None) => true,
+            (Err((kind, text)), Some((wanted, words))) => {
+                kind.is_none_or(|kind| kind == *wanted) && text.contains(words)
+            }
+            _ => false,
+        };
+        if !is_right {
+            wrong.push(format!("{call}: {outcome:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Asks for each in turn.
+macro_rules! ask {
+    ($($call:literal: $outcome:expr, $wanted:expr;)*) => {{
+        let mut all = Vec::new();
+        $(all.push(found($call, async { $outcome }).await);)*
+        check(all, &[$(($call, $wanted)),*]);
+    }};
+}
+
+const NONE: [&TaskFuture<i64>; 0] = [];
+
+/// Longer than any name may be.
+fn long() -> String {
+    "x".repeat(100_000)
+}
+
+async fn with_nothing(client: &Client) {
+    ask! {
+        "gather": client.gather(NONE).await, None;
+        "gather_shared": client.gather_shared(NONE).await, None;
+        "scatter_all": client.scatter_all(Vec::<i64>::new()).await, None;
+        "replicate": client.replicate(NONE).await, None;
+        "checkpoint": client.checkpoint(NONE).await, None;
+        "rebalance only": client.rebalance().only(NONE).await, None;
+        "who_has": client.who_has(NONE).await, None;
+        "publish": client.publish("nothing", &Vec::<TaskFuture<i64>>::new()).await, None;
+        "dataset": client.dataset::<Vec<TaskFuture<i64>>>("nothing").await, None;
+        "unpublish": client.unpublish("nothing").await, None;
+        "wait_for_workers": client.wait_for_workers(0).await, None;
+        "tasks": client.tasks().limit(0).await, None;
+        "task_stream": client.task_stream().limit(0).within(Duration::ZERO).await, None;
+        "multi_lock": client.multi_lock(Vec::<String>::new()).acquire().await, Some((ErrorKind::Refused, "at least one name"));
+    }
+    client.cancel(NONE);
+    client.cancel_for_everybody(NONE);
+    client.retry(NONE);
+    wait(NONE).await;
+    assert!(client.gather_each(NONE).await.is_empty());
+    assert!(client.map(0..0, inc).is_empty());
+    assert!(client.map_stream(0..0, inc).next().await.is_none());
+}
+
+async fn unknown_names(client: &Client, x: &TaskFuture<i64>) {
+    ask! {
+        "replicate": client.replicate([x]).workers(["nobody"]).await, Some((ErrorKind::Refused, "nobody"));
+        "scatter": client.scatter(1i64).workers(["nobody"]).await, Some((ErrorKind::Refused, "nobody"));
+        "run": client.run(inc(1)).workers(["nobody"]).await, Some((ErrorKind::Refused, "nobody"));
+        "retire_workers": client.retire_workers(["nobody"]).await, Some((ErrorKind::Refused, "nobody"));
+        "dataset": client.dataset::<TaskFuture<i64>>("nobody's").await, Some((ErrorKind::Refused, "nobody's"));
+        "unpublish": client.unpublish("nobody's").await, Some((ErrorKind::Refused, "nobody's"));
+        "has_what": client.has_what("nobody").await, None;
+        "function": client.tasks().function("nobody's").await, None;
+        "try_get": client.variable::<i64>("nobody's").try_get().await, None;
+        "delete": client.variable::<i64>("nobody's").delete().await, None;
+        "queue": client.queue::<i64>("nobody's").try_get().await, None;
+        "queue clear": client.queue::<i64>("nobody's").clear().await, None;
+        "event": client.event("nobody's").clear().await, None;
+        "restore": client.restore::<i64>("/nowhere/at/all").await, Some((ErrorKind::Refused, "can't be read"));
+        "to_file": client.checkpoint([x]).to_file("/nowhere/at/all").await, Some((ErrorKind::Refused, "can't be written"));
+        "dump": client.dump_cluster_state("/").await, Some((ErrorKind::Refused, "can't be written"));
+    }
+}
+
+async fn absurd_sizes(client: &Client, x: &TaskFuture<i64>) {
+    ask! {
+        "no permits": client.semaphore("s", 0).acquire().await, Some((ErrorKind::Refused, "permit"));
+        "acquire none": client.semaphore("s", 2).acquire_many(0).await, Some((ErrorKind::Refused, "permit"));
+        "acquire too many": client.semaphore("s", 2).try_acquire_many(3).await, Some((ErrorKind::Refused, "permit"));
+        "wait_for_workers": client.wait_for_workers(u32::MAX).limit(Duration::ZERO).await, Some((ErrorKind::TimedOut, "workers"));
+        "get none": client.queue::<i64>("q").get_many(0).await, Some((ErrorKind::Refused, "one at least"));
+        "tasks": client.tasks().limit(u32::MAX).await, None;
+        "task_stream": client.task_stream().limit(u32::MAX).within(Duration::MAX).await, None;
+        "replicate": client.replicate([x]).copies(u32::MAX).await, None;
+        "scatter": client.scatter(2i64).replicas(u32::MAX).await, None;
+        "retries": client.submit(inc(10).retries(u32::MAX).priority(i32::MIN)).await, None;
+        "copies": client.submit(inc(11).replicas(u32::MAX)).await, None;
+        "negative": client.submit(inc(12).resource("gpu", -1.0)).await, None;
+        "a time limit": client.submit(inc(13).timeout(Duration::MAX)).await, None;
+        "a pause": client.submit(inc(14).retry_delay(Duration::MAX)).await, None;
+    }
+    for name in [String::new(), long()] {
+        let of_a_call = client.submit(inc(20).key(name.clone())).await;
+        if name.is_empty() {
+            of_a_call.unwrap();
+        } else {
+            let error = of_a_call.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused);
+            assert!(error.to_string().contains("has 100000 bytes") && error.to_string().len() < 1_000, "{error}");
+        }
+    }
+    let many = (0..5_000).map(|n| format!("a worker that is called {n}"));
+    let error = client.submit(inc(21).workers(many.collect::<Vec<_>>())).await.unwrap_err();
+    assert!(error.to_string().contains("the names in its options take"), "{error}");
+    ask! {
+        "lock": client.lock(long()).acquire().await, Some((ErrorKind::Refused, "bytes"));
+        "event": client.event(long()).set().await, Some((ErrorKind::Refused, "bytes"));
+        "variable": client.variable::<i64>(long()).set(1).await, Some((ErrorKind::Refused, "bytes"));
+        "queue": client.queue::<i64>(long()).put(1).await, Some((ErrorKind::Refused, "bytes"));
+        "publish": client.publish(long(), x).await, Some((ErrorKind::Refused, "bytes"));
+    }
+}
+
+/// Futures of another client, and those that were let go.
+async fn strangers(client: &Client, other: &Client) {
+    let theirs = other.submit(inc(30));
+    let gone = client.submit(inc(31));
+    gone.wait().await.unwrap();
+    assert_eq!((&gone).await.unwrap(), 32);
+    gone.cancel();
+    ask! {
+        "an argument": client.submit(negate(&theirs)).await, Some((ErrorKind::ForeignFuture, "another client"));
+        "publish": client.publish("theirs", &theirs).await, None;
+        "unpublish": client.unpublish("theirs").await, None;
+        "replicate": client.replicate([&theirs]).await, Some((ErrorKind::Refused, ""));
+        "checkpoint": client.checkpoint([&theirs]).await, Some((ErrorKind::Refused, ""));
+        "gather": client.gather([&theirs]).await, None;
+        "an argument that was cancelled": client.submit(negate(&gone)).await, Some((ErrorKind::Cancelled, "had come here before"));
+        "its copies": client.replicate([&gone]).await, Some((ErrorKind::Refused, "not wanted"));
+        "its checkpoint": client.checkpoint([&gone]).await, Some((ErrorKind::Refused, "not wanted"));
+        "its value": gone.await, None;
+    }
+    // Nobody but its own client ends it.
+    client.cancel([&theirs]);
+    client.cancel_for_everybody([&theirs]);
+    assert_eq!(theirs.await.unwrap(), 31);
+}
+
+on_every_cluster! {
+    async fn whatever_is_asked_for_is_answered_and_changes_nothing(cluster: LocalCluster) {
+        let (client, other) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
+        client.wait_for_workers(2).await.unwrap();
+        let x = client.submit(inc(1));
+        x.wait().await.unwrap();
+        with_nothing(&client).await;
+        unknown_names(&client, &x).await;
+        absurd_sizes(&client, &x).await;
+        strangers(&client, &other).await;
+        assert_eq!(x.await.unwrap(), 2);
+        assert_eq!(client.submit(inc(40)).await.unwrap(), 41, "the client goes on");
+        all_is_forgotten(&cluster).await;
+        assert_eq!(cluster.snapshot().workers.len(), 2);
+    }
+}
