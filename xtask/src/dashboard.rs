@@ -88,11 +88,20 @@ fn check() -> Result<()> {
     Ok(())
 }
 
-/// A real job, watched in a browser.
+/// A real job, watched in a browser: in a process of its own, and on worker processes over QUIC.
 fn live() -> Result<()> {
-    run(cargo().args(["build", "--package", "brisk-client", "--example", "dashboard"]))?;
-    let example = target_directory()?.join("debug/examples").join(format!("dashboard{}", std::env::consts::EXE_SUFFIX));
-    run(program("node").arg("e2e/live.mjs").arg(example).current_dir(web()))
+    let packages = ["--package", "brisk-client", "--example", "dashboard", "--package", "brisk-cli", "--bin", "brisk"];
+    run(cargo().arg("build").args(packages))?;
+    let folder = target_directory()?.join("debug");
+    let built = |name: &str| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let job = built("examples/dashboard");
+    let look = || {
+        let mut node = program("node");
+        node.arg("e2e/live.mjs").current_dir(web());
+        node
+    };
+    run(look().arg(&job))?;
+    run(look().arg(built("brisk")).args(["local", "--workers", "2", "--"]).arg(&job))
 }
 
 /// Every file below a folder, by its path from there.
