@@ -23,6 +23,9 @@ const RUNNING: Column<WorkerDetails["running_now"][number]>[] = [
   { name: "Progress", by: (row) => row.progress ?? "", cell: (row) => row.progress ?? "" },
 ];
 
+/** The server lists this many values at most. */
+const LISTED = 200;
+
 export function WorkerPage({ id }: { id: number }) {
   useModel(250);
   const { value, error } = usePolled<WorkerDetails>(`/api/workers/${id}`, 1000);
@@ -61,7 +64,7 @@ export function WorkerPage({ id }: { id: number }) {
           {value && value.holds.length > 0
             ? <Table label="Values held" columns={HOLDS} rows={value.holds} id={(row) => row.key} first={{ column: 1, isDown: true }} />
             : <p class="muted note">{value ? "It holds no value." : error ? error.message : "Asking…"}</p>}
-          {value && worker.held > value.holds.length && <p class="muted note">The first {count(value.holds.length)} of {count(worker.held)}.</p>}
+          {value && value.holds.length >= LISTED && worker.held > LISTED && <p class="muted note">The first {count(value.holds.length)} of {count(worker.held)}.</p>}
         </section>
       </div>
       {value?.log && value.log.length > 0 && (
