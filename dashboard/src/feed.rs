@@ -30,6 +30,9 @@ pub(crate) const HISTORY: usize = 100_000;
 /// Runs that are told each time, the longest: of short ones there may be more than anybody could see.
 const RUNS: usize = 1_000;
 
+/// After so long without a look nobody was there who could be told too much.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Functions that are shown.
 const FUNCTIONS: usize = 500;
 
@@ -63,6 +66,7 @@ pub(crate) struct Feed {
     /// Runs that nobody was told of.
     lost: u64,
     looks: u64,
+    looked: Option<Instant>,
     wanted_asked: Option<Instant>,
     spoken: Instant,
 }
@@ -124,6 +128,7 @@ impl Feed {
             next_run: 0,
             lost: 0,
             looks: 0,
+            looked: None,
             wanted_asked: None,
             spoken: Instant::now(),
         }
@@ -242,11 +247,12 @@ impl Feed {
 
     fn refresh_runs(&mut self, changed: &mut Changed) {
         // What happened while nobody looked may all be shown: it comes once.
-        let first = self.history.is_empty();
+        let is_late = self.looked.is_none_or(|looked| looked.elapsed() > PAUSE);
+        self.looked = Some(Instant::now());
         let new = self.observer.runs_since(self.next_run);
         self.next_run = new.next;
         let mut runs = new.runs;
-        let most = if first { HISTORY } else { RUNS };
+        let most = if is_late { HISTORY } else { RUNS };
         let surplus = runs::longest(&mut runs, most);
         self.lost += new.lost + surplus;
         changed.lost = new.lost + surplus > 0;
