@@ -127,9 +127,12 @@ on_every_cluster! {
 
     async fn a_task_tells_its_story_and_its_failure(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
+        // What a failure pulls down with it is no failure of its own.
+        let pulled = client.submit(inc(odd(3)));
         let failed = client.submit(odd(3));
         let after = client.submit(inc(1));
         failed.result().await.unwrap_err();
+        pulled.result().await.unwrap_err();
         after.result().await.unwrap();
         let (browser, cookie) = signed_in(&client);
         let mut events = browser.follow(&cookie);
@@ -137,6 +140,8 @@ on_every_cluster! {
         page.until(&mut events, "a task has failed", |page| !page.errors.is_empty());
         let group = page.errors.values().next().unwrap();
         assert_eq!((&group["count"], &group["message"]), (&1.into(), &"<script>alert(1)</script> is odd".into()));
+
+        assert_eq!((page.errors.len(), &page.totals["erred"], &page.totals["failed"]), (1, &2.into(), &1.into()));
 
         let task = browser.get(&format!("/api/tasks/{}", group["key"].as_str().unwrap()), &cookie);
         // JSON is never taken for a page, whatever it says.
