@@ -59,7 +59,9 @@ fn put_together<'a>(records: impl Iterator<Item = &'a Record>, machine: &Schedul
                 }
             }
             What::Transition { from: TaskState::Processing, to, run: Some(run), .. } => {
-                if let Some(run_of) = open.remove(&run) {
+                let has_ended = matches!(to, TaskState::Memory | TaskState::Erred);
+                // What was taken back before it had started, for a worker that had nothing to do, is no run.
+                if let Some(run_of) = open.remove(&run).filter(|open| open.has_started || has_ended) {
                     runs.push(told(machine, now, run.0, &run_of, Some((record.at, to))));
                 }
             }
