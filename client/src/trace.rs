@@ -26,7 +26,7 @@
 //! #[brisk_client::main(setup = log)]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = Client::local().await?;
-//!     let import = async { client.submit(load("a.csv".into())).await };
+//!     let import = async { client.submit(load("a.csv")).await };
 //!     assert_eq!(import.instrument(tracing::info_span!("import")).await?, 5);
 //!     Ok(())
 //! }
