@@ -215,7 +215,10 @@ impl Client {
 
 /// The refusal of what only a cluster can do.
 fn not_asked(what: &str) -> TaskError {
-    let text = format!("a client that runs every task in the submitting thread has no cluster to {what} on");
+    let text = format!(
+        "a client that runs every task in the submitting thread has no cluster to {what} on: `Client::local()` starts one in \
+         this process"
+    );
     TaskError::new(ErrorKind::Refused, text)
 }
 
