@@ -1,7 +1,8 @@
-//! `cargo xtask data`: data sets for the examples, brought here, checked, and cut into the files that examples read.
+//! `cargo xtask data`: data sets for the examples, brought here, checked, and cut into the files that examples read; or made up.
 //!
 //! Nothing of them is kept in the repository but a small excerpt for tests.
 
+mod accounts;
 mod archive;
 mod excerpt;
 mod fetch;
@@ -21,6 +22,8 @@ pub(crate) enum Options {
     },
     /// Random numbers in data/random.hdf5, as the dataset /x; needs libhdf5-dev
     Random(random::Options),
+    /// People and their transactions, made up: gzipped lines of JSON, in data/accounts
+    Accounts(accounts::Sizes),
 }
 
 /// Brings it.
@@ -31,5 +34,6 @@ pub(crate) fn run(options: Options) -> Result<()> {
             if excerpt { excerpt::write() } else { Ok(()) }
         }
         Options::Random(options) => random::write(&options),
+        Options::Accounts(sizes) => accounts::write(&sizes),
     }
 }
