@@ -115,18 +115,21 @@ mod unserved {
 
     /// There is no page in this build.
     #[derive(Default)]
-    pub(in crate::local) struct Page;
+    pub(in crate::local) struct Page {}
+
+    /// What was said beforehand: that there is to be none, or nothing.
+    pub(in crate::local) struct Unserved;
 
     impl Page {
-        pub(in crate::local) fn wanted(said: Option<&str>) -> Result<(), ClientError> {
+        pub(in crate::local) fn wanted(said: Option<&str>) -> Result<Unserved, ClientError> {
             let asked = said.map(str::to_owned).or_else(|| std::env::var(VARIABLE).ok());
             match asked.as_deref() {
-                None | Some("" | "off") => Ok(()),
+                None | Some("" | "off") => Ok(Unserved),
                 Some(_) => Err(missing()),
             }
         }
 
-        pub(in crate::local) fn begin(&self, _: &Server, (): ()) -> Result<(), ClientError> {
+        pub(in crate::local) fn begin(&self, _: &Server, _: Unserved) -> Result<(), ClientError> {
             Ok(())
         }
 
