@@ -2,9 +2,10 @@
 
 use std::{
     io::Read,
+    net::{Shutdown, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -57,7 +58,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 /// Those who look on.
 struct Viewers {
-    over: Arc<AtomicBool>,
+    streams: Vec<TcpStream>,
     bytes: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -67,29 +68,28 @@ impl Viewers {
     fn open(link: &str) -> anyhow::Result<Viewers> {
         let browser = Browser::open(link);
         let cookie = browser.cookie();
-        let (over, bytes) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let mut threads = Vec::new();
+        let bytes = Arc::<AtomicU64>::default();
+        let (mut streams, mut threads) = (Vec::new(), Vec::new());
         for _ in 0..VIEWERS {
             let request = format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n{cookie}\r\n", browser.address());
             let mut stream = browser.send(&request);
             stream.read_exact(&mut [0; 1])?;
-            let (over, bytes) = (over.clone(), bytes.clone());
+            streams.push(stream.get_ref().try_clone()?);
+            let bytes = bytes.clone();
             threads.push(thread::spawn(move || {
                 let mut buffer = vec![0; 64 << 10];
-                while !over.load(Ordering::Relaxed) {
-                    match stream.read(&mut buffer) {
-                        Ok(read @ 1..) => bytes.fetch_add(read as u64, Ordering::Relaxed),
-                        _ => return,
-                    };
+                while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                    bytes.fetch_add(read as u64, Ordering::Relaxed);
                 }
             }));
         }
-        Ok(Viewers { over, bytes, threads })
+        Ok(Viewers { streams, bytes, threads })
     }
 
-    /// How many bytes they were told together. Each ends with the next word that it hears.
+    /// How many bytes they were told together.
     fn close(self) -> u64 {
-        self.over.store(true, Ordering::Relaxed);
+        // What is closed already needs no closing.
+        self.streams.iter().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
         self.threads.into_iter().for_each(|thread| drop(thread.join()));
         self.bytes.load(Ordering::Relaxed)
     }
