@@ -103,7 +103,7 @@ on_every_cluster! {
         let of = |name: &str| snapshot.workers.iter().find(|worker| &*worker.name == name).unwrap().bytes;
         assert!(of("worker-0") == 0 && of("worker-1") >= 8 * BLOCK as u64);
         let nowhere = client.scatter(1u8).workers(["worker-9"]).await.unwrap_err();
-        assert!(nowhere.to_string().contains("no worker named worker-9 has room"), "{nowhere}");
+        assert!(nowhere.to_string().contains("no worker has the name, address or host worker-9"), "{nowhere}");
         drop(blocks);
     }
 
