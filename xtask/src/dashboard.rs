@@ -27,6 +27,28 @@ pub(crate) struct Options {
     /// Looks at every page in a headless Chromium while a real job runs; pictures go to target/dashboard
     #[arg(long)]
     e2e: bool,
+    /// Takes pictures of the dashboard that a program serves right now, by the link that it printed
+    #[arg(long, value_name = "LINK")]
+    shots: Option<String>,
+    #[command(flatten)]
+    pictures: Pictures,
+}
+
+/// Which pictures are taken of a page.
+#[derive(Args)]
+struct Pictures {
+    /// Where they go; to target/dashboard/shots unless told otherwise
+    #[arg(long, requires = "shots", value_name = "DIRECTORY")]
+    out: Option<PathBuf>,
+    /// Of this page only, as its address names it: status, graph, plots/NAME, task/KEY; may be given several times
+    #[arg(long, requires = "shots")]
+    page: Vec<String>,
+    /// Of this size: WIDTHxHEIGHT
+    #[arg(long, requires = "shots")]
+    size: Option<String>,
+    /// In dark colours too
+    #[arg(long, requires = "shots")]
+    dark: bool,
 }
 
 /// Builds it, or does what the options say in place of that.
@@ -34,7 +56,7 @@ pub(crate) fn run_command(options: &Options) -> Result<()> {
     install()?;
     if options.check {
         check()?;
-    } else if !options.pages && !options.e2e {
+    } else if !options.pages && !options.e2e && options.shots.is_none() {
         run(npm().args(["run", "build"]))?;
     }
     if options.pages {
@@ -42,6 +64,9 @@ pub(crate) fn run_command(options: &Options) -> Result<()> {
     }
     if options.e2e {
         live()?;
+    }
+    if let Some(link) = &options.shots {
+        take(link, &options.pictures)?;
     }
     Ok(())
 }
@@ -102,6 +127,23 @@ fn live() -> Result<()> {
     };
     run(look().arg(&job))?;
     run(look().arg(built("brisk")).args(["local", "--workers", "2", "--"]).arg(&job))
+}
+
+/// Pictures of a page that is there already.
+fn take(link: &str, pictures: &Pictures) -> Result<()> {
+    let folder = match &pictures.out {
+        Some(folder) => std::path::absolute(folder)?,
+        None => target_directory()?.join("dashboard/shots"),
+    };
+    let mut node = program("node");
+    node.arg("e2e/shots.mjs").current_dir(web()).arg(link).arg(folder).args(&pictures.page);
+    if let Some(size) = &pictures.size {
+        node.args(["--size", size]);
+    }
+    if pictures.dark {
+        node.arg("--dark");
+    }
+    run(&mut node)
 }
 
 /// Every file below a folder, by its path from there.
