@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use brisk_client::{Client, task};
+use brisk_client::{Client, TaskContext, task};
 
 /// Parts of the data of one round.
 const PARTS: u32 = 48;
@@ -44,6 +44,9 @@ fn merge(parts: Vec<(f64, f64)>) -> (f64, f64) {
 /// Something that goes wrong every now and then. Its name and its message are text, whatever they look like.
 #[task]
 fn announce(text: String, level: u32) -> anyhow::Result<u32> {
+    if let Some(context) = TaskContext::current() {
+        context.log(format!("about to say {text} at level {level}"));
+    }
     if level > 9 {
         let gone = io::Error::new(io::ErrorKind::NotFound, "the loudspeaker is gone");
         return Err(gone).with_context(|| format!("{text} can't be said at level {level}"));

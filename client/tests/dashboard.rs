@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brisk_client::{Client, task};
+use brisk_client::{Client, TaskContext, task};
 use serde_json::Value;
 
 #[path = "../../dashboard/tests/support/browser.rs"]
@@ -26,6 +26,11 @@ fn inc(x: i64) -> i64 {
 #[task]
 fn odd(x: i64) -> Result<i64, String> {
     if x % 2 == 0 { Ok(x) } else { Err("<script>alert(1)</script> is odd".to_owned()) }
+}
+
+#[task]
+fn says(text: String) {
+    TaskContext::current().expect("a task has a context").log(text);
 }
 
 #[task]
@@ -160,6 +165,32 @@ on_every_cluster! {
         assert_eq!((&worker["id"], &worker["threads"]), (&(*id).into(), &1.into()));
         assert!(worker["holds"].is_array() && worker["running_now"].is_array() && worker["started"].is_number());
         assert_eq!(browser.get("/api/workers/987654", &cookie).status, 404);
+    }
+
+    async fn a_workers_page_has_what_tasks_say_there(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let word = "<b>bold</b> & so on";
+        let (first, second) = (client.submit(says(word.to_owned())), client.submit(says("another".to_owned())));
+        first.result().await.unwrap();
+        second.result().await.unwrap();
+        let (browser, cookie) = signed_in(&client);
+        let mut page = Page::default();
+        page.until(&mut browser.follow(&cookie), "there are two workers", |page| page.workers.len() == 2);
+        let logs = || {
+            let pages = page.workers.keys().map(|id| browser.get(&format!("/api/workers/{id}"), &cookie).json());
+            pages.flat_map(|mut page| page["log"].as_array_mut().map(std::mem::take).unwrap()).collect::<Vec<_>>()
+        };
+        // What a run says last goes before its end.
+        let log = logs();
+        let mut texts: Vec<_> = log.iter().map(|line| line["text"].as_str().unwrap()).collect();
+        texts.sort_unstable();
+        assert_eq!(texts, [word, "another"]);
+        for line in &log {
+            assert!(line["time"].is_number() && line["key"].is_string() && line["name"].as_str().unwrap().starts_with("says-"), "{line}");
+        }
+        drop((first, second));
+        client.flush().await;
+        assert!(logs().is_empty(), "what a task has said goes with it");
     }
 
     async fn the_graph_is_of_tasks_while_they_are_few_and_of_functions_then(cluster: LocalCluster) {

@@ -8,7 +8,7 @@ use std::{
 
 use brisk_scheduler::{
     machine::{FunctionIndex, Overview},
-    server::Observer,
+    server::{NewRuns, Observer},
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -250,9 +250,13 @@ impl Feed {
         let is_late = self.looked.is_none_or(|looked| looked.elapsed() > PAUSE);
         self.looked = Some(Instant::now());
         let new = self.observer.runs_since(self.next_run);
+        self.take_runs(new, if is_late { HISTORY } else { RUNS }, changed);
+    }
+
+    /// Takes over the longest `most` of some runs.
+    fn take_runs(&mut self, new: NewRuns, most: usize, changed: &mut Changed) {
         self.next_run = new.next;
         let mut runs = new.runs;
-        let most = if is_late { HISTORY } else { RUNS };
         let surplus = runs::longest(&mut runs, most);
         self.lost += new.lost + surplus;
         changed.lost = new.lost + surplus > 0;
@@ -339,4 +343,45 @@ fn written(kind: &str, event: &Event<'_>) -> Bytes {
     }
     text.extend_from_slice(b"\n\n");
     text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use brisk_core::{
+        id::{Epoch, Incarnation, WorkerId},
+        key::Key,
+        time::Moment,
+    };
+    use brisk_scheduler::server::{Config, EndedRun, Server};
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_and_what_is_told_have_bounds_however_much_runs() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let server = Server::start(Config::default(), Epoch(1), runtime.handle().clone());
+        let mut feed = Feed::new(server.observer());
+        let run = |number: u64| EndedRun {
+            key: Key::from_u128(number.into()),
+            function: FunctionIndex(0),
+            worker: WorkerId(Incarnation(number % 7)),
+            ended: Moment::from_nanos(1_000 * number),
+            took_ns: 900,
+            nbytes: 8,
+            ok: true,
+        };
+        let mut told = 0;
+        for look in 0..30 {
+            let runs = (look * 20_000..(look + 1) * 20_000).map(run).collect();
+            let mut changed = Changed::default();
+            let new = NewRuns { runs, lost: 0, next: (look + 1) * 20_000 };
+            feed.take_runs(new, if look % 2 == 0 { HISTORY } else { RUNS }, &mut changed);
+            told += changed.runs as u64;
+            assert!(changed.runs <= if look % 2 == 0 { 20_000 } else { RUNS });
+        }
+        assert_eq!(feed.history.len(), HISTORY);
+        assert!(feed.history.capacity() <= 4 * HISTORY, "{}", feed.history.capacity());
+        assert_eq!(told + feed.lost, 30 * 20_000, "what was not told is counted");
+        assert!(feed.snapshot(HISTORY).len() < 16 << 20);
+    }
 }

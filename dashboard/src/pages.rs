@@ -24,7 +24,7 @@ pub(crate) use plot::PlotRow;
 /// Neighbours of a task that are told of on either side.
 const NEIGHBOURS: usize = 200;
 
-/// Tasks and values of a worker that are told of.
+/// Tasks, values and lines of a worker's log that are told of.
 const OF_WORKER: usize = 200;
 
 /// Answers what is asked for by path, behind `/api/`.
@@ -112,7 +112,7 @@ fn recreate(has_failed: bool) -> [&'static str; 2] {
 fn worker(observer: &Observer, id: &str) -> Result<Value, &'static str> {
     let unknown = "there is no such worker, or no longer";
     let id = WorkerId(Incarnation(id.parse().map_err(|_| "a worker is asked for by its number")?));
-    let detail = observer.worker(id, OF_WORKER).ok_or(unknown)?;
+    let (detail, log) = observer.worker(id, OF_WORKER).ok_or(unknown)?;
     let runs = observer.worker_runs().get(&id).copied().unwrap_or_default();
     let running = detail.running.iter().map(|status| {
         let mut running = json!({
@@ -134,6 +134,10 @@ fn worker(observer: &Observer, id: &str) -> Result<Value, &'static str> {
     page["running_now"] = running.collect();
     page["holds"] = holds.collect();
     page["started"] = json!(seconds(runs.joined));
+    let log = log.iter().map(|line| {
+        json!({ "time": seconds(line.at), "key": hex(line.task.key), "name": line.task.to_string(), "text": line.text })
+    });
+    page["log"] = log.collect();
     Ok(page)
 }
 

@@ -48,7 +48,11 @@ enum What {
     /// What a task costs in instructions, beside the figures that were agreed on
     Instructions(instructions::Options),
     /// What five viewers of the dashboard cost: no-op tasks with and without them, by turns
-    Dashboard,
+    Dashboard {
+        /// In place of that, the memory of scheduler, client and page while so many tasks pass: 10000000, say
+        #[arg(long)]
+        tasks: Option<usize>,
+    },
     /// What a task costs the scheduler alone, with workers that answer at once
     ZeroWorker {
         /// Numbers of tasks, in place of 10,000, 100,000 and 1,000,000
@@ -68,7 +72,14 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match options.what {
         Some(What::Macros) => bench_macros::run(),
         Some(What::Instructions(options)) => instructions::run(&options),
-        Some(What::Dashboard) => workloads(&Options { only: Some("dashboard".to_owned()), ..options }),
+        // It has turns of its own.
+        Some(What::Dashboard { tasks: None }) => {
+            let reps = options.reps.or(Some(1));
+            workloads(&Options { only: Some("dashboard".to_owned()), reps, ..options })
+        }
+        Some(What::Dashboard { tasks: Some(tasks) }) => {
+            workloads(&Options { only: Some("dashboard-memory".to_owned()), n: vec![tasks], ..options })
+        }
         Some(What::ZeroWorker { tasks }) => zero_worker(&tasks),
         None if options.limits => limits::run(options.rounds(), options.json),
         None if options.peers.is_empty() => workloads(&options),

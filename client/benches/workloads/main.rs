@@ -15,7 +15,7 @@ mod tasks;
 mod workloads;
 
 use report::Report;
-use workloads::On;
+use workloads::{Often, On};
 
 /// A cluster to measure on.
 pub(crate) struct Bench {
@@ -89,6 +89,10 @@ async fn measure(options: &Options, transport: Transport) -> anyhow::Result<()> 
         }
         let sizes = if options.n.is_empty() { workload.sizes } else { &options.n };
         for n in sizes {
+            if workload.often == Often::Once {
+                (workload.run)(&mut bench, *n).await?;
+                continue;
+            }
             // Once for the caches.
             bench.report.mute();
             (workload.run)(&mut bench, *n).await?;

@@ -19,7 +19,18 @@ pub(crate) struct Workload {
     pub(crate) sizes: &'static [usize],
     /// Where it makes sense.
     pub(crate) on: On,
+    /// How often it is run.
+    pub(crate) often: Often,
     pub(crate) run: Run,
+}
+
+/// How often a workload is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Often {
+    /// Once for the caches, then as often as is asked for.
+    Repeated,
+    /// Once, as the first: it shows what grows with time.
+    Once,
 }
 
 /// Where a workload makes sense.
@@ -31,7 +42,11 @@ pub(crate) enum On {
 }
 
 const fn on(on: On, name: &'static str, sizes: &'static [usize], run: Run) -> Workload {
-    Workload { name, sizes, on, run }
+    Workload { name, sizes, on, often: Often::Repeated, run }
+}
+
+const fn once(name: &'static str, sizes: &'static [usize], run: Run) -> Workload {
+    Workload { name, sizes, on: On::Everything, often: Often::Once, run }
 }
 
 const fn workload(name: &'static str, sizes: &'static [usize], run: Run) -> Workload {
@@ -64,7 +79,8 @@ pub(crate) const ALL: &[Workload] = &[
     workload("scatter-gather-array", &[1], |b, n| Box::pin(transfers::scatter_array(b, n, PUT))),
     workload("memory-held", &[100_000], |b, n| Box::pin(lives::memory_held(b, n))),
     workload("memory-released", &[100_000], |b, n| Box::pin(lives::memory_released(b, n))),
-    workload("dashboard", &[100_000], |b, n| Box::pin(watched::watched(b, n))),
+    workload("dashboard", &[500_000], |b, n| Box::pin(watched::watched(b, n))),
+    once("dashboard-memory", &[1_000_000], |b, n| Box::pin(watched::memory(b, n))),
     workload("startup", &[1], |b, n| Box::pin(lives::startup(b, n))),
     workload("failure-undisturbed", &[200], |b, n| Box::pin(lives::undisturbed(b, n))),
     on(On::Processes, "failure-killed", &[200], |b, n| Box::pin(lives::killed(b, n))),

@@ -3,14 +3,19 @@
 //! Workers report which run has ended and how long it took, not in which thread, and report short runs in bulk, some time after
 //! their ends; a number more in each report would cost every task, for the sake of a picture. So the lanes are reckoned, as
 //! one would pack the runs by hand: from the last to the first, each as late as its report allows, in a lane that is free for
-//! as long. A worker's threads are enough for what its threads ran; asynchronous runs, which overlap as they like, have lanes
-//! below those, at the times that were reported.
+//! as long. A worker's threads are enough for what its threads ran: where a report that was late has put a run too far to the
+//! right, the next one of its thread is drawn over its end. Runs below the threads' are those that truly overlap: asynchronous
+//! ones, at the times that were reported, and those of tasks that have given their threads up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use brisk_scheduler::{machine::FunctionOverview, server::EndedRun};
 
 use super::runs::Shown;
+
+mod drawn;
+
+use drawn::{Drawn, Stretch};
 
 /// A report may be so much younger than the end that it tells of: workers wait for company, and the scheduler may have a queue.
 const LATE: u64 = 100_000_000;
@@ -20,6 +25,11 @@ const HELD: u64 = 1_000_000;
 
 /// Measures of two machines' clocks may differ by so much.
 const SLACK: u64 = 100_000;
+
+/// What was reported late is drawn over the run before it, and what was long over short ones that were taken for another thread's: by
+/// so much and half its own length. What overlaps by more on each lane of a thread has overlapped: its task has given its thread up.
+const OVERLAP: u64 = 20_000_000;
+const OVERLAP_PART: u64 = 2;
 
 /// Lanes of a worker beyond its threads, for what overlaps. What finds none shares one.
 const BEYOND: usize = 64;
@@ -38,13 +48,13 @@ pub(super) struct Lanes {
 /// A worker's lanes.
 struct Lane {
     threads: usize,
-    /// For each lane up to when it is taken, in nanoseconds: by what was placed before.
-    taken: Vec<u64>,
+    /// For each lane what was placed before.
+    drawn: Vec<Drawn>,
 }
 
 impl Lane {
     fn new(threads: u32) -> Self {
-        Lane { threads: threads.clamp(1, THREADS) as usize, taken: Vec::new() }
+        Lane { threads: threads.clamp(1, THREADS) as usize, drawn: Vec::new() }
     }
 }
 
@@ -103,58 +113,84 @@ struct Packing<'a> {
     lanes: &'a mut Lane,
     /// Where the next run of each lane must end.
     free: Vec<u64>,
-    /// Where the last run of each lane ends.
-    last: Vec<u64>,
+    /// What was placed on each.
+    placed: Vec<Stretch>,
+}
+
+/// Where a run would be drawn.
+struct Place {
+    lane: usize,
+    end: u64,
+    /// By how much it overlaps with what was drawn before, in nanoseconds.
+    overlap: u64,
 }
 
 impl<'a> Packing<'a> {
     fn new(lanes: &'a mut Lane) -> Self {
-        Packing { lanes, free: Vec::new(), last: Vec::new() }
+        Packing { lanes, free: Vec::new(), placed: Vec::new() }
     }
 
     /// A lane and an end for a run.
     fn place(&mut self, run: &EndedRun, is_async: bool) -> (usize, u64) {
         let (reported, took, threads) = (run.ended.as_nanos(), run.took_ns, self.lanes.threads);
-        if !is_async {
-            // The first lane where it ends about when it was reported; else the one where it ends last. So the lanes of threads
-            // that run something long stay free for that.
-            let ends = (0..threads).filter_map(|lane| self.fits(lane, reported, took, LATE).map(|end| (end, lane)));
-            let soon = |&(end, _): &(u64, usize)| end.saturating_add(HELD) >= reported;
-            let best =
-                ends.clone().find(soon).or_else(|| ends.max_by_key(|&(end, lane)| (end, std::cmp::Reverse(lane))));
-            if let Some((end, lane)) = best {
-                return self.take(lane, end, took);
-            }
-        }
-        let beyond = threads..threads + BEYOND;
-        let lane = beyond.clone().find(|&lane| self.fits(lane, reported, took, 0).is_some());
-        self.take(lane.unwrap_or(beyond.end - 1), reported, took)
-    }
-
-    /// Where a run would end in a lane, if it has room for it.
-    fn fits(&self, lane: usize, reported: u64, took: u64, late: u64) -> Option<u64> {
-        let end = self.free.get(lane).map_or(reported, |&free| free.min(reported));
-        let taken = self.lanes.taken.get(lane).copied().unwrap_or(0);
-        let slack = if late > 0 { SLACK } else { 0 };
-        (end + late >= reported && end.saturating_sub(took) + slack >= taken).then_some(end)
-    }
-
-    fn take(&mut self, lane: usize, end: u64, took: u64) -> (usize, u64) {
-        if self.free.len() <= lane {
-            self.free.resize(lane + 1, u64::MAX);
-            self.last.resize(lane + 1, 0);
-        }
-        self.free[lane] = end.saturating_sub(took).min(self.free[lane]);
-        self.last[lane] = self.last[lane].max(end);
+        let on_thread = if is_async { None } else { self.on_thread(reported, took) };
+        let Place { lane, end, .. } = on_thread.unwrap_or_else(|| {
+            let mut beyond = (threads..threads + BEYOND).map(|lane| self.at(lane, reported, took));
+            let free = beyond.find(|place| place.end == reported && place.overlap == 0);
+            free.unwrap_or(Place { lane: threads + BEYOND - 1, end: reported, overlap: 0 })
+        });
+        self.take(lane, end, took);
         (lane, end)
     }
 
-    fn end(self) {
-        if self.lanes.taken.len() < self.last.len() {
-            self.lanes.taken.resize(self.last.len(), 0);
+    /// The first thread's lane where a run ends about when it was reported; else the one where it ends last. So the lanes of
+    /// threads that run something long stay free for that. If there is room on none, the one with most of it.
+    fn on_thread(&self, reported: u64, took: u64) -> Option<Place> {
+        let mut best: Option<Place> = None;
+        for lane in 0..self.lanes.threads {
+            let place = self.at(lane, reported, took);
+            let too_late = place.end + LATE < reported;
+            if too_late || place.overlap > OVERLAP + took / OVERLAP_PART {
+                continue;
+            }
+            let has_room = place.overlap <= SLACK;
+            if has_room && place.end + HELD >= reported {
+                return Some(place);
+            }
+            let rank = |place: &Place| (place.overlap.max(SLACK), std::cmp::Reverse(place.end));
+            if best.as_ref().is_none_or(|best| rank(&place) < rank(best)) {
+                best = Some(place);
+            }
         }
-        for (taken, last) in self.lanes.taken.iter_mut().zip(self.last) {
-            *taken = last.max(*taken);
+        best
+    }
+
+    /// Where a run would be on a lane.
+    fn at(&self, lane: usize, reported: u64, took: u64) -> Place {
+        let end = self.free.get(lane).map_or(reported, |&free| free.min(reported));
+        let before = self.lanes.drawn.get(lane);
+        let overlap = before.map_or(0, |drawn| drawn.overlap(end.saturating_sub(took), end));
+        Place { lane, end, overlap }
+    }
+
+    fn take(&mut self, lane: usize, end: u64, took: u64) {
+        if self.free.len() <= lane {
+            self.free.resize(lane + 1, u64::MAX);
+            self.placed.resize(lane + 1, Stretch::default());
+        }
+        let start = end.saturating_sub(took);
+        self.free[lane] = start.min(self.free[lane]);
+        self.placed[lane].add(start, end);
+    }
+
+    fn end(self) {
+        if self.lanes.drawn.len() < self.placed.len() {
+            self.lanes.drawn.resize_with(self.placed.len(), Drawn::default);
+        }
+        for (drawn, placed) in self.lanes.drawn.iter_mut().zip(self.placed) {
+            if placed != Stretch::default() {
+                drawn.push(placed);
+            }
         }
     }
 }
@@ -228,6 +264,51 @@ mod tests {
         }
         assert!(!overlap(&all));
         assert!(all.iter().all(|run| run.0 < 2), "{all:?}");
+    }
+
+    /// Two threads that are never idle, runs of every length, reports that are late by as much as a busy machine makes them.
+    #[test]
+    fn late_reports_make_no_lanes() {
+        let mut lanes = lanes(2);
+        let mut random = 1_u64;
+        let mut next = |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % below
+        };
+        let mut reports = Vec::new();
+        for _ in 0..2 {
+            let mut at = 0;
+            while at < 20_000 * MS {
+                // One of a hundred is long.
+                let took =
+                    [50_000, 2 * MS, 10 * MS, 800 * MS][if next(100) == 0 { 3 } else { next(3) as usize }] + next(MS);
+                at += took;
+                let ended = Moment::from_nanos(at + next(15) * next(MS));
+                reports.push(EndedRun { took_ns: took, ended, ..run(0, 0, 0) });
+            }
+        }
+        reports.sort_by_key(|run| run.ended);
+        let mut shown = Vec::new();
+        for look in reports.chunk_by(|a, b| a.ended.as_nanos() / (100 * MS) == b.ended.as_nanos() / (100 * MS)) {
+            shown.extend(placed(&mut lanes, look));
+        }
+        let beyond = shown.iter().filter(|run| run.0 >= 2).count();
+        assert_eq!((beyond, shown.len() > 1_000), (0, true), "of {}", shown.len());
+    }
+
+    /// A task that waits for others in its own thread has made room for them.
+    #[test]
+    fn what_has_given_its_thread_up_is_drawn_below() {
+        let mut lanes = lanes(1);
+        for look in 1..=20 {
+            let mut runs: Vec<_> = (1..=10).map(|i| run(0, 100 * look + 10 * i - 100, 10)).collect();
+            if look == 20 {
+                runs.push(run(1, 2_000, 1_500));
+            }
+            let shown = placed(&mut lanes, &runs);
+            let beyond: Vec<_> = shown.iter().filter(|run| run.0 > 0).map(|run| (run.1, run.2)).collect();
+            assert_eq!(beyond, if look == 20 { vec![(500, 2_000)] } else { Vec::new() });
+        }
     }
 
     #[test]

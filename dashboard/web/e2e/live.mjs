@@ -88,6 +88,7 @@ const checks = [
     await page.locator("tbody a").first().click();
     await page.waitForSelector('[aria-label="Values held"] tbody tr');
     await page.waitForSelector(".stream-canvas canvas[data-drawn]");
+    await page.waitForSelector('.log li:has-text("about to say <b>")');
     await both("worker");
   }],
   ["graph", async () => {

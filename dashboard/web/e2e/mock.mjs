@@ -81,7 +81,7 @@ const checks = [
   }],
   ["workers: sorted by a click, both ways; filtered", async () => {
     await at("#/workers");
-    const column = async () => (await page.locator("tbody td:nth-child(12)").allInnerTexts()).map((cell) => Number(cell.replaceAll(",", "")));
+    const column = async () => (await page.locator("tbody td:nth-child(11)").allInnerTexts()).map((cell) => Number(cell.replaceAll(",", "")));
     await page.click('th button:has-text("Finished")');
     await page.waitForSelector('th[aria-sort="descending"]:has-text("Finished")');
     const down = await column();
@@ -101,6 +101,7 @@ const checks = [
     await page.waitForSelector('[aria-label="Values held"] tbody tr');
     same(await text("h1"), "worker-3", "the title");
     await page.waitForSelector('[aria-label="Running now"] tbody tr');
+    expect((await text(".log")).includes(SCRIPT), "the log is not as it was written");
     await both("worker");
   }],
   ["graph: grouped, hovered, zoomed by keys", async () => {
@@ -248,10 +249,11 @@ const checks = [
     await at("#/");
     mock.down();
     await page.waitForSelector(".banner:has-text('Not connected')");
-    await page.waitForFunction(() => /in \d+ s/.test(document.querySelector(".banner")?.innerText ?? ""));
+    // It tries again by itself, ever less often: seconds are left to press the button in.
+    await page.waitForFunction(() => /in [3-9] s/.test(document.querySelector(".banner")?.innerText ?? ""), null, { timeout: 30_000 });
     await both("reconnect");
     mock.up();
-    await page.click("text=Try now");
+    await page.evaluate(() => [...document.querySelectorAll(".banner button")].find((button) => button.textContent === "Try now")?.click());
     await page.waitForSelector(".link-live");
     await page.waitForSelector(".banner", { state: "detached" });
     forgive(complaints, /ERR_|Failed to load/);

@@ -82,7 +82,7 @@ export class Cluster {
     const status = id === 5 ? "paused" : id === 6 ? "retiring" : "running";
     return {
       id, name: id === 2 ? `worker ${SCRIPT}` : `worker-${id}`, address: `quic://10.0.${id >> 8}.${id & 255}:4510`, host: `node${id >> 1}`, threads, status,
-      memory: Math.round((0.15 + 0.75 * this.random()) * 4 * GIB), limit: id === 7 ? null : 4 * GIB, spilled: id === 5 ? 700_000_000 : 0,
+      memory: Math.round((0.15 + 0.75 * this.random()) * 4 * GIB), limit: id === 7 ? null : 4 * GIB,
       assigned: 0, running: 0, held: Math.round(this.random() * 400), occupancy: 0, finished: 0, failed: 0,
     };
   }

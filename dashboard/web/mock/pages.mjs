@@ -61,7 +61,7 @@ function worker(cluster, text) {
     running_now: own.slice(-found.running).map((run, i) => ({ key: run.key, name: name(run), function: cluster.functions[run.function].name, age: 0.004 * 7 ** i, progress: i === 1 ? "epoch 3 of 10" : null })),
     holds: own.slice(0, 200).map((run) => ({ key: run.key, name: name(run), bytes: run.bytes })),
     started: 0.4,
-    log: ["INFO joined quic://127.0.0.1:8786", `WARN ${SCRIPT} is no name for a file`],
+    log: own.slice(-9).map((run, i) => ({ time: run.end, key: run.key, name: name(run), text: i === 4 ? `${SCRIPT} is no name for a file` : `epoch ${i} of 10, loss ${(2 / (i + 1)).toFixed(3)}` })),
   };
 }
 

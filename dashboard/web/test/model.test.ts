@@ -6,7 +6,7 @@ import { runsOf } from "./made";
 
 function worker(id: number, change: Partial<Worker> = {}): Worker {
   return {
-    id, name: `w${id}`, address: `quic://10.0.0.${id}:1`, host: "h", threads: 2, status: "running", memory: 10, limit: 100, spilled: 0,
+    id, name: `w${id}`, address: `quic://10.0.0.${id}:1`, host: "h", threads: 2, status: "running", memory: 10, limit: 100,
     assigned: 0, running: 0, held: 0, occupancy: 0.5, finished: 0, failed: 0, ...change,
   };
 }

@@ -36,6 +36,7 @@ mod telemetry;
 mod tests;
 mod timer;
 
+pub use notes::WorkerLine;
 pub use observer::{NewRuns, Observer};
 pub use plots::{PlotContent, PlotStatus};
 pub use recorder::RecordingFile;

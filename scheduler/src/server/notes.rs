@@ -14,6 +14,7 @@ use brisk_core::{
     id::{RunId, WorkerId},
     key::Key,
     message::{RunNotes, StoryLine, TaskProgress, TaskStatus},
+    task::TaskName,
     time::Moment,
 };
 use rustc_hash::FxHashMap;
@@ -28,6 +29,12 @@ const MAX_BYTES: usize = 32 << 20;
 
 /// What is counted for a task beside its texts.
 const OVERHEAD: usize = 256;
+
+/// And for a line.
+const LINE_OVERHEAD: usize = 40;
+
+/// Tasks whose logs are looked at for a worker's.
+const TALKERS: usize = 1_000;
 
 #[derive(Default)]
 pub(super) struct Notes {
@@ -44,13 +51,31 @@ struct Talker {
     run: RunId,
     thread: Option<u32>,
     progress: Option<(TaskProgress, Moment)>,
-    /// The lines, each with its run.
-    log: VecDeque<(Moment, RunId, Arc<str>)>,
+    log: VecDeque<Line>,
     left_out: u64,
     metadata: BTreeMap<Arc<str>, Arc<str>>,
     /// Its place in the order.
     at: u64,
     bytes: usize,
+}
+
+/// A line of a task's log.
+struct Line {
+    at: Moment,
+    run: RunId,
+    worker: WorkerId,
+    text: Arc<str>,
+}
+
+/// A line that a task has said on a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerLine {
+    /// When it did, by the scheduler's clock.
+    pub at: Moment,
+    /// The task.
+    pub task: TaskName,
+    /// The line.
+    pub text: Arc<str>,
 }
 
 impl Notes {
@@ -61,7 +86,7 @@ impl Notes {
                 tracing::debug!(%worker, key = %notes.key, run = %notes.run, "notes were dropped: too late, or too long");
                 continue;
             }
-            self.keep(now, notes);
+            self.keep(now, worker, notes);
         }
         while self.bytes > MAX_BYTES
             && let Some((_, key)) = self.order.first_key_value()
@@ -103,11 +128,11 @@ impl Notes {
     pub(super) fn log(&self, key: Key, now: Moment) -> Vec<StoryLine> {
         let Some(talker) = self.tasks.get(&key) else { return Vec::new() };
         let mut lines: Vec<StoryLine> = Vec::with_capacity(talker.log.len() + 1);
-        if let (left_out @ 1.., Some((at, ..))) = (talker.left_out, talker.log.front()) {
+        if let (left_out @ 1.., Some(first)) = (talker.left_out, talker.log.front()) {
             let what = format!("{left_out} earlier or too quick lines of its log are not kept").into();
-            lines.push(StoryLine { ago: now.since(*at), what });
+            lines.push(StoryLine { ago: now.since(first.at), what });
         }
-        let said = talker.log.iter().map(|(at, run, text)| {
+        let said = talker.log.iter().map(|Line { at, run, text, .. }| {
             let what = format!("run {run} says: {text}").into();
             StoryLine { ago: now.since(*at), what }
         });
@@ -115,13 +140,27 @@ impl Notes {
         lines
     }
 
-    fn keep(&mut self, now: Moment, notes: RunNotes) {
+    /// The newest `most` lines that tasks have said on a worker, the oldest first; of the tasks that have talked last, however many
+    /// there are.
+    pub(super) fn log_of_worker(&self, machine: &Scheduler, worker: WorkerId, most: usize) -> Vec<WorkerLine> {
+        let last = self.order.values().rev().take(TALKERS).filter_map(|key| Some((*key, self.tasks.get(key)?)));
+        let lines = last.flat_map(|(key, talker)| talker.log.iter().map(move |line| (key, line)));
+        let mut lines: Vec<_> = lines.filter(|(_, line)| line.worker == worker).collect();
+        lines.sort_by_key(|(_, line)| line.at);
+        lines.drain(..lines.len().saturating_sub(most));
+        let told = lines.into_iter().filter_map(|(key, line)| {
+            Some(WorkerLine { at: line.at, task: machine.task_detail(key, 0)?.status.task, text: line.text.clone() })
+        });
+        told.collect()
+    }
+
+    fn keep(&mut self, now: Moment, worker: WorkerId, notes: RunNotes) {
         self.clock += 1;
         let talker = self.tasks.entry(notes.key).or_insert_with(|| Talker::new(notes.run));
         self.order.remove(&std::mem::replace(&mut talker.at, self.clock));
         self.order.insert(self.clock, notes.key);
         self.bytes -= talker.bytes;
-        talker.hear(now, notes);
+        talker.hear(now, worker, notes);
         talker.bytes = talker.count();
         self.bytes += talker.bytes;
     }
@@ -141,7 +180,7 @@ impl Talker {
         }
     }
 
-    fn hear(&mut self, now: Moment, notes: RunNotes) {
+    fn hear(&mut self, now: Moment, worker: WorkerId, notes: RunNotes) {
         let before = |ago: Duration| Moment::ORIGIN + Duration::from_nanos(now.as_nanos()).saturating_sub(ago);
         if self.run != notes.run {
             (self.run, self.progress) = (notes.run, None);
@@ -153,7 +192,8 @@ impl Talker {
             self.progress = Some((progress, at));
         }
         self.left_out += notes.left_out;
-        self.log.extend(notes.log.into_iter().map(|line| (before(line.ago), notes.run, line.text)));
+        let lines = notes.log.into_iter();
+        self.log.extend(lines.map(|line| Line { at: before(line.ago), run: notes.run, worker, text: line.text }));
         let surplus = self.log.len().saturating_sub(LINES);
         self.left_out += surplus as u64;
         self.log.drain(..surplus);
@@ -165,7 +205,7 @@ impl Talker {
     }
 
     fn count(&self) -> usize {
-        let log: usize = self.log.iter().map(|(_, _, text)| 32 + text.len()).sum();
+        let log: usize = self.log.iter().map(|line| LINE_OVERHEAD + line.text.len()).sum();
         let facts: usize = self.metadata.iter().map(|(name, fact)| 32 + name.len() + fact.len()).sum();
         OVERHEAD + log + facts + self.progress.as_ref().map_or(0, |(progress, _)| progress.message.len())
     }
@@ -177,6 +217,8 @@ mod tests {
 
     use super::*;
 
+    const HERE: WorkerId = WorkerId(brisk_core::id::Incarnation(1));
+
     #[test]
     fn of_too_many_who_talk_those_are_forgotten_who_did_so_first() {
         let (now, mut notes) = (Moment::ORIGIN, Notes::default());
@@ -185,9 +227,9 @@ mod tests {
         let machine = Scheduler::new(crate::machine::Config::default(), brisk_core::id::Epoch(1));
         let key = |number: u64| Key::from_u128(number.into());
         for number in 0..2_000 {
-            notes.keep(now, RunNotes { metadata: facts.clone(), ..RunNotes::new(key(number), RunId(number)) });
+            notes.keep(now, HERE, RunNotes { metadata: facts.clone(), ..RunNotes::new(key(number), RunId(number)) });
             // The first goes on talking.
-            notes.keep(now, RunNotes::new(key(0), RunId(0)));
+            notes.keep(now, HERE, RunNotes::new(key(0), RunId(0)));
             notes.take(&machine, now, WorkerId::default(), Vec::new());
         }
         assert!(notes.bytes <= MAX_BYTES && notes.tasks.len() > 500, "{} bytes", notes.bytes);
@@ -204,7 +246,7 @@ mod tests {
             let line = LogLine { ago: Duration::from_secs(1), text: format!("line {run}").into() };
             let mut said = RunNotes::new(key, RunId(run));
             (said.log, said.left_out, said.metadata) = (vec![line], 2, vec![(format!("fact {run}").into(), "".into())]);
-            notes.keep(now, said);
+            notes.keep(now, HERE, said);
         }
         assert_eq!(notes.metadata(key), [("fact 2".into(), "".into())]);
         let log: Vec<_> = notes.log(key, now).iter().map(|line| (line.ago, line.what.to_string())).collect();

@@ -11,7 +11,7 @@ use brisk_core::{
 use rustc_hash::FxHashMap;
 
 use super::{
-    PlotContent, PlotStatus, Server, Shared,
+    PlotContent, PlotStatus, Server, Shared, WorkerLine,
     telemetry::{EndedRun, ErrorGroup, FunctionRuns, RunTotals, WorkerRuns},
 };
 use crate::machine::{GraphSample, Overview, Scheduler, TaskDetail, WorkerDetail};
@@ -128,12 +128,12 @@ impl Observer {
         })
     }
 
-    /// What a worker runs and holds, of both at most `most`.
-    pub fn worker(&self, worker: WorkerId, most: usize) -> Option<WorkerDetail> {
+    /// What a worker runs and holds, and the newest lines that tasks have said there; of each at most `most`.
+    pub fn worker(&self, worker: WorkerId, most: usize) -> Option<(WorkerDetail, Vec<WorkerLine>)> {
         self.0.look_beside(|core| {
             let mut detail = core.machine().worker_detail(worker, most)?;
             core.add_what_is_beside(&self.0, &mut detail.running);
-            Some(detail)
+            Some((detail, core.notes().log_of_worker(core.machine(), worker, most)))
         })
     }
 

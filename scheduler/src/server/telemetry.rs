@@ -181,3 +181,43 @@ impl Telemetry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use brisk_core::{
+        error::{ErrorKind, TaskError},
+        id::Incarnation,
+    };
+
+    use super::*;
+
+    /// Far more of everything than there is room for: runs, failures of ever other words, workers that come and go.
+    #[test]
+    fn what_is_kept_for_readers_has_bounds() {
+        const KEPT: usize = 1_000;
+        let mut telemetry = Telemetry::new(KEPT);
+        let mut tally = Tally::default();
+        for round in 0..1_000_u64 {
+            let worker = WorkerId(Incarnation(round));
+            let at = Moment::from_nanos(round);
+            tally.came_or_went.push((worker, Some(at)));
+            if let Some(long_gone) = round.checked_sub(3) {
+                tally.came_or_went.push((WorkerId(Incarnation(long_gone)), None));
+            }
+            let key = Key::from_u128(round.into());
+            let function = FunctionIndex((round % 5) as u32);
+            let ended = EndedRun { key, function, worker, ended: at, took_ns: 10, nbytes: 8, ok: true };
+            tally.runs.extend([ended; 100]);
+            let error = TaskError::new(ErrorKind::Failed, format!("it was {round}"));
+            tally.failed.push(Failed { key, function, at, error });
+            telemetry.take(&mut tally);
+        }
+        assert!(tally.is_empty() && tally.runs.capacity() < KEPT);
+        let mut runs = Vec::new();
+        let (lost, next) = telemetry.runs.read(0, usize::MAX, &mut runs);
+        assert_eq!((runs.len(), lost, next), (KEPT, 99_000, 100_000));
+        assert_eq!((telemetry.functions.len(), telemetry.workers.len()), (5, 3));
+        assert!(telemetry.errors.groups().len() <= 200);
+        assert_eq!(telemetry.totals.finished, 100_000);
+    }
+}

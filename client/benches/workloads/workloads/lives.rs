@@ -66,7 +66,7 @@ fn memory(before: u64, after: u64, n: usize) -> [(&'static str, f64); 3] {
 }
 
 /// What the system says that this process has in memory.
-fn resident_bytes() -> anyhow::Result<u64> {
+pub(super) fn resident_bytes() -> anyhow::Result<u64> {
     const PAGE: u64 = 4_096;
     let text = std::fs::read_to_string("/proc/self/statm")?;
     let pages: u64 = text.split_whitespace().nth(1).context("a second field of statm")?.parse()?;

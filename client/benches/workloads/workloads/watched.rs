@@ -1,11 +1,12 @@
-//! What it costs that people look on.
+//! What it costs that people look on, and what is kept for them.
 
 use std::{
-    io::Read,
+    io::{BufReader, Read},
     net::{Shutdown, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -13,47 +14,91 @@ use std::{
 
 use brisk_client::wait;
 
-use super::released;
+use super::{lives::resident_bytes, released};
 use crate::{Bench, browser::Browser, tasks::noop};
 
 const VIEWERS: usize = 5;
 
 /// How often each is measured, by turns.
-const TURNS: usize = 5;
+const TURNS: usize = 7;
 
-/// n independent no-op tasks with five viewers of the dashboard and without, by turns; the medians. The viewers take all that
-/// comes, on the same processors, and do nothing with it.
+/// Tasks that are there at once. A turn has many rounds of them, so that looks of ten a second fall into it as often as they would.
+const AT_ONCE: usize = 50_000;
+
+/// Nobody waits longer for the first event.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// n independent no-op tasks with five viewers of the dashboard and without, by turns; the median of each pair's ratio. The viewers
+/// take all that comes, on the same processors, and do nothing with it.
 pub(super) async fn watched(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
-    let (mut alone, mut watched, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for _ in 0..TURNS {
-        alone.push(noops(bench, n).await?);
-        let viewers = Viewers::open(&bench.client.dashboard_url()?)?;
-        watched.push(noops(bench, n).await?);
-        bytes = viewers.close();
+    let (mut times, mut ratios, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for turn in 0..TURNS {
+        // Now the one first, now the other: whatever gets slower or faster with time falls on both.
+        let (alone, watched);
+        if turn % 2 == 0 {
+            alone = noops(bench, n).await?;
+            (watched, bytes) = noops_watched(bench, n).await?;
+        } else {
+            (watched, bytes) = noops_watched(bench, n).await?;
+            alone = noops(bench, n).await?;
+        }
+        ratios.push(watched.as_secs_f64() / alone.as_secs_f64());
+        times.push((watched, alone));
     }
-    let (alone, watched) = (median(alone), median(watched));
+    times.sort();
+    ratios.sort_by(f64::total_cmp);
+    let (watched, alone) = times[TURNS / 2];
     let more = [
         ("alone_s", alone.as_secs_f64()),
-        ("ratio", watched.as_secs_f64() / alone.as_secs_f64()),
+        ("ratio", ratios[TURNS / 2]),
+        ("least_ratio", ratios[0]),
+        ("most_ratio", ratios[TURNS - 1]),
         ("bytes_a_viewer", bytes as f64 / VIEWERS as f64),
     ];
     bench.report.line("dashboard", n, n, watched, &more);
     Ok(())
 }
 
-async fn noops(bench: &Bench, n: usize) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    let futures: Vec<_> = (0..n).map(|_| bench.client.submit(noop())).collect();
-    wait(&futures).await;
-    let finished = start.elapsed();
-    drop(futures);
-    released(bench).await?;
-    Ok(finished)
+/// The memory of this process, in which scheduler, client and page are, while n no-op tasks pass through it under the eyes of five
+/// viewers: after each tenth of them.
+pub(super) async fn memory(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
+    let viewers = Viewers::open(&bench.client.dashboard_url()?)?;
+    let (mut done, mut took) = (0, Duration::ZERO);
+    for until in (1..=10).map(|tenths| n / 10 * tenths) {
+        took += noops(bench, until - done).await?;
+        done = until;
+        bench.report.begin();
+        let more = [
+            ("rss_mib", (resident_bytes()? >> 20) as f64),
+            ("bytes_a_viewer", viewers.heard() as f64 / VIEWERS as f64),
+        ];
+        bench.report.line("dashboard-memory", done, done, took, &more);
+        bench.report.end();
+    }
+    viewers.close();
+    Ok(())
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+/// How long n of them take, from the first submission until the last is forgotten.
+async fn noops(bench: &Bench, n: usize) -> anyhow::Result<Duration> {
+    let start = Instant::now();
+    for first in (0..n).step_by(AT_ONCE) {
+        let futures: Vec<_> = (first..n.min(first + AT_ONCE)).map(|_| bench.client.submit(noop())).collect();
+        wait(&futures).await;
+        drop(futures);
+        released(bench).await?;
+    }
+    Ok(start.elapsed())
+}
+
+/// The same under the eyes of viewers, with the bytes that they were told meanwhile.
+async fn noops_watched(bench: &Bench, n: usize) -> anyhow::Result<(Duration, u64)> {
+    let viewers = Viewers::open(&bench.client.dashboard_url()?)?;
+    let before = viewers.heard();
+    let took = noops(bench, n).await?;
+    let heard = viewers.heard() - before;
+    viewers.close();
+    Ok((took, heard))
 }
 
 /// Those who look on.
@@ -64,33 +109,53 @@ struct Viewers {
 }
 
 impl Viewers {
-    /// Opens the link, and waits until each has begun to hear.
+    /// Opens the link, and waits until each has heard the beginning, which is long and comes once.
     fn open(link: &str) -> anyhow::Result<Viewers> {
         let browser = Browser::open(link);
         let cookie = browser.cookie();
         let bytes = Arc::<AtomicU64>::default();
+        let (has_begun, begun) = mpsc::channel();
         let (mut streams, mut threads) = (Vec::new(), Vec::new());
         for _ in 0..VIEWERS {
             let request = format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n{cookie}\r\n", browser.address());
-            let mut stream = browser.send(&request);
-            stream.read_exact(&mut [0; 1])?;
+            let stream = browser.send(&request);
             streams.push(stream.get_ref().try_clone()?);
-            let bytes = bytes.clone();
-            threads.push(thread::spawn(move || {
-                let mut buffer = vec![0; 64 << 10];
-                while let Ok(read @ 1..) = stream.read(&mut buffer) {
-                    bytes.fetch_add(read as u64, Ordering::Relaxed);
-                }
-            }));
+            let (bytes, has_begun) = (bytes.clone(), has_begun.clone());
+            threads.push(thread::spawn(move || listen(stream, &bytes, &has_begun)));
+        }
+        for _ in 0..VIEWERS {
+            begun.recv_timeout(LIMIT)?;
         }
         Ok(Viewers { streams, bytes, threads })
     }
 
     /// How many bytes they were told together.
-    fn close(self) -> u64 {
+    fn heard(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn close(self) {
         // What is closed already needs no closing.
         self.streams.iter().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
         self.threads.into_iter().for_each(|thread| drop(thread.join()));
-        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// Takes all that comes, and says so once the first event has come, at whose end there are two line ends.
+fn listen(mut stream: BufReader<TcpStream>, bytes: &AtomicU64, has_begun: &mpsc::Sender<()>) {
+    let mut buffer = vec![0; 64 << 10];
+    let (mut last, mut is_beginning) = (0, true);
+    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+        bytes.fetch_add(read as u64, Ordering::Relaxed);
+        if is_beginning {
+            let heard = &buffer[..read];
+            let is_over = (last, heard[0]) == (b'\n', b'\n') || heard.windows(2).any(|pair| pair == b"\n\n");
+            last = heard[read - 1];
+            if is_over {
+                is_beginning = false;
+                // Nobody may wait for it any more.
+                let _ = has_begun.send(());
+            }
+        }
     }
 }

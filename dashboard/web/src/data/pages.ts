@@ -39,7 +39,8 @@ export interface WorkerDetails extends Worker {
   running_now: { key: string; name?: string; function: string; age: number | null; progress?: string | null }[];
   holds: { key: string; name?: string; bytes: number }[];
   started: number;
-  log?: string[] | null;
+  /** What tasks said here, the oldest first. */
+  log?: { time: number; key: string; name: string; text: string }[] | null;
 }
 
 export interface GraphNode {

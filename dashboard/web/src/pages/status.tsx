@@ -43,7 +43,6 @@ function Figures() {
   useModel(250);
   const workers = model.present();
   const memory = workers.reduce((sum, worker) => sum + worker.memory, 0);
-  const spilled = workers.reduce((sum, worker) => sum + worker.spilled, 0);
   const threads = workers.reduce((sum, worker) => sum + worker.threads, 0);
   const running = workers.reduce((sum, worker) => sum + worker.running, 0);
   const { totals, time } = model;
@@ -52,7 +51,6 @@ function Figures() {
       <Figure name="Tasks a second" value={rate(model.history.rate)} note={`${count(totals.finished)} finished`} />
       <Figure name="Workers" value={count(workers.length)} note={`${count(running)} of ${plural(threads, "thread")} busy`} />
       <Figure name="Memory" value={bytes(memory)} note={limits(workers)} />
-      <Figure name="Spilled" value={bytes(spilled)} note="on workers' disks" />
       <Figure name="Transferred" value={bytes(totals.transferred)} note="between workers" />
       <Figure name="Clients" value={count(totals.clients)} note={`up for ${seconds(Math.floor(time))}`} />
       <div class="figure figure-states">

@@ -70,7 +70,13 @@ export function WorkerPage({ id }: { id: number }) {
       {value?.log && value.log.length > 0 && (
         <section class="panel">
           <h2>Log</h2>
-          <pre class="log" tabIndex={0}>{value.log.join("\n")}</pre>
+          <div class="log" tabIndex={0} role="region" aria-label="What tasks said here">
+            <ol>
+              {value.log.map((line, index) => (
+                <li key={index}><time>{clock(line.time, 0.001)}</time> <KeyLink id={line.key} name={line.name} /> <span class="message-line">{line.text}</span></li>
+              ))}
+            </ol>
+          </div>
         </section>
       )}
     </>
@@ -90,7 +96,7 @@ function Facts({ worker, details }: { worker: Worker; details: WorkerDetails | n
           {worker.limit ? <Meter share={worker.memory / worker.limit} kind={memoryKind(worker.memory, worker.limit)} label={memory} /> : null}
         </dd>
       </div>
-      <Fact name="Spilled" value={bytes(worker.spilled)} note={`${count(worker.held)} values held`} />
+      <Fact name="Holds" value={count(worker.held)} note={worker.held === 1 ? "value" : "values"} />
       <Fact name="Finished" value={count(worker.finished)} note={`${count(worker.failed)} failed`} />
       {details && <Fact name="Here for" value={seconds(Math.max(0, Math.floor(model.time - details.started)))} note={`joined at ${clock(details.started, 1)}`} />}
     </dl>

@@ -19,7 +19,6 @@ const COLUMNS: Column<Worker>[] = [
   { name: "Assigned", by: (row) => row.assigned, cell: (row) => count(row.assigned), isNumber: true, title: "Tasks assigned, running ones among them" },
   { name: "Occupancy", by: (row) => row.occupancy, cell: (row) => seconds(row.occupancy), isNumber: true, title: "Expected time of the work assigned" },
   { name: "Memory", by: (row) => row.memory, cell: (row) => <Memory row={row} />, isNumber: true },
-  { name: "Spilled", by: (row) => row.spilled, cell: (row) => bytes(row.spilled), isNumber: true },
   { name: "Holds", by: (row) => row.held, cell: (row) => count(row.held), isNumber: true, title: "Values held" },
   { name: "Finished", by: (row) => row.finished, cell: (row) => count(row.finished), isNumber: true },
   { name: "Failed", by: (row) => row.failed, cell: (row) => <span class={row.failed > 0 ? "erred" : ""}>{count(row.failed)}</span>, isNumber: true },

@@ -22,7 +22,7 @@ export interface StreamEvents {
 export const GUTTER = 132;
 export const AXIS = 22;
 const LANE_LEAST = 6;
-const LANE_MOST = 34;
+const LANE_MOST = 56;
 /** A press that moves less is a click. */
 const CLICK = 4;
 /** How near to a run the pointer must be, in pixels. */
