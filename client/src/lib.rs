@@ -31,6 +31,8 @@
 //!   [`TaskFuture`], which can be awaited, and passed to other tasks.
 //! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`],
 //!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
+//! - Futures and calls in arguments: one by one, or in lists, options, maps and tuples, which see under [`Arg`]; deeper in by
+//!   [`pack()`]. [`TaskFuture::split`] takes the tuple apart that a task returns.
 //! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
 //! - Among programs: [`Client::queue`], [`Client::variable`], [`Client::lock`], [`Client::semaphore`], [`Client::event`].
 //! - What is not to go on: [`TaskFuture::cancel`], [`Client::cancel`], [`Client::abandon`], [`Delayed::timeout`].
@@ -52,7 +54,7 @@ pub use brisk_core::{
     comm::{CloseReason, ConnectError},
     error::{ErrorKind, Failure, Report, Reschedule, TaskError},
     future::{Settled, Status, TaskFuture, Wait},
-    graph::{Arg, Call, Delayed, Elem},
+    graph::{Arg, Call, Delayed, Elem, Pack, pack},
     id::Fence,
     json::Json,
     key::Key,

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 
-use brisk_client::{Client, ErrorKind, TaskFuture, task, task_fn, wait};
+use brisk_client::{Client, Delayed, ErrorKind, TaskFuture, pack, task, task_fn, wait};
 use support::all_is_forgotten;
 
 brisk_client::test_worker!();
@@ -190,16 +190,117 @@ fn sum_of_columns(columns: &BTreeMap<String, Vec<i64>>) -> i64 {
     columns.values().flatten().sum()
 }
 
+#[task]
+fn sum_of_present(values: &[Option<i64>]) -> i64 {
+    values.iter().flatten().sum()
+}
+
+#[task]
+fn length_of_rows(rows: Option<Vec<i64>>) -> Option<usize> {
+    rows.map(|rows| rows.len())
+}
+
+#[task]
+fn in_pairs(pairs: Vec<(String, i64)>) -> String {
+    pairs.iter().map(|(name, value)| format!("{name}={value} ")).collect()
+}
+
+#[task]
+fn sum_of_named(named: HashMap<String, Vec<i64>>) -> i64 {
+    named.values().flatten().sum()
+}
+
+#[task]
+fn sum_of_ranges(ranges: &BTreeMap<u8, (i64, i64)>) -> i64 {
+    ranges.values().map(|(from, to)| to - from).sum()
+}
+
+#[task]
+fn weighted(parts: (Vec<i64>, Vec<i64>)) -> i64 {
+    parts.0.iter().zip(&parts.1).map(|(x, weight)| x * weight).sum()
+}
+
+#[task]
+fn scaled(parts: &(Vec<i64>, i64)) -> Vec<i64> {
+    parts.0.iter().map(|x| x * parts.1).collect()
+}
+
+#[task]
+fn numbers(count: usize, x: f64) -> Vec<f64> {
+    vec![x; count]
+}
+
+type Named = BTreeMap<String, Vec<(i64, Option<Vec<f64>>)>>;
+
+#[task]
+fn describe(named: &Named) -> String {
+    let parts = |parts: &[(i64, Option<Vec<f64>>)]| -> f64 {
+        parts.iter().map(|(n, xs)| *n as f64 + xs.iter().flatten().sum::<f64>()).sum()
+    };
+    named.iter().map(|(name, of)| format!("{name}={} ", parts(of) + 0.0)).collect()
+}
+
 on_every_cluster! {
-    async fn containers_in_containers_are_put_together_by_a_call_for_each(cluster: LocalCluster) {
+    async fn containers_in_containers_of_futures_and_calls_are_arguments(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
-        let rows = [client.map(0..3, inc), client.map(3..6, inc)];
-        let total = client.submit(sum_of_rows(rows.iter().map(row).collect::<Vec<_>>()));
-        assert_eq!(total.await.unwrap(), 21);
-        let columns: BTreeMap<String, _> = rows.iter().zip(["a", "b"]).map(|(xs, name)| (name.to_owned(), row(xs))).collect();
-        assert_eq!(client.submit(sum_of_columns(columns)).await.unwrap(), 21);
-        drop(rows);
+        let rows = vec![client.map(0..3, inc), Vec::new(), client.map(3..6, inc)];
+        let calls = || vec![vec![inc(0), inc(1)], vec![inc(2)]];
+        let futures = client.map(0..4, inc);
+        let refs = || futures.iter().collect::<Vec<&TaskFuture<i64>>>();
+        let named = || rows.iter().zip(["a", "b", "c"]).map(|(row, name)| (name.to_owned(), row.iter().collect::<Vec<_>>()));
+        let sums = client.compute(vec![
+            sum_of_rows(&rows),
+            sum_of_rows(&rows[..1]),
+            sum_of_rows(calls()),
+            sum_of_rows([refs(), refs()]),
+            sum_of_rows(vec![[inc(1)], [inc(2)]]),
+            sum_of_rows(Vec::<Vec<TaskFuture<i64>>>::new()),
+            sum_of_present(pack([Some(inc(0)), None, Some(inc(1))])),
+            sum_of_columns(named().collect::<BTreeMap<_, _>>()),
+            sum_of_named(named().collect::<HashMap<_, _>>()),
+            sum_of_ranges(BTreeMap::from([(1, (1, inc(6))), (2, (2, inc(6)))])),
+            weighted((refs(), vec![inc(1), inc(2)])),
+        ]);
+        assert_eq!(client.gather(&sums).await.unwrap(), [21, 6, 6, 20, 5, 0, 3, 21, 21, 11, 8]);
+        let pairs = vec![("one".to_owned(), &futures[0]), ("two".to_owned(), &futures[1])];
+        assert_eq!(client.submit(in_pairs(pairs)).await.unwrap(), "one=1 two=2 ");
+        assert_eq!(client.submit(in_pairs([(text(7), inc(7))])).await.unwrap(), "7=8 ");
+        assert_eq!(client.submit(length_of_rows(Some(refs()))).await.unwrap(), Some(4));
+        assert_eq!(client.submit(length_of_rows(None::<Vec<TaskFuture<i64>>>)).await.unwrap(), None);
+        assert_eq!(client.submit(scaled((calls().remove(0), 10))).await.unwrap(), [10, 20]);
+        assert_eq!(client.submit(scaled((futures[..2].to_vec(), inc(9)))).await.unwrap(), [10, 20]);
+        // The same containers of the same parts are the same call.
+        assert_eq!(client.submit(sum_of_rows(calls())).key(), client.submit(sum_of_rows(calls())).key());
+        drop((rows, futures, sums));
         all_is_forgotten(&cluster).await;
+    }
+
+    async fn what_is_packed_is_a_call_of_the_whole(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let large = client.submit(numbers(50_000, 0.5));
+        let named = || BTreeMap::from([
+            ("a".to_owned(), vec![(client.submit(inc(0)), Some(&large)), (client.submit(inc(1)), None)]),
+            ("b".to_owned(), vec![]),
+        ]);
+        let whole: Delayed<Named> = pack(named());
+        assert_eq!(client.submit(describe(&whole)).await.unwrap(), "a=25003 b=0 ");
+        let whole = client.submit(whole);
+        assert_eq!(client.submit(describe(&whole)).await.unwrap(), "a=25003 b=0 ");
+        let whole = whole.await.unwrap();
+        assert_eq!((whole["a"][0].1.as_ref().map(Vec::len), whole["a"][1].0), (Some(50_000), 2));
+        // A list of numbers is one as any other.
+        let list = client.submit(pack([inc(0), inc(1)]));
+        assert_eq!((client.submit(row(&list)).await.unwrap(), list.await.unwrap()), (vec![1, 2], vec![1, 2]));
+    }
+
+    async fn a_part_of_what_is_packed_that_fails_is_named(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let bad = client.submit(quotient(1, 0).split().0);
+        let error = client.submit(sum_of_rows(vec![vec![&bad]])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Panicked);
+        let way: Vec<_> = error.report().needed_by.iter().map(ToString::to_string).collect();
+        assert!(way.iter().any(|task| task.starts_with("pack-")), "{way:?}");
+        assert!(way.last().is_some_and(|task| task.starts_with("sum_of_rows-")), "{way:?}");
     }
 
     async fn a_plain_map_is_the_same_argument_in_whatever_order_it_iterates(cluster: LocalCluster) {

@@ -20,6 +20,7 @@ use crate::{
     value::Value,
 };
 
+pub(crate) mod nested;
 mod unordered;
 
 /// Encodes `value`.

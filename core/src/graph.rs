@@ -23,7 +23,9 @@ mod call;
 mod containers;
 mod delayed;
 mod elem;
+mod nested;
 mod order;
+pub(crate) mod pack;
 mod picture;
 mod plan;
 mod run;
@@ -35,6 +37,7 @@ pub use delayed::Delayed;
 #[doc(hidden)]
 pub use delayed::short_type_name;
 pub use elem::{Elem, PutTheExpressionIntoATaskFn};
+pub use pack::{Pack, Packing, pack};
 pub use plan::{KeySource, Known, PlanError, PlannedTask, plan};
 pub use run::block_on;
 

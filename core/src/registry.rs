@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::{
     function::{FunctionId, FunctionInfo},
-    graph::split,
+    graph::{pack, split},
     task::{TaskDef, TaskItem},
     typedef::TypeDef,
 };
@@ -83,7 +83,7 @@ impl Registry {
 
     /// The function with this id.
     pub fn task(&self, id: FunctionId) -> Option<&'static TaskDef> {
-        self.tasks.get(&id).copied().or_else(|| Some(&split::PART).filter(|part| part.id() == id))
+        self.tasks.get(&id).copied().or_else(|| [&split::PART, &pack::PACK].into_iter().find(|def| def.id() == id))
     }
 
     /// The functions of this module and name, in the order of their places: instances and functions within functions may

@@ -10,11 +10,14 @@ use crate::{
 
 /// Something that a task takes as an argument of type `T`: a `T`, a [`TaskFuture<T>`], a [`Delayed<T>`], or a reference to
 /// one of the last two. Where `T` is a container, also one of those: lists and arrays where it is a `Vec`, an `Option`, the
-/// values of a map, and tuples of two and three, in which plain values may stand beside them.
+/// values of a map, and tuples of two and three, in which plain values may stand beside them. Of containers in containers the
+/// usual ones: lists, options and maps of lists, lists and maps of pairs, pairs with a list. Any other goes through
+/// [`pack`](super::pack()).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be passed where the task takes `{T}`",
     label = "the task takes `{T}`, or a `TaskFuture` or `Delayed` of it",
     note = "pass a `{T}`, a `TaskFuture<{T}>`, a `Delayed<{T}>`, or a reference to one of the last two",
+    note = "a container of futures within another container: `pack(…)` of it is a `Delayed` of the container of their values",
     note = "the argument's type must be known here: write `1.0_f64`, `1_i64`, `collect::<Vec<_>>()` where it is not"
 )]
 pub trait Arg<T> {

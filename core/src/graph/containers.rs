@@ -41,7 +41,8 @@ fn map<K: Value, M: Value + Default>(entries: impl ExactSizeIterator<Item = (K, 
     Slot::List(std::iter::once(inline(keys)).chain(values).collect())
 }
 
-fn in_order<K: Value>(entries: impl Iterator<Item = (K, Item)>) -> std::vec::IntoIter<(K, Item)> {
+/// The entries of a hash map in the order of their keys' encodings.
+pub(super) fn in_order<K: Value, V>(entries: impl Iterator<Item = (K, V)>) -> std::vec::IntoIter<(K, V)> {
     // A key that can't be encoded has no place, and is an error when the call is hashed.
     let place = |key: &K| encode::encode(key).unwrap_or_default();
     let mut entries: Vec<_> = entries.map(|(key, value)| (place(&key), key, value)).collect();
