@@ -11,7 +11,7 @@ use std::{
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
-    id::{ClientId, RequestId, RunId, WantId, WorkerId},
+    id::{ClientId, Epoch, RequestId, RunId, WantId, WorkerId},
     key::Key,
     message::{ClientToScheduler, FetchOutcome, KeyNews, ScatteredValue},
 };
@@ -23,6 +23,9 @@ use crate::{
 };
 
 mod puts;
+mod sharing;
+
+pub(crate) use sharing::waits;
 
 /// One client.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Client {
     pub id: ClientId,
     /// The program that it is of.
     pub build: Build,
+    /// The life of the scheduler that its session is with.
+    pub epoch: Epoch,
     /// Messages for the scheduler, in order.
     pub outbox: VecDeque<ClientToScheduler>,
     /// Values to ask of workers.
@@ -45,6 +50,7 @@ pub struct Client {
     requests: BTreeMap<RequestId, u32>,
     /// Values that the scheduler was asked places for.
     unplaced: BTreeMap<RequestId, Vec<TaskIndex>>,
+    sharing: sharing::Sharing,
     introduced: bool,
     last_want: u64,
     last_request: u64,
@@ -96,10 +102,11 @@ impl State {
 
 impl Client {
     /// A client that wants nothing.
-    pub fn new(id: ClientId, build: Build) -> Self {
+    pub fn new(id: ClientId, build: Build, epoch: Epoch) -> Self {
         Client {
             id,
             build,
+            epoch,
             outbox: VecDeque::new(),
             asks: Vec::new(),
             parcels: Vec::new(),
@@ -107,6 +114,7 @@ impl Client {
             handles: BTreeMap::new(),
             requests: BTreeMap::new(),
             unplaced: BTreeMap::new(),
+            sharing: sharing::Sharing::default(),
             introduced: false,
             last_want: 0,
             last_request: 0,
@@ -146,7 +154,7 @@ impl Client {
             return submission;
         }
         let (mut wants, mut replaced) = (Vec::new(), Vec::new());
-        let announced = self.announce(workload, &scattered, submission, &mut replaced);
+        let announced = self.announce(workload, &scattered, (submission, gathers), &mut replaced);
         for root in roots {
             if !self.knows(*root) {
                 let want = self.next_want();
@@ -188,13 +196,13 @@ impl Client {
         &mut self,
         workload: &Workload,
         scattered: &[TaskIndex],
-        submission: RequestId,
+        (submission, gathers): (RequestId, bool),
         replaced: &mut Vec<(Key, WantId)>,
     ) -> Option<ClientToScheduler> {
         let mut values = Vec::new();
         for task in scattered {
             let want = self.next_want();
-            let handle = Handle { want, submission, gathers: true, state: State::Pending, ended: false };
+            let handle = Handle { want, submission, gathers, state: State::Pending, ended: false };
             replaced.extend(self.handles.insert(*task, handle).map(|old| (workload.task(*task).key, old.want)));
             values.push(self.announced(workload, *task, want));
         }
@@ -361,8 +369,9 @@ impl Client {
     }
 
     /// The session was lost: in the next one everything that can be had again is asked for again.
-    pub fn say_all_again(&mut self, id: ClientId, workload: &Workload) {
+    pub fn say_all_again(&mut self, id: ClientId, epoch: Epoch, workload: &Workload) {
         self.id = id;
+        let same = std::mem::replace(&mut self.epoch, epoch) == epoch;
         self.outbox.clear();
         self.asks.clear();
         // Asked of another session.
@@ -417,6 +426,7 @@ impl Client {
                 _ => ClientToScheduler::WaitForWorkers { request, count },
             });
         }
+        self.share_again(same);
     }
 
     /// The session was lost, and with it the announcements that this client does not hold itself, or that have failed: what

@@ -183,6 +183,9 @@ pub struct Cluster {
     away: u32,
     /// Whether clients that come back bring everything to themselves.
     healed: bool,
+    /// How likely it is that what is handed over is not confirmed at once, in a thousand times; none once clients let go of
+    /// everything.
+    tardy: Option<u32>,
 }
 
 /// Something that is going to happen.
@@ -208,8 +211,10 @@ enum Happening {
 impl Cluster {
     /// A scheduler alone.
     pub fn new(workload: Arc<Workload>, settings: Settings, mut random: Random) -> Self {
+        let mut judge = Judge::new(&workload);
+        judge.sharing.scheduler_started(FIRST_EPOCH, settings.scheduler.client_grace);
         Cluster {
-            judge: Judge::new(&workload),
+            judge,
             workload,
             trace: Trace::new(settings.lines),
             calendar: Calendar::new(),
@@ -235,7 +240,13 @@ impl Cluster {
             epochs: BTreeMap::new(),
             away: 0,
             healed: false,
+            tardy: Some(0),
         }
+    }
+
+    /// From now on what is handed over is not confirmed at once so often, in a thousand times.
+    pub fn set_tardy(&mut self, tardy: u32) {
+        self.tardy = Some(tardy);
     }
 
     /// From now on somebody reaches in.
@@ -271,6 +282,11 @@ impl Cluster {
     /// What the scheduler looks like.
     pub fn snapshot(&self) -> scheduler::Snapshot {
         self.scheduler.snapshot()
+    }
+
+    /// How many names of primitives the scheduler knows.
+    pub fn shared_names(&self) -> usize {
+        self.scheduler.shared_names()
     }
 
     /// The workers.
@@ -366,7 +382,7 @@ impl Cluster {
     /// If a property does not hold.
     pub fn join_client_of(&mut self, build: Build) -> Result<ClientId, Failure> {
         let id = self.meet_client(build)?;
-        self.clients.insert(id, Client::new(id, build));
+        self.clients.insert(id, Client::new(id, build, self.epoch));
         Ok(id)
     }
 
@@ -378,6 +394,18 @@ impl Cluster {
         self.healed = true;
         for id in self.clients().map(|client| client.id).collect::<Vec<_>>() {
             self.with_client(id, |client, workload| client.gather_all(workload))?;
+        }
+        Ok(())
+    }
+
+    /// From now on clients give back what they share, as soon as they have all of it.
+    ///
+    /// # Errors
+    /// If a property does not hold.
+    pub fn let_go(&mut self) -> Result<(), Failure> {
+        self.tardy = None;
+        for id in self.clients().map(|client| client.id).collect::<Vec<_>>() {
+            self.with_client(id, |client, _| client.let_go())?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::{
     cluster::{Settings, Trouble, WorkerSpec},
     network::Conditions,
     random::{Random, mix},
+    sharing::Habits,
     trace::Lines,
     workload::{Oddities, Shape},
 };
@@ -45,6 +46,8 @@ pub struct Options {
     pub pace: Duration,
     /// The moves, each with how likely it is.
     pub weights: Vec<(Move, u32)>,
+    /// What clients share by name, beside these moves.
+    pub habits: Habits,
 }
 
 /// Something that is done to a cluster from outside.
@@ -192,6 +195,7 @@ impl Options {
             moves: random.within(5..=80) as u32,
             pace: random.long_tailed(Duration::from_micros(100), Duration::from_millis(200)),
             weights: weights(random),
+            habits: Habits::draw(seed).0,
         }
     }
 
@@ -204,6 +208,7 @@ impl Options {
         self.oddities = Oddities { longest, largest, ..Oddities::NONE };
         self.memory_limit = 0;
         self.weights = vec![(Move::Submit, 1)];
+        self.habits = Habits::default();
         self
     }
 
@@ -342,6 +347,6 @@ impl fmt::Display for Options {
         let Settings { conditions, encodes, batches, .. } = &self.settings;
         writeln!(f, "  {conditions:?}, encoded: {encodes}, in batches: {batches}")?;
         writeln!(f, "  {:?}", self.settings.trouble)?;
-        write!(f, "  {} moves, up to {:?} apart: {:?}", self.moves, self.pace, self.weights)
+        write!(f, "  {} moves, up to {:?} apart: {:?}, {:?}", self.moves, self.pace, self.weights, self.habits)
     }
 }

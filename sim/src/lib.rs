@@ -25,6 +25,7 @@ pub mod presence;
 pub mod properties;
 
 pub mod faults;
+pub mod sharing;
 pub mod simulation;
 
 pub mod quality;

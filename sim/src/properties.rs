@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | the machines' own invariants hold | I1 to I44 | [`invariants`] |
 //! | runs are numbered upwards, and each goes to one live worker that can have its inputs | I2, I18, I31 | [`runs`] |
-//! | a holder of a scattered value is asked whether it is one | I61 | [`confirmations`] |
+//! | a holder of a scattered value is asked whether it is one | I71 | [`confirmations`] |
 //! | nobody is named who was not introduced | I20, I31 | [`introductions`] |
 //! | what is stale changes nothing | I27 | [`fences`] |
 //! | a worker stores exactly what its machine accounts for | I40 | [`storage`] |
@@ -16,6 +16,7 @@
 //! | what is encoded comes out as it went in | I52 | `cluster/wire.rs` |
 //! | a want settles once | I23 | [`news`] |
 //! | what is published stays until somebody ends it | | [`publications`] |
+//! | permits, items and the like go round as they should | I61 to I63 | [`sharing`] |
 //! | a task runs once unless there is a reason | I45 | [`executions`] |
 //! | after the faults everything wanted settles | I47 to I49 | [`convergence`] |
 //! | at rest scheduler and workers agree who holds what | I39 | [`agreement`] |
@@ -37,6 +38,7 @@ pub mod quiescence;
 pub mod refusals;
 pub mod reports;
 pub mod runs;
+pub mod sharing;
 pub mod storage;
 pub mod values;
 
@@ -68,6 +70,8 @@ pub struct Judge {
     pub executions: executions::Executions,
     /// Who is blamed for deaths.
     pub blame: blame::Blame,
+    /// What clients share by name.
+    pub sharing: sharing::Sharing,
     introductions: introductions::Introductions,
     news: news::News,
     losses: losses::Losses,
@@ -87,6 +91,7 @@ impl Judge {
             runs: runs::Runs::default(),
             executions: executions::Executions::default(),
             blame: blame::Blame::default(),
+            sharing: sharing::Sharing::default(),
             introductions: introductions::Introductions::default(),
             news: news::News::default(),
             losses: losses::Losses::default(),
@@ -129,6 +134,7 @@ impl Judge {
         self.history.event(now, workload, &self.runs, event);
         self.losses.event(workload, &self.runs, self.history.retirements > 0, event);
         self.refusals.next_event();
+        self.sharing.event(now, event);
         self.exit = None;
         match event {
             Event::WorkerJoined { worker, environment, .. } => {
@@ -211,6 +217,7 @@ impl Judge {
             Action::ToClient { client, message } => self.told(workload, *client, message),
             Action::CloseClient { client, .. } => {
                 self.refusals.client_left(*client);
+                self.sharing.gone(*client);
                 Ok(())
             }
             _ => Ok(()),
@@ -226,11 +233,13 @@ impl Judge {
     }
 
     fn told(&mut self, workload: &Workload, client: ClientId, message: &SchedulerToClient) -> Result<(), Failure> {
+        self.sharing.told(client, message)?;
         if let SchedulerToClient::Answered { request, answer } = message {
             return self.publications.answered(client, *request, answer);
         }
         if let SchedulerToClient::Refused { submission, .. } = message {
-            return self.refusals.refused(client, *submission, &self.publications.keys());
+            let kept = self.publications.keys().into_iter().chain(self.sharing.keys()).collect();
+            return self.refusals.refused(client, *submission, &kept);
         }
         let SchedulerToClient::News { key, want, news } = message else { return Ok(()) };
         if let KeyNews::Cancelled(_) = news {

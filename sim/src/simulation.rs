@@ -24,12 +24,15 @@ use crate::{
     failure::Failure,
     faults::{Move, Options, worker_config},
     network::{Conditions, Node},
-    properties::{agreement, convergence, quiescence},
+    properties::{agreement, convergence, quiescence, sharing},
     random::Random,
+    sharing::Habits,
     tamper::Tamper,
     trace::Lines,
     workload::{BUILDS, Build, HEALER, TaskIndex, Workload},
 };
+
+mod shared;
 
 /// Virtual time within which a healed cluster must settle everything. Generous: the longest waits of the machines are
 /// half a minute, and some follow one another.
@@ -74,6 +77,8 @@ pub struct Simulation {
     cluster: Cluster,
     random: Random,
     names: u64,
+    /// What clients share is drawn by itself.
+    sharing: Random,
     /// The builds that there are tasks of.
     builds: Vec<Build>,
 }
@@ -95,8 +100,10 @@ impl Simulation {
             workload.grow(*shape, *tasks, &options.oddities, &mut random);
         }
         let builds = (0..BUILDS).filter(|build| workload.tasks().iter().any(|task| task.build == *build)).collect();
-        let cluster = Cluster::new(Arc::new(workload), options.settings.clone(), random.fork());
-        Simulation { options, cluster, random, names: 0, builds }
+        let mut cluster = Cluster::new(Arc::new(workload), options.settings.clone(), random.fork());
+        cluster.set_tardy(options.habits.tardy);
+        let sharing = Habits::draw(options.seed).1;
+        Simulation { options, cluster, random, names: 0, sharing, builds }
     }
 
     /// Somebody reaches in.
@@ -142,12 +149,18 @@ impl Simulation {
             let pause = self.random.long_tailed(Duration::from_micros(1), self.options.pace);
             self.run_until(self.cluster.now() + pause)?;
             self.make_move()?;
+            self.share()?;
         }
-        self.heal()?;
+        let askers = self.heal()?;
+        // Whoever looks for a value may find out that it is not there. What is believed has to be right before.
+        self.rest("it was healed")?;
+        agreement::check(&self.cluster)?;
+        self.cluster.gather_everything()?;
         self.settle()?;
-        self.ask_for_publications()?;
+        self.ask_for_publications(&askers)?;
         self.settle()?;
         self.rest("nobody wants anything more")?;
+        sharing::check(&self.cluster)?;
         self.cluster.check_invariants()?;
         agreement::check(&self.cluster)?;
         self.cluster.judge.executions.check(&self.cluster.workload, &self.cluster.judge.history)?;
@@ -391,13 +404,16 @@ impl Simulation {
         self.cluster.with_client(id, |client, workload| client.scatter(workload, some))
     }
 
-    /// From here on nothing goes wrong, but for what tasks do.
-    fn heal(&mut self) -> Result<(), Failure> {
+    /// From here on nothing goes wrong, but for what tasks do. A client of each build joins that has asked for nothing yet: as
+    /// long as it is there nobody's workers are stopped.
+    fn heal(&mut self) -> Result<Vec<(Build, ClientId)>, Failure> {
         self.cluster.trace.note(self.cluster.now(), format_args!("heal"));
         self.cluster.settings.trouble = Trouble::default();
         self.cluster.set_conditions(Conditions::calm());
         self.join_healer()?;
-        self.cluster.gather_everything()
+        self.cluster.let_go()?;
+        let builds = self.builds.clone().into_iter();
+        builds.map(|build| Ok((build, self.cluster.join_client_of(build)?))).collect()
     }
 
     fn settle(&mut self) -> Result<(), Failure> {
@@ -439,14 +455,12 @@ impl Simulation {
     }
 
     /// Somebody asks for everything that may have been published. The judge knows what has been.
-    fn ask_for_publications(&mut self) -> Result<(), Failure> {
-        for build in self.builds.clone() {
-            let asker = self.cluster.join_client_of(build)?;
+    fn ask_for_publications(&mut self, askers: &[(Build, ClientId)]) -> Result<(), Failure> {
+        askers.iter().try_for_each(|&(build, asker)| {
             self.cluster.with_client(asker, |client, _| {
                 (0..NAMES).for_each(|number| client.dataset(publication(build, number)));
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 
     fn drop_everything(&mut self) -> Result<(), Failure> {
@@ -454,6 +468,7 @@ impl Simulation {
         let last = self.cluster.join_client()?;
         let names: Vec<_> = (0..BUILDS).flat_map(|build| (0..NAMES).map(move |n| publication(build, n))).collect();
         self.cluster.with_client(last, |client, _| names.into_iter().for_each(|name| client.unpublish(name)))?;
+        self.share_no_more(last)?;
         self.rest("everything was unpublished")?;
         for id in self.cluster.clients().map(|client| client.id).collect::<Vec<_>>() {
             match self.random.below(3) {

@@ -16,6 +16,9 @@ impl Scheduler {
             return;
         };
         self.end_session(c);
+        if planted!(self, LeaseCutShort) {
+            self.end_leases(c);
+        }
         let leaves_nothing = self.clients[c].wants.is_empty() && !self.clients[c].claims.has_leases();
         if leaves_nothing || self.config.client_grace.is_zero() {
             return self.forget_client(c);

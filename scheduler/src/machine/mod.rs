@@ -341,6 +341,11 @@ impl Scheduler {
         self.tasks.len()
     }
 
+    /// How many names of locks, queues and the like are in use.
+    pub fn shared_names(&self) -> usize {
+        self.coordination.names()
+    }
+
     /// What was dropped so far.
     pub fn counters(&self) -> Counters {
         self.counters

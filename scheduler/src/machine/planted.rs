@@ -63,6 +63,24 @@ pub enum Planted {
     IntendedExitBlamed,
     /// A worker that speaks of a scattered value is not asked whether it still has it.
     HolderNotAsked,
+    /// A client's leases end when its connection is lost, though it may come back.
+    LeaseCutShort,
+    /// Who asks for permits that are free gets them, though others wait.
+    LineOvertaken,
+    /// A grant has the number of the one before it.
+    FenceReused,
+    /// What was granted stays so, though whoever asked waits no more.
+    GrantNotWithdrawn,
+    /// A question that comes twice is answered twice.
+    QuestionRepeated,
+    /// What a getter was handed that has gone is dropped.
+    ItemsLostWithGetter,
+    /// What a getter was handed that has gone comes after all others.
+    ItemsOutOfOrder,
+    /// What a variable has told is held by nobody till it is confirmed.
+    ToldNotHeld,
+    /// An event that is set wakes one of those who wait for it.
+    OneWakes,
 }
 
 impl Planted {
@@ -96,6 +114,15 @@ impl Planted {
         Planted::JumpForgets,
         Planted::IntendedExitBlamed,
         Planted::HolderNotAsked,
+        Planted::LeaseCutShort,
+        Planted::LineOvertaken,
+        Planted::FenceReused,
+        Planted::GrantNotWithdrawn,
+        Planted::QuestionRepeated,
+        Planted::ItemsLostWithGetter,
+        Planted::ItemsOutOfOrder,
+        Planted::ToldNotHeld,
+        Planted::OneWakes,
     ];
 }
 

@@ -19,6 +19,8 @@ impl Cluster {
     /// The scheduler says something to a client.
     pub(super) fn client_hears(&mut self, id: ClientId, message: SchedulerToClient) -> Result<(), Failure> {
         self.trace.note(self.calendar.now(), format_args!("{id} <- {message:?}"));
+        // Nothing is drawn where nothing is ever late.
+        let is_tardy = self.tardy.is_some_and(|often| often > 0 && self.random.chance(often));
         let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
         let mut task_told = None;
         match message {
@@ -50,6 +52,9 @@ impl Cluster {
             SchedulerToClient::Answered { request, answer: Answer::Places(places) } if client.answered(request) => {
                 client.placed(request, &places);
             }
+            SchedulerToClient::Answered { request, ref answer }
+                if client.coordinated(&self.workload, request, answer, is_tardy) => {}
+            SchedulerToClient::LeaseLost { fence, .. } => client.lease_lost(fence),
             SchedulerToClient::Workers { request, .. }
             | SchedulerToClient::Synced(request)
             | SchedulerToClient::Answered { request, .. }
@@ -58,6 +63,9 @@ impl Cluster {
                 return Err(Failure::safety("news", format!("{id} is answered {request}, which it did not ask")));
             }
             _ => {}
+        }
+        if self.tardy.is_none() {
+            client.let_go();
         }
         if let Some(task) = task_told {
             self.check_handle(id, task)?;

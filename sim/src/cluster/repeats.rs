@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use brisk_core::message::{SchedulerToWorker, WorkerToScheduler};
+use brisk_core::message::{ClientToScheduler, SchedulerToWorker, WorkerToScheduler};
 use brisk_scheduler::machine::{Action, Event};
 
 use super::{Cluster, Happening};
@@ -35,7 +35,12 @@ impl Cluster {
             return self.feed_stale(event);
         }
         // What else those say who are still there is not said of a run, and its order counts. Transports keep it.
-        if is_of_a_run(&event) { self.feed_ended_run(event) } else { Ok(()) }
+        match event {
+            event if is_of_a_run(&event) => self.feed_ended_run(event),
+            // Each question acts once, and is withdrawn or confirmed once.
+            event if is_of_a_question(&event) => self.feed_stale(event),
+            _ => Ok(()),
+        }
     }
 
     /// Gives the scheduler the report of a run that has ended by now. It may have what the run has made dropped.
@@ -56,6 +61,12 @@ impl Cluster {
         self.flush_or_gather();
         before.check(&self.scheduler, &event)
     }
+}
+
+fn is_of_a_question(event: &Event) -> bool {
+    use ClientToScheduler::{Confirm, Coordinate, Withdraw};
+    let Event::FromClient { message, .. } = event else { return false };
+    matches!(message, Coordinate { .. } | Confirm(_) | Withdraw(_))
 }
 
 fn is_of_a_run(event: &Event) -> bool {

@@ -49,6 +49,7 @@ impl Cluster {
         self.scheduler = schedulers::machine(&self.settings, self.epoch);
         self.scheduler_tick = None;
         self.judge.scheduler_restarted(self.clock(Node::Scheduler));
+        self.judge.sharing.scheduler_started(self.epoch, self.settings.scheduler.client_grace);
     }
 
     /// A link with the scheduler, which belongs to its present life.
@@ -132,9 +133,12 @@ impl Cluster {
         self.away -= 1;
         let id = self.meet_client(client.build)?;
         client.places = self.announceable(client.build);
-        client.say_all_again(id, &self.workload);
+        client.say_all_again(id, self.epoch, &self.workload);
         if self.healed {
             client.gather_all(&self.workload);
+        }
+        if self.tardy.is_none() {
+            client.let_go();
         }
         self.clients.insert(id, client);
         self.pump_client(id)

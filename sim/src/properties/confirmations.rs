@@ -1,6 +1,6 @@
 //! Of a scattered value both a client and a worker speak, so that what is said second may come after the message that frees
 //! the copy. Whoever begins to count as a holder is therefore asked to confirm it, in the same event and after whatever it is
-//! told to free (I61).
+//! told to free (I71).
 
 use std::collections::BTreeSet;
 

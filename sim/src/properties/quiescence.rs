@@ -1,4 +1,5 @@
-//! When every handle is dropped and nothing is on its way, nothing is left: no task, no value, no run, no deadline (I50).
+//! When every handle is dropped and nothing is on its way, nothing is left: no task, no value, no run, no deadline, no lease
+//! and no item (I50).
 
 use crate::{cluster::Cluster, failure::Failure};
 
@@ -11,6 +12,9 @@ pub fn check(cluster: &Cluster) -> Result<(), Failure> {
     let snapshot = cluster.snapshot();
     if snapshot.total() > 0 {
         return broken(format!("the scheduler still has tasks: {:?}", snapshot.tasks));
+    }
+    if cluster.shared_names() > 0 {
+        return broken(format!("{} names of what clients share are still in use", cluster.shared_names()));
     }
     if let Some(client) = snapshot.clients.iter().find(|client| client.wants > 0) {
         return broken(format!("{} still wants {} keys", client.client, client.wants));

@@ -64,6 +64,9 @@ impl Scheduler {
         {
             self.clients[client].claims.remove(request);
             self.tell_client(client, SchedulerToClient::Answered { request, answer: Answer::Done });
+            if planted!(self, OneWakes) {
+                break;
+            }
         }
         if self.coordination.events.get(name).is_some_and(|event| !event.is_set && event.line.is_empty()) {
             self.coordination.events.remove(name);

@@ -54,7 +54,7 @@ pub(super) struct Coordination {
 }
 
 impl Coordination {
-    fn names(&self) -> usize {
+    pub(super) fn names(&self) -> usize {
         self.semaphores.len() + self.events.len() + self.variables.len() + self.queues.len()
     }
 }
@@ -65,7 +65,7 @@ type Outcome = Result<Option<Answer>, TaskError>;
 impl Scheduler {
     /// A client asks something of a primitive.
     pub(super) fn coordinate(&mut self, c: ClientIndex, request: RequestId, operation: Operation) {
-        if !self.clients[c].claims.is_new(request) {
+        if !self.clients[c].claims.is_new(request) && !planted!(self, QuestionRepeated) {
             self.counters.repeated_requests += 1;
             return;
         }
@@ -102,6 +102,9 @@ impl Scheduler {
 
     /// Whoever asked this waits no more. What it got is given back.
     pub(super) fn withdraw(&mut self, c: ClientIndex, request: RequestId) {
+        if planted!(self, GrantNotWithdrawn) && self.clients[c].claims.has_leases() {
+            return;
+        }
         if let Some(claim) = self.clients[c].claims.remove(request) {
             self.drop_claims(vec![claim]);
         }

@@ -167,8 +167,15 @@ impl Scheduler {
 
     /// Whoever was handed these has gone: they go back to their places.
     pub(super) fn put_back(&mut self, name: &Arc<str>, items: Vec<(u64, Held)>) {
+        let (lost, out_of_order) = (planted!(self, ItemsLostWithGetter), planted!(self, ItemsOutOfOrder));
         if let Some(queue) = self.coordination.queues.get_mut(name) {
             queue.handed -= items.len();
+            if lost {
+                return self.drop_items(items.iter().map(|(_, item)| item));
+            }
+            if out_of_order {
+                return items.into_iter().for_each(|(_, item)| queue.append(item));
+            }
             queue.items.extend(items);
         }
     }

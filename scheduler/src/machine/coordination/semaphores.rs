@@ -85,7 +85,10 @@ impl Scheduler {
                     semaphore.limit
                 )));
             }
-            Some(semaphore) => semaphore.line.is_empty() && semaphore.has(count),
+            Some(semaphore) => {
+                let overtakes = planted!(self, LineOvertaken);
+                (semaphore.line.is_empty() || overtakes) && semaphore.has(count)
+            }
             None => {
                 self.may_be_named()?;
                 true
@@ -109,8 +112,9 @@ impl Scheduler {
 
     /// Gives a client permits that are free.
     fn grant(&mut self, c: ClientIndex, request: RequestId, name: Arc<str>, count: u32) -> Option<Fence> {
+        let planted = planted!(self, FenceReused);
         let semaphore = self.coordination.semaphores.get_mut(&name)?;
-        self.coordination.last_fence += 1;
+        self.coordination.last_fence += u64::from(!planted);
         let fence = self.coordination.last_fence;
         semaphore.taken += count;
         semaphore.leases.insert(fence, Lease { client: c, request, count });

@@ -77,13 +77,13 @@ impl Scheduler {
             let Some(Variable { value: Some(value), .. }) = self.coordination.variables.get(name) else { return };
             let (told, task) = (self.told(value), value.task());
             match task {
-                Some(t) => {
+                Some(t) if !planted!(self, ToldNotHeld) => {
                     self.hold(t, false);
                     let held = Held::Task(t);
                     let claim = Claim::Handed { of: Of::Variable, name: name.clone(), items: vec![(0, held)] };
                     self.clients[client].claims.set(request, claim);
                 }
-                None => drop(self.clients[client].claims.remove(request)),
+                _ => drop(self.clients[client].claims.remove(request)),
             }
             let answer = Answer::Shared(vec![told]);
             self.tell_client(client, SchedulerToClient::Answered { request, answer });
