@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use brisk_core::key::Key;
-use brisk_scheduler::server::EndedRun;
 use serde::{
     Serialize, Serializer,
     ser::{SerializeSeq, SerializeStruct},
@@ -23,25 +22,6 @@ pub(super) struct Shown {
     pub(super) key: Key,
     pub(super) bytes: u64,
     pub(super) ok: bool,
-}
-
-/// Leaves the longest `most` of them, in their order. How many are left out.
-pub(super) fn longest(runs: &mut Vec<EndedRun>, most: usize) -> u64 {
-    let surplus = runs.len().saturating_sub(most);
-    if most == 0 {
-        runs.clear();
-    } else if surplus > 0 {
-        let mut spans: Vec<u64> = runs.iter().map(|run| run.took_ns).collect();
-        let (shorter, &mut least, _) = spans.select_nth_unstable(surplus);
-        // Of those that took just as long as the shortest one that is shown, so many are left out.
-        let mut ties = surplus - shorter.iter().filter(|&&took| took < least).count();
-        runs.retain(|run| {
-            let left_out = run.took_ns < least || run.took_ns == least && ties > 0;
-            ties -= usize::from(left_out && run.took_ns == least);
-            !left_out
-        });
-    }
-    surplus as u64
 }
 
 /// Runs as columns, without the first few.
@@ -92,43 +72,7 @@ impl<F: Fn(&Shown) -> T, T: Serialize> Serialize for Column<'_, F> {
 
 #[cfg(test)]
 mod tests {
-    use brisk_core::{
-        id::{Incarnation, WorkerId},
-        time::Moment,
-    };
-    use brisk_scheduler::machine::FunctionIndex;
-
     use super::*;
-
-    fn run(number: u64, took_ns: u64) -> EndedRun {
-        EndedRun {
-            key: Key::from_u128(number.into()),
-            function: FunctionIndex(3),
-            worker: WorkerId(Incarnation(2)),
-            ended: Moment::from_nanos(1_000 * number),
-            took_ns,
-            nbytes: 8,
-            ok: true,
-        }
-    }
-
-    #[test]
-    fn the_longest_are_left_in_their_order_whatever_is_equal() {
-        for spans in [vec![5, 1, 5, 5, 2, 9], vec![1; 6], vec![1, 2, 3, 4, 5, 6]] {
-            for most in 0..=7 {
-                let mut runs: Vec<_> = (0..).zip(&spans).map(|(number, &took)| run(number, took)).collect();
-                let surplus = longest(&mut runs, most);
-                assert_eq!(runs.len(), most.min(spans.len()), "{spans:?} {most}");
-                assert_eq!(surplus as usize + runs.len(), spans.len());
-                assert!(runs.is_sorted_by_key(|run| run.ended));
-                let mut kept: Vec<_> = runs.iter().map(|run| run.took_ns).collect();
-                let mut best = spans.clone();
-                kept.sort_unstable();
-                best.sort_unstable();
-                assert_eq!(kept, best[surplus as usize..]);
-            }
-        }
-    }
 
     #[test]
     fn columns_are_what_the_page_expects() {

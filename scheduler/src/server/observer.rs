@@ -12,11 +12,11 @@ use rustc_hash::FxHashMap;
 
 use super::{
     PlotContent, PlotStatus, Server, Shared, WorkerLine,
-    telemetry::{EndedRun, ErrorGroup, FunctionRuns, RunTotals, WorkerRuns},
+    telemetry::{EndedRun, ErrorGroup, FunctionRuns, Longest, RunTotals, WorkerRuns},
 };
 use crate::machine::{GraphSample, Overview, Scheduler, TaskDetail, WorkerDetail};
 
-/// Runs that are copied at once, while those who add some wait.
+/// Runs that are looked through at once, while those who add some wait.
 const SLICE: usize = 4_096;
 
 /// A view of a running scheduler. It changes nothing there, and does not keep the scheduler running.
@@ -28,9 +28,9 @@ pub struct Observer(Arc<Shared>);
 /// Runs that have ended since a reader last looked.
 #[derive(Clone, Debug, Default)]
 pub struct NewRuns {
-    /// Those that are still known, in the order of their ends.
+    /// The longest of those that are still known, in the order of their ends.
     pub runs: Vec<EndedRun>,
-    /// How many more there were.
+    /// How many more there were: shorter ones, and some that are not kept any more.
     pub lost: u64,
     /// Where to go on.
     pub next: u64,
@@ -89,17 +89,20 @@ impl Observer {
         self.0.telemetry.lock().workers.clone()
     }
 
-    /// The runs from number `from` on; those that are not kept any more are counted.
-    pub fn runs_since(&self, from: u64) -> NewRuns {
-        let mut new = NewRuns { next: from, ..NewRuns::default() };
+    /// The runs from number `from` on, the longest `most` of them; the others are counted, and so are those that are not kept any
+    /// more.
+    pub fn runs_since(&self, from: u64, most: usize) -> NewRuns {
+        let (mut next, mut lost) = (from, 0);
+        let mut longest = Longest::new(most);
         let end = self.0.telemetry.lock().runs.next();
         // In slices, so that the scheduler never waits for long; up to the end as it was, so that this has one.
-        while new.next < end {
-            let (lost, next) = self.0.telemetry.lock().runs.read(new.next, SLICE, &mut new.runs);
-            new.lost += lost;
-            new.next = next;
+        while next < end {
+            let (missed, behind) = self.0.telemetry.lock().runs.read(next, SLICE, &mut longest);
+            lost += missed;
+            next = behind;
         }
-        new
+        let (runs, left_out) = longest.end();
+        NewRuns { runs, lost: lost + left_out, next }
     }
 
     /// What has failed, if anything did since `revision`, with the revision that this is.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use brisk_core::{id::WorkerId, key::Key, time::Moment};
 
+use super::Longest;
 use crate::machine::FunctionIndex;
 
 /// A run that has ended, as its worker reported it.
@@ -55,15 +56,15 @@ impl Ring {
         self.first + self.kept.len() as u64
     }
 
-    /// Adds the runs from number `from` on, `most` at most, to what is in `into`. How many of those asked for are kept no
-    /// more, and from where to go on.
-    pub(in crate::server) fn read(&self, from: u64, most: usize, into: &mut Vec<EndedRun>) -> (u64, u64) {
+    /// Shows the runs from number `from` on, `most` at most. How many of those asked for are kept no more, and from where to go
+    /// on.
+    pub(in crate::server) fn read(&self, from: u64, most: usize, into: &mut Longest) -> (u64, u64) {
         let begin = from.clamp(self.first, self.next());
         let lost = self.first.saturating_sub(from);
         let skipped = usize::try_from(begin - self.first).unwrap_or(usize::MAX);
-        let before = into.len();
-        into.extend(self.kept.range(skipped..).take(most));
-        (lost, begin + (into.len() - before) as u64)
+        let end = self.kept.len().min(skipped.saturating_add(most));
+        self.kept.range(skipped..end).for_each(|run| into.show(run));
+        (lost, self.first + end as u64)
     }
 }
 
@@ -87,22 +88,21 @@ mod tests {
     fn readers_follow_by_number_and_are_told_what_they_missed() {
         let mut ring = Ring::new(4);
         (0..6).for_each(|number| ring.push(run(number)));
-        let mut read = Vec::new();
+        let mut read = Longest::new(10);
         assert_eq!(ring.read(0, 3, &mut read), (2, 5));
         assert_eq!(ring.read(5, 3, &mut read), (0, 6));
-        assert_eq!(read, [run(2), run(3), run(4), run(5)]);
         assert_eq!(ring.read(6, 3, &mut read), (0, 6));
         // A reader of another scheduler's numbers is behind nothing.
         assert_eq!(ring.read(100, 3, &mut read), (0, 6));
-        assert_eq!(read.len(), 4);
+        assert_eq!(read.end(), (vec![run(2), run(3), run(4), run(5)], 0));
     }
 
     #[test]
     fn nothing_is_kept_where_nothing_may_be() {
         let mut ring = Ring::new(0);
         (0..3).for_each(|number| ring.push(run(number)));
-        let mut read = Vec::new();
+        let mut read = Longest::new(10);
         assert_eq!(ring.read(0, 10, &mut read), (3, 3));
-        assert!(read.is_empty());
+        assert_eq!(read.end(), (Vec::new(), 0));
     }
 }
