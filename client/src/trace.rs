@@ -3,7 +3,8 @@
 //! A task runs in a [`tracing`](https://docs.rs/tracing) span `task`, of the target `brisk::task`, with its key, function, attempt and
 //! worker; what it says is said in that span, and so shows which task said it. If the call was submitted within a span, the
 //! task's span is below that one: as its child, if both are in one process, and otherwise by name (`within`) and ids (`parent`). That span
-//! is of level INFO; of tasks that were submitted in none it is DEBUG. Nothing of all this costs anything where no subscriber takes
+//! is of level INFO; of tasks that were submitted in none it is DEBUG. Calls of actors and those of [`Client::run`](crate::Client::run)
+//! have such spans too. Nothing of all this costs anything where no subscriber takes
 //! an interest.
 //!
 //! Worker processes need a subscriber of their own, which `setup` installs in both:

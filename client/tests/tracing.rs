@@ -8,7 +8,7 @@ use std::{
     sync::Mutex,
 };
 
-use brisk_client::{TaskError, current, private::TestHook, task, trace};
+use brisk_client::{TaskError, actor, current, private::TestHook, task, trace};
 use tracing::Instrument;
 
 /// Written to by this test's process and by its worker processes.
@@ -49,6 +49,31 @@ async fn has_a_child(what: String) -> Result<(), TaskError> {
     client.submit(says(format!("{what} child"))).await?;
     tracing::info!("{what} last");
     Ok(())
+}
+
+struct Teller;
+
+#[actor]
+impl Teller {
+    fn new() -> Self {
+        Teller
+    }
+
+    fn tell(&mut self, what: String) {
+        tracing::info!("{what}");
+    }
+
+    async fn tell_later(&mut self, what: String) {
+        tokio::task::yield_now().await;
+        tracing::info!("{what}");
+    }
+}
+
+/// Says something where it is made beside all tasks.
+#[task]
+async fn says_aside(what: String) {
+    tokio::task::yield_now().await;
+    tracing::info!("{what}");
 }
 
 /// The only line of the log that ends so.
@@ -96,5 +121,30 @@ on_every_cluster! {
         let (above, below) = (parent(&first), parent(&child));
         assert_eq!(above[1], below[1], "all is one trace");
         assert_ne!(above[2], below[2]);
+    }
+
+    async fn calls_of_actors_and_calls_on_workers_run_in_spans_too(cluster: LocalCluster) {
+        let path = log_of(std::process::id());
+        install(File::options().create(true).append(true).open(path).unwrap());
+        let client = cluster.client().await.unwrap();
+        client.wait_for_workers(2).await.unwrap();
+        let kind = format!("{:?}", std::thread::current().id());
+        let span = tracing::info_span!("import", number = 8);
+        let here = span.in_scope(trace::current).unwrap().to_string();
+        let calls = async {
+            let teller = client.actor(TellerActor::new());
+            // The first waits until the actor is there, and has its span all the same.
+            teller.tell(format!("{kind} early")).await.unwrap();
+            teller.tell(format!("{kind} told")).await.unwrap();
+            teller.tell_later(format!("{kind} later")).await.unwrap();
+            let aside = client.run(says_aside(format!("{kind} aside"))).workers(["worker-1"]).await.unwrap();
+            assert!(aside[0].1.is_ok());
+        };
+        calls.instrument(span).await;
+        for (what, function) in [("early", "tell"), ("told", "tell"), ("later", "tell_later"), ("aside", "says_aside")] {
+            let line = line(&format!("{kind} {what}"));
+            assert!(line.contains("task{key=") && line.contains(&format!("{function}\" attempt=1")), "{line}");
+            assert!(line.contains(&format!(r#"within="import" parent={here}}}: "#)), "{line}, not {here}");
+        }
     }
 }

@@ -20,6 +20,7 @@ use brisk_core::{
     task::{TaskDef, TaskName},
     value::{Datum, Value},
 };
+use brisk_worker::server::carried;
 use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::sync::{oneshot, watch};
@@ -109,11 +110,23 @@ impl RawActor {
             }
             _ => {
                 let (reply, outcome) = oneshot::channel();
-                self.send(Unsent { spec: Payload::from_call(&node), reply });
+                self.send(Unsent { spec: self.traced(&node), reply });
                 Outcome::There(outcome)
             }
         };
         ActorFuture::new(self.clone(), def, outcome)
+    }
+
+    /// A call, with the span that it is made in.
+    fn traced(&self, node: &Arc<Node>) -> Payload {
+        let by_reference = match self.0.bound().map(|bound| bound.client.backend()) {
+            Some(Backend::Session(session)) => session.is_by_reference(),
+            _ => false,
+        };
+        match carried(by_reference) {
+            Some(traced) => Payload::from_traced_call(node, traced()),
+            None => Payload::from_call(node),
+        }
     }
 
     fn send(&self, call: Unsent) {

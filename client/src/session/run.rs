@@ -11,6 +11,7 @@ use brisk_core::{
     task::TaskName,
     value::Datum,
 };
+use brisk_worker::server::carried;
 use tokio::sync::oneshot;
 
 use super::{Session, fetch::RunThere};
@@ -35,8 +36,12 @@ impl Session {
         }
         let key = self.table.lock().keys.unique();
         let task = TaskName::of_call(info.name.clone(), key);
-        let call = Payload::from_call(node);
-        let call = if self.is_by_reference() { call } else { super::submit::sealed(node, &call)? };
+        let by_reference = self.is_by_reference();
+        let call = match carried(by_reference) {
+            Some(traced) => Payload::from_traced_call(node, traced()),
+            None => Payload::from_call(node),
+        };
+        let call = if by_reference { call } else { super::submit::sealed(node, &call)? };
         let answer = self.request(|request| ClientToScheduler::FindWorkers { request, workers }).await?;
         let Answer::Found(found) = answer else {
             let text = format!("asked for workers, the scheduler answered {answer:?}");

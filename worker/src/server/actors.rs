@@ -12,18 +12,19 @@ use std::{
 use brisk_core::{
     comm::PeerId,
     error::{ErrorKind, Failure},
-    id::RequestId,
+    id::{RequestId, RunId},
     key::Key,
     limits::{ACTOR_CALLS, MAX_DATA_PAYLOAD_BYTES},
     message::{DataMessage, FetchOutcome},
     payload::Payload,
-    task::Ran,
+    task::{Ran, TaskName},
     value::Datum,
 };
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use tracing::Instrument;
 
-use super::{driver::Shared, links::Sender, panics};
+use super::{context::Facts, driver::Shared, links::Sender, panics, trace};
 
 /// Actors that are at work at once. Others wait for their turn: the pool's threads are needed for other things too.
 const AT_WORK: usize = 256;
@@ -183,22 +184,28 @@ impl Shared {
         if !self.store.has(actor) {
             return FetchOutcome::Missing;
         }
-        match self.called(spec).and_then(|value| travelling(value, by_reference)) {
+        match self.called(actor, spec).and_then(|value| travelling(value, by_reference)) {
             Ok(payload) => FetchOutcome::Value(payload),
             Err(failure) => FetchOutcome::Failed(failure),
         }
     }
 
-    fn called(&self, spec: &Payload) -> Result<Datum, Box<Failure>> {
+    fn called(&self, actor: Key, spec: &Payload) -> Result<Datum, Box<Failure>> {
         let call = panics::catch("while the call was read", || spec.call(&self.registry))?;
         let call = call.map_err(|error| Box::new(Failure::from(error)))?;
         let inputs = self.store.inputs(&call).map_err(|key| {
             let text = format!("{key} is not on worker {}: it was let go before the call was made", self.name);
             Box::new(Failure::new(ErrorKind::ActorLost, text))
         })?;
-        let outcome = match panics::catch("of the method", || call.run(inputs))? {
+        // Of one name for all calls of a method of one actor: a call has no key of its own.
+        let task = TaskName::of_call(call.def.info().name.clone(), actor);
+        let facts = Facts { run: RunId(0), task, attempt: 1, deadline: None, trace: trace::trace_of(&call) };
+        let span = trace::span(&call, &facts, &self.name);
+        let outcome = match panics::catch("of the method", || span.in_scope(|| call.run(inputs)))? {
             Ran::Done(outcome) => outcome,
-            Ran::Future(future) => panics::catch("of the method", || self.runtime.block_on(future))?,
+            Ran::Future(future) => {
+                panics::catch("of the method", || self.runtime.block_on(future.instrument(span.clone())))?
+            }
         };
         panics::drop_quietly(call);
         outcome

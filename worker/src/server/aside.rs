@@ -23,13 +23,14 @@ use brisk_core::{
     value::Datum,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Span;
 
 use super::{
     call,
     context::{self, Facts, TaskContext},
     driver::Shared,
     links::Sender,
-    panics,
+    panics, trace,
 };
 
 /// Calls that are made at once. They are for people who look, and for what is done once on each worker.
@@ -75,12 +76,13 @@ fn make(mut reply: Reply, task: TaskName, call: &Payload) {
         Err(failure) => return reply.send(FetchOutcome::Failed(failure)),
     };
     // A run that no scheduler knows: what it submits is like what any client submits.
-    let facts = Facts { run: RunId(0), task, attempt: 1, deadline: None, trace: None };
+    let facts = Facts { run: RunId(0), task, attempt: 1, deadline: None, trace: trace::trace_of(&call) };
+    let span = trace::span(&call, &facts, &shared.name);
     let context = TaskContext::new(facts, shared.site.clone(), None);
-    match context::poll(&context, || panics::catch("of the call", || call.run(inputs))) {
+    match context::poll(&context, || panics::catch("of the call", || span.in_scope(|| call.run(inputs)))) {
         Ok(Ran::Done(outcome)) => reply.finish(call, outcome),
         Ok(Ran::Future(future)) => {
-            shared.executor.async_tasks.spawn(go_on(reply, call, context, future));
+            shared.executor.async_tasks.spawn(go_on(reply, call, (context, span), future));
         }
         Err(failure) => reply.finish(call, Err(failure)),
     }
@@ -89,14 +91,15 @@ fn make(mut reply: Reply, task: TaskName, call: &Payload) {
 async fn go_on(
     mut reply: Reply,
     call: Invocation,
-    task: TaskContext,
+    (task, span): (TaskContext, Span),
     mut future: Pin<Box<dyn Future<Output = Result<Datum, Box<Failure>>> + Send>>,
 ) {
-    let outcome =
-        poll_fn(|waker| match context::poll(&task, || panics::catch("of the call", || future.as_mut().poll(waker))) {
+    let outcome = poll_fn(|waker| {
+        match context::poll(&task, || panics::catch("of the call", || span.in_scope(|| future.as_mut().poll(waker)))) {
             Ok(polled) => polled,
             Err(failure) => Poll::Ready(Err(failure)),
-        });
+        }
+    });
     let outcome = outcome.await;
     panics::drop_quietly(future);
     reply.finish(call, outcome);
