@@ -4,7 +4,7 @@
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
-use brisk_client::{Client, TaskError, TaskFuture, task, wait};
+use brisk_client::{Client, TaskError, TaskFuture, actor, task, wait};
 
 /// Long enough not to travel with the report.
 const LENGTH: usize = 20_000;
@@ -32,6 +32,21 @@ fn gated(directory: String, what: String, value: &[u64]) -> u64 {
     value.iter().sum()
 }
 
+/// Counts its calls.
+struct Counter(u64);
+
+#[actor]
+impl Counter {
+    fn new() -> Self {
+        Counter(0)
+    }
+
+    fn count(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
 /// Says in one line what a future came to.
 async fn tell<T: brisk_client::Value>(what: &str, future: &TaskFuture<T>) {
     match future.result_shared().await {
@@ -54,6 +69,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let once = client.submit(made("once").once());
     wait([&ordinary, &once]).await;
     client.publish("numbers", &ordinary).await?;
+    let counter = client.actor(CounterActor::new());
+    assert_eq!(counter.count().await?, 1);
     let needs_scattered = client.submit(gated(directory.clone(), "needs-scattered".to_owned(), &scattered));
     let once_running = client.submit(gated(directory.clone(), "once-running".to_owned(), &ordinary).once());
     // The tasks run in other processes, and say that they have begun by files only.
@@ -69,6 +86,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell("scattered", &scattered).await;
     tell("once and finished", &once).await;
     tell("ordinary", &ordinary).await;
+    match counter.count().await {
+        Ok(count) => println!("actor: {count}"),
+        Err(error) => println!("actor: {:?} {}", error.kind(), in_one_line(&error)),
+    }
     match client.dataset::<TaskFuture<Vec<u64>>>("numbers").await {
         Ok(_) => println!("published: a value"),
         Err(error) => println!("published: {:?} {}", error.kind(), in_one_line(&error)),
@@ -79,6 +100,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.publish("numbers", &ordinary).await?;
     let again = client.scatter(vec![7u64; LENGTH]).await?;
     fs::write(Path::new(&directory).join("go"), "")?;
+    assert_eq!(client.actor(CounterActor::new()).count().await?, 1);
     let needs_it = client.submit(gated(directory.clone(), "needs-scattered".to_owned(), &again));
     assert_eq!(needs_it.await?, 7 * LENGTH as u64);
     assert_eq!(client.dataset::<TaskFuture<Vec<u64>>>("numbers").await?.result_shared().await?.len(), LENGTH);

@@ -129,6 +129,8 @@ fn what_a_new_scheduler_can_not_be_told_fails_by_name_and_can_be_made_again() {
     let error = told("once and finished");
     assert!(error.starts_with("SchedulerLost made-") && error.contains("may be started once only"), "{error}");
     assert_eq!(told("ordinary"), "a value");
+    let error = told("actor");
+    assert!(error.starts_with("ActorLost Counter-") && error.contains("Start a new one"), "{error}");
     let error = told("published");
     assert!(
         error.starts_with("Refused ") && error.contains("nothing is published under the name `numbers`"),

@@ -98,8 +98,8 @@ impl Client {
     /// calls.
     ///
     /// Calls of one actor are made one at a time: those of one caller in the order in which they are made, those of several as they come.
-    /// Each is made once at most, and a panic in one ends the actor. So does the end of its worker: what it knew is lost, and
-    /// calls fail with [`ErrorKind::ActorLost`]. An actor is never moved or copied; the worker it lives on is not let go by
+    /// Each is made once at most, and a panic in one ends the actor. So does the end of its worker, or of the scheduler: what it knew
+    /// is lost, and calls fail with [`ErrorKind::ActorLost`]. An actor is never moved or copied; the worker it lives on is not let go by
     /// [`retire_workers`](Client::retire_workers).
     ///
     /// ```

@@ -55,6 +55,11 @@ fn block(length: usize) -> Vec<u8> {
 }
 
 #[task]
+fn longer(block: &[u8]) -> Vec<u8> {
+    vec![7; block.len() + 1]
+}
+
+#[task]
 fn length(block: &[u8]) -> usize {
     block.len()
 }
@@ -265,5 +270,32 @@ fn a_scattered_value_that_has_copies_is_not_lost() {
             let value: Arc<Vec<u8>> = value.result_shared().await.unwrap();
             assert_eq!(value.len(), LENGTH);
         }
+    });
+}
+
+/// What a checkpoint keeps is not computed again, and what it does not keep says so.
+#[test]
+fn a_checkpoint_outlives_a_killed_worker_in_its_copies_or_its_file() {
+    run_on(Kind::Processes, |cluster| async move {
+        let client = two_workers(&cluster).await;
+        let path = std::env::temp_dir().join(format!("brisk-losses-{}.checkpoint", std::process::id()));
+        let there =
+            |length: usize| client.submit(longer(block(length - 1)).workers(["worker-0"]).allow_other_workers());
+        let (twice, once, filed) = (there(LENGTH), there(LENGTH + 1), there(LENGTH + 2));
+        wait([&twice, &once, &filed]).await;
+        client.checkpoint([&twice]).copies(2).await.unwrap();
+        client.checkpoint([&once]).copies(1).await.unwrap();
+        client.checkpoint([&filed]).to_file(&path).await.unwrap();
+        drop(filed);
+        kill(&cluster, "worker-0").await;
+
+        assert_eq!(client.submit(length(&twice)).await.unwrap(), LENGTH);
+        let error = client.submit(length(&once)).await.unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::LineageCut, Some(once.key())), "{error}");
+        let restored: Vec<brisk_client::TaskFuture<Vec<u8>>> = client.restore(&path).await.unwrap();
+        assert_eq!(client.submit(length(&restored[0])).await.unwrap(), LENGTH + 2);
+        let records = cluster.records();
+        assert_eq!((finished(&records, twice.key()), finished(&records, once.key())), (1, 1), "none is computed again");
+        std::fs::remove_file(path).unwrap();
     });
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::Duration};
 
 use brisk_client::{
     Client, ClientError, ErrorKind, TaskError, TaskState,
@@ -118,6 +118,17 @@ fn blocks_on_itself(x: i64) -> Result<i64, TaskError> {
     blocking::Client::current().expect("this is a task").submit(blocks_on_itself(x)).block()
 }
 
+/// Awaits the other of two, which awaits this one.
+#[task]
+async fn awaits_the_other(x: i64) -> Result<i64, TaskError> {
+    current().await.expect("this is a task").submit(awaits_the_other(1 - x)).await
+}
+
+#[task]
+fn blocks_on_the_other(x: i64) -> Result<i64, TaskError> {
+    blocking::Client::current().expect("this is a task").submit(blocks_on_the_other(1 - x)).block()
+}
+
 fn pipe() -> String {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -135,7 +146,7 @@ async fn heard(pipe: &str) -> String {
 #[task]
 async fn parent_of(x: i64, gate: String) -> Result<i64, TaskError> {
     while !std::path::Path::new(&gate).exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let client = current().await.expect("this is a task");
     client.submit(child_of(x)).await
@@ -206,6 +217,20 @@ on_every_cluster! {
             assert_eq!(error.downcast::<TaskError>().unwrap().kind(), ErrorKind::Deadlock, "{error}");
             assert!(error.to_string().contains("it waits for its own result"), "{error}");
         }
+    }
+
+    async fn tasks_that_wait_for_each_other_end_with_a_time_limit_or_a_cancellation(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let limit = Duration::from_millis(200);
+        let futures = [awaits_the_other(0).timeout(limit), blocks_on_the_other(0).timeout(limit)].map(|call| client.submit(call));
+        for future in futures {
+            assert_eq!(future.await.unwrap_err().kind(), ErrorKind::TimedOut);
+        }
+        let futures = [awaits_the_other(0), blocks_on_the_other(0)].map(|call| client.submit(call));
+        client.cancel(&futures);
+        drop(futures);
+        support::all_is_forgotten(&cluster).await;
+        assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
     }
 
     async fn tasks_submit_tasks_and_await_them(cluster: LocalCluster) {

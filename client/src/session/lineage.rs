@@ -40,6 +40,8 @@ pub(super) enum Broken {
     Missing(Key),
     /// This key is needed for it, and its call may be started once only.
     Once(Key),
+    /// The same, of an actor.
+    Actor(Key),
 }
 
 impl Default for Lineage {
@@ -126,8 +128,8 @@ impl Lineage {
             if !seen.insert(key) {
                 continue;
             }
-            if call.task.options.as_ref().is_some_and(|options| options.once) {
-                return Err(Broken::Once(key));
+            if let Some(options) = call.task.options.as_ref().filter(|options| options.once) {
+                return Err(if options.pinned { Broken::Actor(key) } else { Broken::Once(key) });
             }
             stack.push((key, true));
             stack.extend(call.task.dependencies.iter().rev().map(|dependency| (*dependency, false)));
@@ -244,6 +246,17 @@ mod tests {
         let mut sent = FxHashSet::default();
         assert_eq!(lineage.closure(key(2), &mut sent), Err(Broken::Once(key(1))));
         assert!(sent.is_empty());
+    }
+
+    #[test]
+    fn an_actor_is_told_from_other_calls_that_start_once() {
+        let mut lineage = Lineage::default();
+        let mut actor = task(1, &[]);
+        let mut options = TaskOptions::default();
+        (options.once, options.pinned) = (true, true);
+        actor.options = Some(Box::new(options));
+        lineage.keep(&[actor], [key(1)]);
+        assert_eq!(lineage.closure(key(1), &mut FxHashSet::default()), Err(Broken::Actor(key(1))));
     }
 
     #[test]

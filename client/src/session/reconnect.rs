@@ -232,7 +232,7 @@ impl Table {
     /// Why a future can't be asked for again, told as the failure of what is missing. Handles that are met on the way go
     /// into `spare`.
     fn unrepeatable(&self, broken: Broken, asked: &Handle, spare: &mut Vec<Handle>) -> TaskError {
-        let (Broken::Missing(key) | Broken::Once(key)) = broken;
+        let (Broken::Missing(key) | Broken::Once(key) | Broken::Actor(key)) = broken;
         let wanted = self.wanted.get(&key);
         let (kind, message) = match broken {
             Broken::Missing(_) if wanted.is_some_and(|wanted| wanted.scattered) => (
@@ -251,6 +251,12 @@ impl Table {
             Broken::Once(_) => (
                 ErrorKind::SchedulerLost,
                 format!("the scheduler was lost, and whether {key} was started is unknown: it may be started once only"),
+            ),
+            Broken::Actor(_) => (
+                ErrorKind::ActorLost,
+                "the scheduler was lost, and this actor ended with it, and its state too: no other scheduler knows of it. Start \
+                 a new one"
+                    .to_owned(),
             ),
         };
         let known = wanted.and_then(|wanted| wanted.handle.upgrade());
