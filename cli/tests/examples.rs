@@ -116,6 +116,20 @@ fn flights_without_data_says_what_to_do() {
 }
 
 #[test]
+fn a_local_cluster_prints_the_link_of_its_page() {
+    for (at, is_served) in [("127.0.0.1:0", true), ("off", false)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
+        command.args(["local", "--workers", "1", "--dashboard", at, "--", "sh", "-c", "exit 0"]);
+        let output = run(command);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let said = text(&output.stderr);
+        let token = said.split("dashboard: http://127.0.0.1:").nth(1).and_then(|rest| rest.split_once("/#"));
+        let is_token = |rest: &str| rest.lines().next().is_some_and(|token| token.len() == 64);
+        assert_eq!(token.is_some_and(|(_, rest)| is_token(rest)), is_served, "{said}");
+    }
+}
+
+#[test]
 fn a_command_that_fails_is_told_by_its_exit_code() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
     command.args(["local", "--workers", "1", "--", "sh", "-c", "exit 7"]);

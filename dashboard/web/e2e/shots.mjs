@@ -16,14 +16,15 @@ if (!link || !folder || !(width > 0 && height > 0)) throw new Error("node e2e/sh
 
 /** What each page has once it shows something. Some states of a page have nothing but words. */
 const FILLED = {
-  status: ".stream-canvas canvas[data-drawn]",
+  // Drawn after two seconds, when the task stream has long been.
+  status: ".lines canvas",
   workers: "tbody tr",
   graph: ".graph canvas[data-scale]",
   task: ".task-title",
   errors: ".error",
   plots: ".plots canvas, .panel-plot canvas",
 };
-const EMPTY = ".empty-title";
+const EMPTY = '.empty-title:not(:text-matches("^(Asking|Waiting)"))';
 /** Until a page is filled, and then until its curves and bars have settled, in milliseconds. */
 const FILLED_WITHIN = 15_000;
 const SETTLED = 700;
@@ -33,21 +34,25 @@ const browser = await launch();
 const { page, complaints } = await open(browser, new URL(link).origin, { viewport: { width, height } });
 await page.goto(link);
 await page.waitForSelector(".link-live", { timeout: FILLED_WITHIN });
-for (const place of named.length > 0 ? named : await everyPage()) await taken(place);
+await (named.length > 0 ? all(named) : everyPage());
 await browser.close();
 // A page of something that is gone by now is shown as such, and the browser complains of the answer.
 const grave = complaints.filter((line) => !/404/.test(line));
 if (grave.length > 0) throw new Error(`the browser complains:\n${grave.join("\n")}`);
 
-/** The pages of the head, and of each plot, one worker and one failed task. */
+async function all(places) {
+  for (const place of places) await taken(place);
+}
+
+/** The pages of the head, each followed by some of those that it leads to, which may be gone soon: a worker, a failed task, plots. */
 async function everyPage() {
-  const links = (selector) => page.$$eval(selector, (found) => found.map((a) => a.getAttribute("href").replace(/^#\//, "")));
-  const pages = ["status", "workers", "graph", "errors", "plots"];
-  for (const [from, selector, most] of [["workers", "tbody a[href^='#/workers/']", 1], ["errors", ".error a.key", 1], ["plots", ".plots h2 a", 20]]) {
-    await shown(from);
-    pages.push(...(await links(selector)).slice(0, most));
+  const inner = { workers: ["tbody a[href^='#/workers/']", 1], errors: [".error a.key", 1], plots: [".plots h2 a", 20] };
+  for (const place of ["status", "workers", "graph", "errors", "plots"]) {
+    await taken(place);
+    const [selector, most] = inner[place] ?? ["none", 0];
+    const links = await page.$$eval(selector, (found) => found.map((a) => a.getAttribute("href").replace(/^#\//, "")));
+    await all(links.slice(0, most));
   }
-  return pages;
 }
 
 async function shown(place) {

@@ -41,7 +41,7 @@ export interface PlotInfo { name: string; kind: "scatter" | "line" | "heat"; tit
 // GET /api/plots/NAME -> { info: PlotInfo, series: [{ name, x: number[], y: number[], z?: number[] }], background?: { x0,x1,y0,y1, columns, rows, values: number[] } }
 // GET /api/tasks/KEY -> { key, name, function, state, worker?, attempt, bytes?, priority?, inputs: TaskLink[], dependents: TaskLink[], holders: string[],
 //    story: [{ time, event }], error?: { message, place?, arguments?, causes: string[], worker?, path: string[] }, recreate: string[2] } ; 404 when unknown
-// GET /api/workers/ID -> Worker & { running_now: [{ key, function, age, progress?: string }], holds: [{ key, bytes }] (first 200), started, log?: [{ time, key, name, text }] (what tasks said there, newest 200, oldest first) }
+// GET /api/workers/ID -> Worker & { running_now: [{ key, function, age, progress?: string }], holds: [{ key, bytes }] (first 200), started, log: [{ time, key, name, text }] (what tasks said there, newest 200, oldest first) }
 // GET /api/graph?limit=N -> { grouped: boolean, nodes: [{ id, function, name, layer, states: {waiting, queued, processing, memory, erred, released}, key?: string }], edges: [from, to, count][] }
 // Every JSON page answers { error: string } with its HTTP status when it can't.
 // Sign-in: the printed link is http://HOST:PORT/#TOKEN ; the page sends GET /api/session with header "x-brisk-token: TOKEN" once, gets an HttpOnly,

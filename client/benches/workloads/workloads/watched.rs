@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use brisk_client::wait;
 
 use super::{lives::resident_bytes, released};
@@ -28,10 +29,11 @@ const AT_ONCE: usize = 50_000;
 /// Nobody waits longer for the first event.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// n independent no-op tasks with five viewers of the dashboard and without, by turns; the median of each pair's ratio. The viewers
-/// take all that comes, on the same processors, and do nothing with it.
+/// n independent no-op tasks with five viewers of the dashboard and without, by turns; the median of each pair's ratio, of time and
+/// of processor time, which says something on a machine that others use too. The viewers take all that comes, on the same
+/// processors, and do nothing with it.
 pub(super) async fn watched(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
-    let (mut times, mut ratios, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let (mut times, mut ratios, mut processor_ratios, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for turn in 0..TURNS {
         // Now the one first, now the other: whatever gets slower or faster with time falls on both.
         let (alone, watched);
@@ -42,17 +44,20 @@ pub(super) async fn watched(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
             (watched, bytes) = noops_watched(bench, n).await?;
             alone = noops(bench, n).await?;
         }
-        ratios.push(watched.as_secs_f64() / alone.as_secs_f64());
-        times.push((watched, alone));
+        ratios.push(watched.time.as_secs_f64() / alone.time.as_secs_f64());
+        processor_ratios.push(watched.processor.as_secs_f64() / alone.processor.as_secs_f64());
+        times.push((watched.time, alone.time));
     }
     times.sort();
     ratios.sort_by(f64::total_cmp);
+    processor_ratios.sort_by(f64::total_cmp);
     let (watched, alone) = times[TURNS / 2];
     let more = [
         ("alone_s", alone.as_secs_f64()),
         ("ratio", ratios[TURNS / 2]),
         ("least_ratio", ratios[0]),
         ("most_ratio", ratios[TURNS - 1]),
+        ("processor_ratio", processor_ratios[TURNS / 2]),
         ("bytes_a_viewer", bytes as f64 / VIEWERS as f64),
     ];
     bench.report.line("dashboard", n, n, watched, &more);
@@ -65,7 +70,7 @@ pub(super) async fn memory(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
     let viewers = Viewers::open(&bench.client.dashboard_url()?)?;
     let (mut done, mut took) = (0, Duration::ZERO);
     for until in (1..=10).map(|tenths| n / 10 * tenths) {
-        took += noops(bench, until - done).await?;
+        took += noops(bench, until - done).await?.time;
         done = until;
         bench.report.begin();
         let more = [
@@ -79,20 +84,36 @@ pub(super) async fn memory(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long n of them take, from the first submission until the last is forgotten.
-async fn noops(bench: &Bench, n: usize) -> anyhow::Result<Duration> {
-    let start = Instant::now();
+/// What some tasks took.
+struct Took {
+    time: Duration,
+    /// All threads of this process together: of workers that are processes only what is done here.
+    processor: Duration,
+}
+
+/// What n of them take, from the first submission until the last is forgotten.
+async fn noops(bench: &Bench, n: usize) -> anyhow::Result<Took> {
+    let (start, before) = (Instant::now(), processor_time()?);
     for first in (0..n).step_by(AT_ONCE) {
         let futures: Vec<_> = (first..n.min(first + AT_ONCE)).map(|_| bench.client.submit(noop())).collect();
         wait(&futures).await;
         drop(futures);
         released(bench).await?;
     }
-    Ok(start.elapsed())
+    Ok(Took { time: start.elapsed(), processor: processor_time()? - before })
+}
+
+/// Processor time that this process has taken, to a hundredth of a second.
+fn processor_time() -> anyhow::Result<Duration> {
+    let text = std::fs::read_to_string("/proc/self/stat")?;
+    // The name, in parentheses, may have spaces in it; what follows it are fields 3 and on, and 14 and 15 are meant.
+    let fields = text.rsplit_once(')').context("a name in /proc/self/stat")?.1;
+    let hundredths = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(Duration::from_millis(10 * hundredths))
 }
 
 /// The same under the eyes of viewers, with the bytes that they were told meanwhile.
-async fn noops_watched(bench: &Bench, n: usize) -> anyhow::Result<(Duration, u64)> {
+async fn noops_watched(bench: &Bench, n: usize) -> anyhow::Result<(Took, u64)> {
     let viewers = Viewers::open(&bench.client.dashboard_url()?)?;
     let before = viewers.heard();
     let took = noops(bench, n).await?;

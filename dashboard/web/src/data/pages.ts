@@ -40,7 +40,7 @@ export interface WorkerDetails extends Worker {
   holds: { key: string; name?: string; bytes: number }[];
   started: number;
   /** What tasks said here, the oldest first. */
-  log?: { time: number; key: string; name: string; text: string }[] | null;
+  log: { time: number; key: string; name: string; text: string }[];
 }
 
 export interface GraphNode {

@@ -17,7 +17,6 @@ const HOLDS: Column<WorkerDetails["holds"][number]>[] = [
 ];
 
 const RUNNING: Column<WorkerDetails["running_now"][number]>[] = [
-  { name: "Function", by: (row) => row.function, cell: (row) => row.function },
   { name: "Task", by: (row) => row.name ?? row.key, cell: (row) => <KeyLink id={row.key} name={row.name} />, wide: true },
   { name: "For", by: (row) => row.age ?? 0, cell: (row) => (row.age === null ? "" : seconds(row.age)), isNumber: true },
   { name: "Progress", by: (row) => row.progress ?? "", cell: (row) => row.progress ?? "" },
@@ -53,12 +52,15 @@ export function WorkerPage({ id }: { id: number }) {
         <TaskStream worker={id} />
       </section>
       <div class="halves">
-        <section class="panel">
-          <h2>Running now</h2>
-          {value && value.running_now.length > 0
-            ? <Table label="Running now" columns={RUNNING} rows={value.running_now} id={(row) => row.key} first={{ column: 2, isDown: true }} />
-            : <p class="muted note">{value ? "Nothing runs here now." : error ? error.message : "Asking…"}</p>}
-        </section>
+        <div class="stack">
+          <section class="panel">
+            <h2>Running now</h2>
+            {value && value.running_now.length > 0
+              ? <Table label="Running now" columns={RUNNING} rows={value.running_now} id={(row) => row.key} first={{ column: 1, isDown: true }} />
+              : <p class="muted note">{value ? "Nothing runs here now." : error ? error.message : "Asking…"}</p>}
+          </section>
+          {value && <Log lines={value.log} />}
+        </div>
         <section class="panel">
           <h2>Holds</h2>
           {value && value.holds.length > 0
@@ -67,19 +69,25 @@ export function WorkerPage({ id }: { id: number }) {
           {value && value.holds.length >= LISTED && worker.held > LISTED && <p class="muted note">The first {count(value.holds.length)} of {count(worker.held)}.</p>}
         </section>
       </div>
-      {value?.log && value.log.length > 0 && (
-        <section class="panel">
-          <h2>Log</h2>
-          <div class="log" tabIndex={0} role="region" aria-label="What tasks said here">
-            <ol>
-              {value.log.map((line, index) => (
-                <li key={index}><time>{clock(line.time, 0.001)}</time> <KeyLink id={line.key} name={line.name} /> <span class="message-line">{line.text}</span></li>
-              ))}
-            </ol>
-          </div>
-        </section>
-      )}
     </>
+  );
+}
+
+function Log({ lines }: { lines: WorkerDetails["log"] }) {
+  return (
+    <section class="panel">
+      <h2>Log</h2>
+      {lines.length === 0 && <p class="muted note">What a task says with <code>TaskContext::log</code> is here for as long as somebody wants its value.</p>}
+      {lines.length > 0 && (
+        <div class="log" tabIndex={0} role="region" aria-label="What tasks said here">
+          <ol>
+            {lines.map((line, index) => (
+              <li key={index}><time>{clock(line.time, 0.001)}</time> <KeyLink id={line.key} name={line.name} /> <span class="message-line">{line.text}</span></li>
+            ))}
+          </ol>
+        </div>
+      )}
+    </section>
   );
 }
 
