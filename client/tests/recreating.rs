@@ -138,6 +138,7 @@ async fn a_saved_case_is_made_by_the_program_itself(client: brisk_client::Client
     let case = client.recreate_error_locally(&client.submit(ratio(inc(24), 0))).await.unwrap();
     let saved = case.save(&path).unwrap();
     let command = saved.debugger_command();
+    assert_eq!(saved.to_string(), command);
     assert!(command.starts_with("BRISK_CASE='/") && command.contains("rust-gdb"), "{command}");
     let (_, program) = command.split_once("--args ").unwrap();
     let run = |case: &std::path::Path| {

@@ -1,7 +1,7 @@
 //! Cases in files.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{Read, Write},
     path::{Path, PathBuf},
 };
@@ -63,6 +63,13 @@ impl SavedCase {
         )
         .trim_end()
         .to_owned()
+    }
+}
+
+/// The [command](SavedCase::debugger_command) that makes the call in a debugger.
+impl fmt::Display for SavedCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.debugger_command())
     }
 }
 
