@@ -12,7 +12,7 @@ use brisk_client::{LocalBuilder, Status, task};
 use brisk_collections::{
     Collection,
     array::{
-        Array, ArrayError, Block, Region, concatenate,
+        Array, ArrayError, Block, Chunks, Region, concatenate,
         ndarray::{self, array},
         step, where_,
     },
@@ -148,6 +148,23 @@ fn random_numbers_are_those_of_their_places() {
 }
 
 #[test]
+fn numbers_are_the_same_for_any_number_of_workers() {
+    let x = Array::<f64>::normal([90, 70], 0.0, 1.0, 11).unwrap().chunks([32, 17]).unwrap();
+    let spread = (&x * 3.0 - &x.t().t().exp()).std(1);
+    let here = (x.collect().run().unwrap(), spread.run().unwrap());
+    for workers in [1, 2, 5] {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let cluster = LocalBuilder::default().workers(workers).threads(1).start().await.unwrap();
+            let client = cluster.client().await.unwrap();
+            client.wait_for_workers(workers).await.unwrap();
+            let there = (x.compute(&client).await.unwrap(), client.submit(&spread).await.unwrap());
+            assert_eq!(there, here, "by {workers} workers, to the last bit");
+        });
+    }
+}
+
+#[test]
 fn a_sum_of_four_times_what_memory_holds_is_bounded() {
     /// What a chunk set may take: 16 blocks, of the 64 that there are.
     const ALLOWED: u64 = 4 << 20;
@@ -186,6 +203,8 @@ fn what_is_known_to_be_wrong_is_told_when_it_is_built() {
     assert!(text(x.broadcast_to([4])).contains("do not fit"));
     assert!(text(x.chunks(0)).contains("the chunks of axis 0 have length 0"));
     assert!(text(x.chunks([1])).contains("a length for each of 2 axes"));
+    assert!(text(x.chunks(Chunks::Bytes(0))).contains("0 bytes a block is less than an element, which takes 8"));
+    assert_eq!(x.chunks(Chunks::Bytes(32)).unwrap().chunk_lengths(), [vec![2, 1], vec![2, 2]]);
     assert_eq!(text(x.sum_over(2)), "axis 2 was asked for, but an array of shape (3, 4) has 2 axes");
     assert!(text(x.mean_over([0, -2])).contains("axis 0 is named twice"));
     assert!(text(x.slice((0..4, 0))).contains("axis 0: 4 is beyond its 3 elements"));

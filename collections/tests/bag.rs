@@ -229,11 +229,58 @@ on_every_cluster! {
         };
         told(directory.put("cut.gz", &whole[..whole.len() / 2]), "can't be read here").await;
         told(directory.put("text.gz", b"no gzip at all"), ".gz:1: can't be read here").await;
+        let packed = ruzstd::encoding::compress_to_vec(lines(0..1_000).as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+        told(directory.put("cut.zst", &packed[..packed.len() / 2]), "can't be read here").await;
+        told(directory.put("text.zst", b"no zstd at all"), ".zst:1: can't be read here").await;
+        let sixteen: Vec<u8> = "\u{feff}one\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        told(directory.put("utf16.txt", &sixteen), ".txt:1: the line is no UTF-8, from its byte 1 on").await;
         told(directory.put("latin.txt", b"one\ntwo\ncaf\xe9\n"), ".txt:3: the line is no UTF-8, from its byte 4 on").await;
         let gone = directory.put("gone.txt", b"1\n");
         let bag = bag::read_text(&gone).unwrap();
         fs::remove_file(&gone).unwrap();
         assert!(client.submit(bag.count()).await.unwrap_err().to_string().contains("gone.txt can't be read"));
+    }
+
+    async fn lines_of_another_type_are_told_by_file_and_line(cluster: LocalCluster) {
+        let directory = Directory::new("mixed");
+        directory.put("a.json", b"{\"name\":\"Alice\",\"amount\":1}\n");
+        let mixed = b"{\"name\":\"Bob\",\"amount\":2}\n{\"name\":\"Eve\",\"amount\":\"3\"}\n[4]\n";
+        let second = directory.put("b.json", mixed);
+        let client = cluster.client().await.unwrap();
+        let accounts = bag::read_json::<Account>(&directory.path("*.json")).unwrap();
+        let error = client.submit(accounts.count()).await.unwrap_err();
+        let text = error.to_string();
+        let why = "no JSON of a bag::Account: invalid type: string \"3\", expected i64 at column 26";
+        assert!(text.contains(why) && text.contains(&format!("element 1 of partition 1, {second}:2)")), "{text}");
+        assert_eq!(error.kind(), ErrorKind::Failed);
+        let rest = accounts.on_error(OnError::Skip);
+        let (count, skipped) = client.compute((rest.count(), rest.skipped()));
+        assert_eq!((count.await.unwrap(), skipped.await.unwrap()), (2, 2));
+    }
+
+    async fn files_are_written_whole_or_not_at_all(cluster: LocalCluster) {
+        let directory = Directory::new("written");
+        let client = cluster.client().await.unwrap();
+        let words = bag::from_sequence(["one", "two", "three"].map(String::from), 2).unwrap();
+        let files = client.submit(words.to_text(&directory.path("new/words-*.txt")).unwrap()).await.unwrap();
+        assert_eq!(files, ["words-00000.txt", "words-00001.txt"].map(|name| directory.path(&format!("new/{name}"))));
+        assert_eq!(files.iter().map(|file| fs::read_to_string(file).unwrap()).collect::<String>(), "one\ntwo\nthree\n");
+
+        // The second partition fails when half of it is written.
+        let numbers = bag::from_sequence([1_i64, 2, 3, 0], 2).unwrap().map(ratio);
+        let texts = numbers.map(task_fn!(|x: i64| -> String { x.to_string() }));
+        client.submit(texts.to_text(&directory.path("failed/*.txt")).unwrap()).await.unwrap_err();
+        // The first may be there by now, or be under way; of the second there is nothing.
+        let left = || fs::read_dir(directory.path("failed")).unwrap().map(|file| file.unwrap().file_name());
+        assert!(left().all(|name| !name.to_string_lossy().contains("00001")), "{:?}", left().collect::<Vec<_>>());
+
+        let file = directory.put("file", b"");
+        let error = client.submit(words.to_text(&format!("{file}/*.txt")).unwrap()).await.unwrap_err().to_string();
+        assert!(error.contains("/file/0000") && error.contains("can't be written"), "{error}");
+        for pattern in ["words.txt", "*/*.txt", "*/words.txt"] {
+            let error = words.to_text(pattern).unwrap_err().to_string();
+            assert!(error.contains(pattern) && error.contains("one file a partition is written"), "{error}");
+        }
     }
 
     async fn records_in_columns(cluster: LocalCluster) {
@@ -294,6 +341,11 @@ on_every_cluster! {
         told(bag.count(), "brisk_client::register_types!").await;
         assert!(bag::range(0..1, 0).unwrap_err().to_string().contains("is zero"));
         assert!(ReadText::default().blocksize(0).is_err());
+        let missing = bag::read_json::<Account>("/nowhere/a.json").unwrap_err().to_string();
+        assert!(missing.contains("no file matches `/nowhere/a.json`"), "{missing}");
+        assert!(bag::read_csv::<Account>("/nowhere/a.csv").unwrap_err().to_string().contains("no file matches"));
+        assert!(bag.repartition(0).unwrap_err().to_string().contains("is zero"));
+        assert!(FanIn::new(1).unwrap_err().to_string().contains("at least two"));
         assert!(bag::read_text("/nowhere/*.txt").unwrap_err().to_string().contains("no file matches `/nowhere/*.txt`"));
         assert!(bag::read_text("a[").unwrap_err().to_string().contains("no pattern of file names"));
     }

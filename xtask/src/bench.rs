@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{bench_macros, process};
 
+mod collections;
 mod instructions;
 mod limits;
 mod peers;
@@ -45,6 +46,8 @@ pub(crate) struct Options {
 enum What {
     /// What a `#[task]` costs to compile
     Macros,
+    /// Bags and arrays, beside a loop on one thread and Dask with as many workers
+    Collections(collections::Options),
     /// What a task costs in instructions, beside the figures that were agreed on
     Instructions(instructions::Options),
     /// What five viewers of the dashboard cost: no-op tasks with and without them, by turns
@@ -71,6 +74,7 @@ impl Options {
 pub(crate) fn run(options: Options) -> Result<()> {
     match options.what {
         Some(What::Macros) => bench_macros::run(),
+        Some(What::Collections(options)) => collections::run(&options),
         Some(What::Instructions(options)) => instructions::run(&options),
         // It has turns of its own.
         Some(What::Dashboard { tasks: None }) => {

@@ -2,12 +2,13 @@
 //!
 //! Nothing of them is kept in the repository but a small excerpt for tests.
 
-mod accounts;
+pub(crate) mod accounts;
 mod archive;
 mod excerpt;
 mod fetch;
 mod flights;
 mod random;
+pub(crate) mod words;
 
 use anyhow::Result;
 

@@ -10,13 +10,16 @@ use super::{
     block::Block,
     element::{Column, DType, Element},
     error::BlockError,
-    gather::View,
+    gather::{TILE, View},
     program::{Program, Register, Step},
 };
 
 /// The elements of a piece. A program has a handful of registers; with 8 bytes an element they all stay in a first-level cache of
 /// 32 KiB, or nearly so, while a step's overhead of some 10 ns is nothing beside it.
 const PIECE: usize = 1024;
+
+/// The elements of a piece of whole rows, at most: its registers then stay in a second-level cache.
+const ROWS_PIECE: usize = 32 << 10;
 
 /// The blocks that a program's operands are, a list for each type of element.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,15 +53,23 @@ pub(crate) fn evaluate<'a, T: Element>(
     }
     let count = shape.iter().product();
     let mut out = Vec::with_capacity(count);
-    let mut machine = Machine::new(program, &types, views, PIECE.min(count));
+    let piece = piece(&views).min(count);
+    let mut machine = Machine::new(program, &types, views, piece);
     let mut start = 0;
     while start < count {
-        let length = PIECE.min(count - start);
+        let length = piece.min(count - start);
         machine.run(start, length)?;
         out.extend_from_slice(machine.result::<T>(start, length)?);
         start += length;
     }
     Block::new(shape, out).map(Cow::Owned).ok_or_else(|| BlockError::new("a program made too few elements"))
+}
+
+/// How many elements go through all steps together: whole rows, several at once, where an operand's axes are turned.
+fn piece(views: &[AnyView<'_>]) -> usize {
+    let row = views.iter().find_map(AnyView::turned);
+    row.filter(|row| (1..=ROWS_PIECE / TILE).contains(row))
+        .map_or(PIECE, |row| row * TILE.max(PIECE / row / TILE * TILE))
 }
 
 /// A view of any type.
@@ -101,6 +112,17 @@ impl<'a> AnyView<'a> {
             AnyView::I32(view) => view.piece(0, 0).is_some(),
             AnyView::U8(view) => view.piece(0, 0).is_some(),
             AnyView::Bool(view) => view.piece(0, 0).is_some(),
+        }
+    }
+
+    fn turned(&self) -> Option<usize> {
+        match self {
+            AnyView::F64(view) => view.turned(),
+            AnyView::F32(view) => view.turned(),
+            AnyView::I64(view) => view.turned(),
+            AnyView::I32(view) => view.turned(),
+            AnyView::U8(view) => view.turned(),
+            AnyView::Bool(view) => view.turned(),
         }
     }
 
@@ -221,6 +243,28 @@ mod tests {
         let program = Program { operands: vec![operand(DType::F64, &[Some(0)])], steps };
         let block = evaluate::<i64>(&program, &[count], &lists).unwrap();
         assert!(block.elements().iter().enumerate().all(|(i, x)| *x == (3000 - 2 * i as i64).max(0)));
+    }
+
+    #[test]
+    fn a_turned_operand_is_read_in_whole_rows() {
+        let (rows, columns) = (37, 300);
+        let xs = [
+            Arc::new(Block::new(&[rows, columns], (0..rows * columns).map(|i| i as i64).collect()).unwrap()),
+            Arc::new(
+                Block::new(&[columns, rows], (0..rows * columns).map(|i| 1_000_000 * i as i64).collect()).unwrap(),
+            ),
+        ];
+        let lists = Lists { i64s: &xs, ..Lists::default() };
+        let operands = vec![
+            operand(DType::I64, &[Some(0), Some(1)]),
+            Operand { place: 1, ..operand(DType::I64, &[Some(1), Some(0)]) },
+        ];
+        let steps = vec![Step::Load(0), Step::Load(1), Step::Binary(Binary::Add, 0, 1)];
+        let sum = evaluate::<i64>(&Program { operands, steps }, &[rows, columns], &lists).unwrap();
+        for (place, x) in sum.elements().iter().enumerate() {
+            let (row, column) = (place / columns, place % columns);
+            assert_eq!(*x, place as i64 + 1_000_000 * (column * rows + row) as i64);
+        }
     }
 
     #[test]

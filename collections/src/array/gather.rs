@@ -2,6 +2,10 @@
 
 use super::{error::BlockError, grid::Dims};
 
+/// Rows that are copied together from an operand whose axes are turned: as many as there are elements of 8 bytes in a line of the cache,
+/// each of which is then read once.
+pub(crate) const TILE: usize = 8;
+
 /// An operand's elements, as the result sees them.
 #[derive(Debug)]
 pub struct View<'a, T> {
@@ -78,10 +82,25 @@ impl<'a, T: Copy> View<'a, T> {
         }
     }
 
+    /// The length of the result's rows, if what lies side by side here stands in a column there: rows had better be copied several at
+    /// once.
+    pub(crate) fn turned(&self) -> Option<usize> {
+        match (self.shape.as_slice(), self.strides.as_slice()) {
+            ([.., row], [.., 1, stride]) if *stride > 1 => Some(*row),
+            _ => None,
+        }
+    }
+
     /// Copies the elements from `start` on, in the order of the result.
     pub(crate) fn copy(&self, start: usize, out: &mut [T]) {
         if out.is_empty() {
             return;
+        }
+        if let Some(row) = self.turned()
+            && start.is_multiple_of(row)
+            && out.len().is_multiple_of(row)
+        {
+            return self.copy_rows(start / row, row, out);
         }
         let last = self.shape.len() - 1;
         let mut index = vec![0; self.shape.len()];
@@ -107,6 +126,28 @@ impl<'a, T: Copy> View<'a, T> {
         }
     }
 
+    /// Copies whole rows of length `row`, from number `first` on, of a view that is [turned](View::turned).
+    fn copy_rows(&self, mut first: usize, row: usize, mut out: &mut [T]) {
+        let planes = self.shape.len() - 2;
+        let (rows, stride) = (self.shape[planes], self.strides[planes + 1]);
+        while !out.is_empty() {
+            let (mut plane, within) = (first / rows, first % rows);
+            let count = TILE.min(rows - within).min(out.len() / row);
+            let mut from = within;
+            for axis in (0..planes).rev() {
+                from += plane % self.shape[axis] * self.strides[axis];
+                plane /= self.shape[axis];
+            }
+            let (some, rest) = out.split_at_mut(count * row);
+            for (column, line) in self.data[from..].chunks(stride).take(row).enumerate() {
+                for (place, x) in line[..count].iter().enumerate() {
+                    some[place * row + column] = *x;
+                }
+            }
+            (first, out) = (first + count, rest);
+        }
+    }
+
     /// Part of a row.
     fn run(&self, from: usize, out: &mut [T]) {
         match self.strides[self.strides.len() - 1] {
@@ -126,13 +167,29 @@ mod tests {
         let count = shape.iter().product();
         let mut out = vec![0; count];
         view.copy(0, &mut out);
-        // In pieces it is the same.
-        let mut pieces = vec![0; count];
-        for (piece, start) in pieces.chunks_mut(5).zip((0..).step_by(5)) {
-            view.copy(start, piece);
+        // In pieces it is the same, of whole rows and of others.
+        for length in [5, *shape.last().unwrap_or(&1), 1] {
+            let mut pieces = vec![0; count];
+            for (piece, start) in pieces.chunks_mut(length.max(1)).zip((0..).step_by(length.max(1))) {
+                view.copy(start, piece);
+            }
+            assert_eq!(out, pieces);
         }
-        assert_eq!(out, pieces);
         out
+    }
+
+    #[test]
+    fn rows_are_copied_several_at_once() {
+        // Each of 3 planes is turned: 19 rows, so that some are left over.
+        let data: Vec<i64> = (0..3 * 5 * 19).collect();
+        let turned = all(&data, &[3, 5, 19], &[Some(0), Some(2), Some(1)], &[3, 19, 5]);
+        let index = |plane: usize, row: usize, column: usize| (plane * 19 + row) * 5 + column;
+        for (plane, row, column) in (0..3).flat_map(|p| (0..19).flat_map(move |r| (0..5).map(move |c| (p, r, c)))) {
+            assert_eq!(turned[index(plane, row, column)], ((plane * 5 + column) * 19 + row) as i64);
+        }
+        let view = View::new(&data, &[15, 19], &[Some(1), Some(0)], &[19, 15]).unwrap();
+        assert_eq!(view.turned(), Some(15));
+        assert_eq!(View::new(&data, &[15, 19], &[Some(0), Some(1)], &[15, 19]).unwrap().turned(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What tasks do with blocks, and the calls of them for each type of element.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use brisk_client::{Delayed, task};
 use bytemuck::{AnyBitPattern, NoUninit};
@@ -23,6 +23,9 @@ use super::{
     reduce::{Any, Partial, Reduction, finish, partial},
 };
 
+/// Reads bytes into their place.
+type Fill<'a> = &'a mut dyn FnMut(&mut [u8]) -> io::Result<()>;
+
 /// What is known of each type of element, and of no others: [`Element`] can't be implemented outside.
 #[doc(hidden)]
 #[allow(private_interfaces, reason = "hidden, and sealed by it")]
@@ -37,7 +40,8 @@ pub trait Kernels: Sized {
     fn leaf(leaf: &AnyLeaf) -> Option<&Arc<Leaf<Self>>>;
     fn any_block(block: &Block<Self>) -> Any<'_>;
     fn cast_block(block: Any<'_>) -> Option<Block<Self>>;
-    fn of_npy(bytes: Vec<u8>, swap: bool) -> Option<Vec<Self>>;
+    /// Elements as `fill` puts their bytes in place; `None` if those are none.
+    fn filled(count: usize, swap: bool, fill: Fill<'_>) -> io::Result<Option<Vec<Self>>>;
 
     fn elementwise(program: Arc<Program>, shape: Vec<usize>, operands: Operands) -> Delayed<Block<Self>>;
     fn partial(
@@ -238,7 +242,7 @@ pub trait FloatKernels: Sized {
 }
 
 macro_rules! kernels {
-    ($($t:ident $variant:ident $list:ident $of_bytes:ident $narrow:expr;)*) => {$(
+    ($($t:ident $variant:ident $list:ident $of_bytes:ident $filled:ident $narrow:expr;)*) => {$(
         #[allow(private_interfaces, reason = "hidden, and sealed by it")]
         impl Kernels for $t {
             fn of_bytes(bytes: &[u8]) -> Option<Vec<Self>> {
@@ -296,11 +300,8 @@ macro_rules! kernels {
                 }
             }
 
-            fn of_npy(mut bytes: Vec<u8>, swap: bool) -> Option<Vec<Self>> {
-                if swap {
-                    bytes.chunks_exact_mut(size_of::<$t>()).for_each(<[u8]>::reverse);
-                }
-                Self::of_bytes(&bytes)
+            fn filled(count: usize, swap: bool, fill: Fill<'_>) -> io::Result<Option<Vec<Self>>> {
+                $filled(count, swap, fill)
             }
 
             fn elementwise(program: Arc<Program>, shape: Vec<usize>, lists: Operands) -> Delayed<Block<Self>> {
@@ -363,16 +364,16 @@ macro_rules! kernels {
 }
 
 kernels! {
-    f64 F64 f64s of_bits (|_| None);
+    f64 F64 f64s of_bits filled_bits (|_| None);
     // Means and variances of `f32` are computed in `f64`.
-    f32 F32 f32s of_bits (|block| match block {
+    f32 F32 f32s of_bits filled_bits (|block| match block {
         Any::F64(block) => Some(Block::from(block.mapv(|x| x as f32))),
         _ => None,
     });
-    i64 I64 i64s of_bits (|_| None);
-    i32 I32 i32s of_bits (|_| None);
-    u8 U8 u8s of_bits (|_| None);
-    bool Bool bools of_truths (|_| None);
+    i64 I64 i64s of_bits filled_bits (|_| None);
+    i32 I32 i32s of_bits filled_bits (|_| None);
+    u8 U8 u8s of_bits filled_bits (|_| None);
+    bool Bool bools of_truths filled_truths (|_| None);
 }
 
 macro_rules! number_kernels {
@@ -410,6 +411,23 @@ float_kernels!(f64 f32);
 /// The elements that these bytes are, if they are as many as some elements have.
 fn of_bits<T: AnyBitPattern + NoUninit>(bytes: &[u8]) -> Option<Vec<T>> {
     bytes.len().is_multiple_of(size_of::<T>()).then(|| bytemuck::allocation::pod_collect_to_vec(bytes))
+}
+
+/// Elements of any bits, read where they will be.
+fn filled_bits<T: AnyBitPattern + NoUninit>(count: usize, swap: bool, fill: Fill<'_>) -> io::Result<Option<Vec<T>>> {
+    let mut elements = vec![T::zeroed(); count];
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
+    fill(bytes)?;
+    if swap {
+        bytes.chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+    }
+    Ok(Some(elements))
+}
+
+fn filled_truths(count: usize, _: bool, fill: Fill<'_>) -> io::Result<Option<Vec<bool>>> {
+    let mut bytes = vec![0; count];
+    fill(&mut bytes)?;
+    Ok(of_truths(&bytes))
 }
 
 /// The truths that these bytes are, if each is 0 or 1.

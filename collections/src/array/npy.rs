@@ -110,10 +110,9 @@ pub(crate) fn read<T: Element>(npy: &Npy, region: &Region) -> Result<Block<T>, B
         return Err(fail(&format!("the file holds {} of shape {:?}", npy.dtype, npy.shape)));
     }
     let (shape, lies) = npy.as_it_lies(region);
-    let mut bytes = vec![0; region.len() * npy.dtype.width()];
-    let mut read = || -> io::Result<()> {
+    let mut fill = |bytes: &mut [u8]| -> io::Result<()> {
         let mut file = File::open(&npy.path)?;
-        let mut rest = bytes.as_mut_slice();
+        let mut rest = bytes;
         for (at, length) in Npy::pieces(&shape, &lies, npy.dtype.width()) {
             let (piece, after) = rest.split_at_mut(length);
             file.seek(SeekFrom::Start(npy.start + at))?;
@@ -122,11 +121,11 @@ pub(crate) fn read<T: Element>(npy: &Npy, region: &Region) -> Result<Block<T>, B
         }
         Ok(())
     };
-    read().map_err(|error| match error.kind() {
+    let elements = T::filled(region.len(), npy.swapped, &mut fill).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => fail(&"the file is cut off: it was longer when the array was opened"),
         _ => fail(&error),
     })?;
-    let elements = T::of_npy(bytes, npy.swapped).ok_or_else(|| fail(&"a byte of it is neither true nor false"))?;
+    let elements = elements.ok_or_else(|| fail(&"a byte of it is neither true nor false"))?;
     let block = Block::new(&lies.shape, elements).ok_or_else(|| fail(&"it has too few elements"))?;
     Ok(if npy.fortran { Block::from(block.into_ndarray().reversed_axes()) } else { block })
 }

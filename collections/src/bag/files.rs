@@ -17,6 +17,10 @@ use super::{
 /// No line may be longer: what has no line ends at all is no text, and should not fill a worker's memory.
 const MAX_LINE: u64 = 256 << 20;
 
+/// What is read, or unpacked, at once: enough that a call of the system, or of a decoder, is nothing beside it; little enough to stay in
+/// the cache.
+const BUFFER: usize = 128 << 10;
+
 /// A file, or the part of one whose lines begin between two places.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Piece {
@@ -52,7 +56,7 @@ impl Lines {
             // The line that begins at or after the place, which it does only behind a line end.
             position = piece.from - 1;
             file.seek(SeekFrom::Start(position)).map_err(|error| told(&error))?;
-            let mut reader: Box<dyn BufRead> = Box::new(BufReader::new(file));
+            let mut reader: Box<dyn BufRead> = Box::new(BufReader::with_capacity(BUFFER, file));
             position += skip_line(&mut *reader).map_err(|error| told(&error))?;
             reader
         } else {
@@ -245,12 +249,14 @@ pub(super) fn unreadable(path: &str) -> Option<&'static str> {
 
 /// A file from its beginning, decompressed if its name says that it is compressed.
 pub(super) fn open(path: &str) -> io::Result<Box<dyn BufRead>> {
-    let file = BufReader::new(File::open(path)?);
+    let file = BufReader::with_capacity(BUFFER, File::open(path)?);
     match path {
         #[cfg(feature = "gzip")]
-        _ if path.ends_with(".gz") => Ok(Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(file)))),
+        _ if path.ends_with(".gz") => {
+            Ok(Box::new(BufReader::with_capacity(BUFFER, flate2::bufread::MultiGzDecoder::new(file))))
+        }
         #[cfg(feature = "zstd")]
-        _ if path.ends_with(".zst") => Ok(Box::new(BufReader::new(zstd::Frames::new(file)))),
+        _ if path.ends_with(".zst") => Ok(Box::new(BufReader::with_capacity(BUFFER, zstd::Frames::new(file)))),
         _ => match unreadable(path) {
             Some(why) => Err(io::Error::new(io::ErrorKind::Unsupported, format!("brisk-collections was {why}"))),
             None => Ok(Box::new(file)),

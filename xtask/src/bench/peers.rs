@@ -141,6 +141,11 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// The Python that has Dask. Makes its virtual environment below `place`, if it is not there.
+pub(super) fn dask(place: Option<&Path>) -> Result<PathBuf> {
+    install(find("dask")?, place)
+}
+
 fn find(name: &str) -> Result<&'static Peer> {
     let known = || PEERS.iter().map(|peer| peer.name).collect::<Vec<_>>().join(", ");
     PEERS

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -22,47 +22,73 @@ const NAMES: [&str; 26] = [
 pub(crate) struct Sizes {
     /// How many files
     #[arg(long, default_value_t = 24)]
-    files: u32,
+    pub(crate) files: u32,
     /// How many people each file has
     #[arg(long, default_value_t = 5_000)]
-    people: u32,
+    pub(crate) people: u32,
     /// How many transactions a person has at most
     #[arg(long, default_value_t = 200)]
-    transactions: u32,
+    pub(crate) transactions: u32,
     /// What the numbers are drawn from
     #[arg(long, default_value_t = 5)]
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// Writes the files anew.
 pub(super) fn write(sizes: &Sizes) -> Result<()> {
-    ensure!(sizes.files > 0, "--files is zero: it is at least one");
     let directory: PathBuf = root().join("data").join("accounts");
     if directory.exists() {
         fs::remove_dir_all(&directory).with_context(|| format!("{} can't be removed", directory.display()))?;
     }
-    fs::create_dir_all(&directory).with_context(|| format!("{} can't be made", directory.display()))?;
-    let width = (sizes.files - 1).to_string().len();
-    let mut random = Random(sizes.seed);
-    let mut all = 0;
-    for file in 0..sizes.files {
-        let path = directory.join(format!("accounts.{file:0width$}.json.gz"));
-        let written = File::create(&path).map_err(anyhow::Error::from).and_then(|made| {
-            let mut lines = GzEncoder::new(BufWriter::new(made), Compression::fast());
-            for _ in 0..sizes.people {
-                all += person(&mut lines, sizes.transactions, &mut random)?;
-            }
-            Ok(lines.finish()?.flush()?)
-        });
-        written.with_context(|| format!("{} can't be written", path.display()))?;
-    }
+    let all = write_to(&directory, sizes, Form::Gzip)?;
     let people = u64::from(sizes.files) * u64::from(sizes.people);
     println!("{}: {} files, {people} people, {all} transactions", directory.display(), sizes.files);
     Ok(())
 }
 
+/// How files are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `accounts.N.json.gz`
+    Gzip,
+    /// `accounts.N.json`
+    Plain,
+}
+
+/// Writes files into a directory; says how many transactions there are.
+pub(crate) fn write_to(directory: &Path, sizes: &Sizes, form: Form) -> Result<u64> {
+    ensure!(sizes.files > 0, "--files is zero: it is at least one");
+    fs::create_dir_all(directory).with_context(|| format!("{} can't be made", directory.display()))?;
+    let width = (sizes.files - 1).to_string().len();
+    let mut random = Random(sizes.seed);
+    let mut all = 0;
+    for file in 0..sizes.files {
+        let ending = if form == Form::Gzip { ".gz" } else { "" };
+        let path = directory.join(format!("accounts.{file:0width$}.json{ending}"));
+        let mut people = |lines: &mut dyn Write| -> Result<()> {
+            for _ in 0..sizes.people {
+                all += person(lines, sizes.transactions, &mut random)?;
+            }
+            Ok(())
+        };
+        let written = File::create(&path).map_err(anyhow::Error::from).and_then(|made| {
+            let mut file = BufWriter::new(made);
+            if form == Form::Gzip {
+                let mut lines = GzEncoder::new(file, Compression::fast());
+                people(&mut lines)?;
+                file = lines.finish()?;
+            } else {
+                people(&mut file)?;
+            }
+            Ok(file.flush()?)
+        });
+        written.with_context(|| format!("{} can't be written", path.display()))?;
+    }
+    Ok(all)
+}
+
 /// Writes one person; says how many transactions that were.
-fn person(line: &mut impl Write, most: u32, random: &mut Random) -> Result<u64> {
+fn person(line: &mut dyn Write, most: u32, random: &mut Random) -> Result<u64> {
     let name = NAMES[random.below(NAMES.len() as u64) as usize];
     let id = random.below(1_000_000);
     write!(line, r#"{{"id":{id},"name":"{name}","transactions":["#)?;
@@ -77,7 +103,7 @@ fn person(line: &mut impl Write, most: u32, random: &mut Random) -> Result<u64> 
 }
 
 /// Vigna's SplitMix64.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -89,7 +115,7 @@ impl Random {
     }
 
     /// A number less than `limit`, which is small: no number is noticeably more frequent.
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 }
