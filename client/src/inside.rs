@@ -29,7 +29,8 @@ use crate::{
 /// An `async fn` task awaits the futures of its client, and holds no thread meanwhile. Closing it ends nothing: it ends with the
 /// worker. A wait for the task's own result fails at once with [`ErrorKind::Deadlock`]. Tasks that wait for each other in a circle are
 /// not found out, since any of them may yet stop to wait; and to cancel one may not end them, since each is wanted, and made again, by
-/// another. Give one of them a [time limit](crate::Delayed::timeout): that ends it. Without async there is [`blocking::Client::current`](crate::blocking::Client::current).
+/// another. Give one of them a [time limit](crate::Delayed::timeout): that ends it. Without async there is
+/// [`blocking::Client::current`](crate::blocking::Client::current).
 ///
 /// ```
 /// use brisk_client::{Client, TaskError, task};

@@ -119,7 +119,7 @@ fn find(registry: &Registry, content: &Content) -> Result<&'static TaskDef, Case
 }
 
 pub(super) fn save(case: &Case, path: &Path) -> Result<SavedCase, CaseError> {
-    let encode = |error: &dyn std::fmt::Display| CaseError::Encode { task: case.task.clone(), why: error.to_string() };
+    let encode = |error: &dyn fmt::Display| CaseError::Encode { task: case.task.clone(), why: error.to_string() };
     let identity = &case.call.def.registered().identity;
     let inputs = case.inputs.iter().map(|(key, value)| Ok((*key, value.encode().map_err(|e| encode(&e))?)));
     let content = Content {
