@@ -166,20 +166,7 @@ impl Session {
             runtime,
             link: RwLock::default(),
             base: OnceLock::new(),
-            table: Mutex::new(Table {
-                keys,
-                wanted: FxHashMap::default(),
-                introduced: FxHashMap::default(),
-                lineage: reconnect.is_some().then(Lineage::default),
-                away: false,
-                lost_again: false,
-                outbox: VecDeque::new(),
-                requests: FxHashMap::default(),
-                leases: FxHashMap::default(),
-                next_want: 0,
-                next_request: 0,
-                closed: None,
-            }),
+            table: Mutex::new(Table::new(keys, reconnect.is_some())),
             sending: AtomicBool::new(false),
             cork: Cork::new(),
             delivering: RwLock::new(()),
@@ -431,6 +418,24 @@ fn cancelled(handle: &Handle, reason: &str) -> TaskError {
 }
 
 impl Table {
+    /// A table of nothing. `comes_back`: there may be another scheduler, to be told everything again.
+    fn new(keys: KeySource, comes_back: bool) -> Self {
+        Table {
+            keys,
+            wanted: FxHashMap::default(),
+            introduced: FxHashMap::default(),
+            lineage: comes_back.then(Lineage::default),
+            away: false,
+            lost_again: false,
+            outbox: VecDeque::new(),
+            requests: FxHashMap::default(),
+            leases: FxHashMap::default(),
+            next_want: 0,
+            next_request: 0,
+            closed: None,
+        }
+    }
+
     /// Puts a message behind all others. While the scheduler is away nothing is: the next one is told from this table.
     fn say(&mut self, message: ClientToScheduler) {
         if !self.away {

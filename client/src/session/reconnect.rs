@@ -213,12 +213,19 @@ impl Table {
             }
         }
         self.submit_again(tasks, wants);
-        self.keep_leases();
         let unclear = self.requests.extract_if(|_, request| same && !request.may_be_repeated());
         told.unclear = unclear.map(|(_, request)| request).collect();
-        let questions: Vec<_> = self.requests.values().map(|request| request.question.clone()).collect();
-        questions.into_iter().for_each(|question| self.say(question));
+        self.ask_again();
+        self.keep_leases();
         told
+    }
+
+    /// Asks what was not answered, in the order of the first asking: whoever waits keeps its turn, and the scheduler takes a number
+    /// that comes long after higher ones for one that it has heard before.
+    fn ask_again(&mut self) {
+        let mut questions: Vec<_> = self.requests.iter().map(|(id, request)| (*id, request.question.clone())).collect();
+        questions.sort_unstable_by_key(|(id, _)| *id);
+        questions.into_iter().for_each(|(_, question)| self.say(question));
     }
 
     fn submit_again(&mut self, tasks: Vec<SubmittedTask>, wants: Vec<(Key, WantId)>) {
@@ -264,5 +271,56 @@ impl Table {
         let needed_by = if culprit.key == asked.key() { Vec::new() } else { vec![asked.name().clone()] };
         spare.extend(known);
         TaskError::new(kind, message).with(|report| (report.task, report.needed_by) = (Some(culprit), needed_by))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brisk_core::{
+        graph::KeySource,
+        id::{EnvironmentId, Epoch, Fence},
+        message::{Answer, Operation},
+    };
+
+    use super::*;
+    use crate::session::request::Reply;
+
+    fn ask(table: &mut Table, operation: Operation) -> RequestId {
+        let id = table.next_request();
+        let (request, _) = Request::new(ClientToScheduler::Coordinate { request: id, operation: Box::new(operation) });
+        table.requests.insert(id, request);
+        id
+    }
+
+    fn wait_for(name: &str) -> Operation {
+        Operation::WaitForEvent { name: name.into() }
+    }
+
+    /// A scheduler that hears a number after more than a few higher ones takes the question for one that it has answered: it would
+    /// never be answered.
+    #[test]
+    fn questions_are_asked_again_in_their_order_however_many_and_before_leases_are_kept() {
+        let mut table = Table::new(KeySource::new(EnvironmentId::IN_PROCESS, 1), true);
+        let first: Vec<_> = (0..100).map(|n| ask(&mut table, wait_for(&n.to_string()))).collect();
+        for number in 0..100 {
+            let acquire = Operation::Acquire { name: format!("lock {number}").into(), limit: 1, count: 1, wait: true };
+            let id = ask(&mut table, acquire);
+            let request = table.requests.remove(&id).expect("it was asked just now");
+            let fence = Fence { epoch: Epoch(1), number };
+            table.note_grant(id, &request.question, &Reply::Answer(Answer::Granted(fence)));
+        }
+        let last: Vec<_> = (100..200).map(|n| ask(&mut table, wait_for(&n.to_string()))).collect();
+        let told = table.say_all_again(true);
+        assert!(told.unclear.is_empty());
+        let asked = table.outbox.iter().filter_map(|message| match message {
+            ClientToScheduler::Coordinate { request, operation } => {
+                Some((*request, matches!(**operation, Operation::Keep { .. })))
+            }
+            _ => None,
+        });
+        let asked: Vec<_> = asked.collect();
+        assert!(asked.is_sorted(), "{asked:?}");
+        let questions: Vec<_> = asked.iter().filter(|(_, keeps)| !keeps).map(|(request, _)| *request).collect();
+        assert_eq!((questions, asked.len()), ([first, last].concat(), 300));
     }
 }

@@ -29,6 +29,12 @@ pub(super) enum Reply {
 }
 
 impl Request {
+    /// A question, and where its answer is awaited.
+    pub(super) fn new(question: ClientToScheduler) -> (Self, oneshot::Receiver<Reply>) {
+        let (reply, receiver) = oneshot::channel();
+        (Request { question, reply }, receiver)
+    }
+
     /// Whether it may be put again to the scheduler that may have answered it already.
     pub(super) fn may_be_repeated(&self) -> bool {
         match &self.question {
@@ -125,16 +131,15 @@ impl Session {
         &self,
         request: impl FnOnce(RequestId) -> ClientToScheduler,
     ) -> (RequestId, oneshot::Receiver<Reply>) {
-        let (reply, receiver) = oneshot::channel();
-        let id = {
+        let (id, receiver) = {
             let mut table = self.table.lock();
             let id = table.next_request();
+            let (request, receiver) = Request::new(request(id));
             if table.closed.is_none() {
-                let question = request(id);
-                table.say(question.clone());
-                table.requests.insert(id, Request { question, reply });
+                table.say(request.question.clone());
+                table.requests.insert(id, request);
             }
-            id
+            (id, receiver)
         };
         self.pump();
         (id, receiver)
