@@ -49,11 +49,6 @@
 //! - Large data in partitions: the crate `brisk-collections`, and for other such crates [`graph`].
 //! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
 
-#![cfg_attr(
-    not(any(feature = "inproc", feature = "quic")),
-    allow(dead_code, unused_imports, reason = "without any way to a cluster there is `Client::sync` only")
-)]
-
 pub use brisk_core::{
     address::{Address, AddressError},
     comm::{CloseReason, ConnectError},

@@ -60,7 +60,7 @@ const RULES: &[Rule] = &[
         tests: &["brisk-test-tasks"],
         never: NETWORK,
     },
-    Rule { package: "brisk-tutorial", members: &[], tests: &["brisk-client", "brisk-collections"], never: RUNTIME },
+    Rule { package: "brisk-tutorial", members: &["brisk-collections"], tests: &["brisk-client"], never: RUNTIME },
     Rule { package: "brisk-test-tasks", members: &["brisk-client"], tests: &[], never: RUNTIME },
     Rule {
         package: "brisk-collections",
