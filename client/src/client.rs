@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
-    future::{Handle, TaskFuture},
+    future::TaskFuture,
     graph::{Call, Node},
     limits::CHUNK_TASKS,
     message::Answer,
 };
 
-use crate::{connect, error::ClientError, local::LocalBuilder, session::Session, sync::SyncSession};
+use crate::{
+    connect,
+    error::ClientError,
+    local::LocalBuilder,
+    session::{Handles, Session},
+    sync::SyncSession,
+};
 
 mod calls;
 mod checkpoint;
@@ -174,7 +180,7 @@ impl Client {
     /// # }
     /// ```
     pub fn compute<C: Calls>(&self, calls: C) -> C::Futures {
-        calls.submit(|nodes| self.submit_nodes(nodes))
+        calls.submit(|nodes| self.submit_nodes(nodes).into_vec())
     }
 
     /// Waits until the scheduler has handled everything that was submitted, released or cancelled here before.
@@ -194,10 +200,10 @@ impl Client {
         }
     }
 
-    pub(crate) fn submit_nodes(&self, nodes: &[Arc<Node>]) -> Vec<Handle> {
+    pub(crate) fn submit_nodes(&self, nodes: &[Arc<Node>]) -> Handles {
         match &self.0 {
             Backend::Session(session) => session.submit(nodes),
-            Backend::Sync(session) => session.submit(nodes),
+            Backend::Sync(session) => session.submit(nodes).into(),
         }
     }
 

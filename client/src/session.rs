@@ -5,12 +5,9 @@
 //! the background; [`cork`] says when. News comes on the connection's thread and settles handles. No lock is held while a handle is dropped,
 //! a waker is woken, or a batch is sent: any of these may come back here.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use brisk_core::{
@@ -23,7 +20,7 @@ use brisk_core::{
     hello::Welcome,
     id::{Fence, RequestId, WantId, WorkerId},
     key::Key,
-    limits::{CHUNK_BYTES, CHUNK_TASKS},
+    limits::CHUNK_TASKS,
     message::{Batch, ClientToScheduler, Messages},
 };
 use parking_lot::{Mutex, RwLock};
@@ -41,6 +38,7 @@ mod cork;
 mod fetch;
 mod lineage;
 mod news;
+mod outbox;
 mod plots;
 mod reconnect;
 mod request;
@@ -50,9 +48,10 @@ mod submit;
 mod waits;
 
 use coordination::Held;
-use cork::{Cork, FULL};
+use cork::Cork;
 use fetch::Fetcher;
 use lineage::Lineage;
+use outbox::Outbox;
 use plots::Plots;
 use request::Request;
 
@@ -60,6 +59,7 @@ pub(crate) use actors::Call;
 pub(crate) use plots::Feeder;
 pub(crate) use reconnect::Reconnect;
 pub(crate) use scatter::How;
+pub(crate) use submit::Handles;
 
 /// The scheduler's connection, as its inbox knows it. Data links have the numbers above.
 const SCHEDULER: PeerId = PeerId(0);
@@ -78,6 +78,8 @@ pub(crate) struct Session {
     table: Mutex<Table>,
     /// Whether some thread is sending. Others leave their messages in the outbox.
     sending: AtomicBool,
+    /// Whether the connection takes nothing, and room is being waited for.
+    full: AtomicBool,
     cork: Cork,
     /// Held while what arrived is handled: until then a handle that the program has dropped may live on there.
     delivering: RwLock<()>,
@@ -107,7 +109,7 @@ struct Table {
     wanted: FxHashMap<Key, Wanted>,
     /// Functions that the scheduler was told of.
     introduced: FxHashMap<FunctionId, FunctionInfo>,
-    outbox: VecDeque<ClientToScheduler>,
+    outbox: Outbox,
     requests: FxHashMap<RequestId, Request>,
     /// Leases that this program holds.
     leases: FxHashMap<Fence, Held>,
@@ -168,6 +170,7 @@ impl Session {
             base: OnceLock::new(),
             table: Mutex::new(Table::new(keys, reconnect.is_some())),
             sending: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             cork: Cork::new(),
             delivering: RwLock::new(()),
             reconnect,
@@ -248,7 +251,7 @@ impl Session {
     fn pump(&self) {
         loop {
             self.cork.pull();
-            if self.sending.swap(true, Ordering::Acquire) {
+            if self.full.load(Ordering::SeqCst) || self.sending.swap(true, Ordering::Acquire) {
                 return;
             }
             // Looked up by the one who sends: no other link takes its place before that one has stopped.
@@ -269,11 +272,11 @@ impl Session {
     /// Whether the connection is full before the outbox is empty.
     fn send_all(&self, link: &Link) -> bool {
         loop {
-            let messages = self.table.lock().take_batch();
+            let (messages, count) = self.table.lock().outbox.take_batch();
             if messages.is_empty() {
                 return false;
             }
-            self.cork.sent(messages.len());
+            self.cork.sent(count);
             let batch = Batch {
                 epoch: link.welcome.epoch,
                 incarnation: link.welcome.incarnation,
@@ -282,7 +285,8 @@ impl Session {
             match link.comm.try_send(batch) {
                 Ok(()) => {}
                 Err(TrySendError::Full(batch)) => {
-                    self.table.lock().give_back(batch);
+                    self.table.lock().outbox.give_back(batch);
+                    self.full.store(true, Ordering::SeqCst);
                     return true;
                 }
                 // The inbox hears of the end too, and settles everything.
@@ -297,6 +301,7 @@ impl Session {
         self.runtime.spawn(async move {
             comm.ready().await;
             if let Some(session) = this.upgrade() {
+                session.full.store(false, Ordering::SeqCst);
                 session.pump();
             }
         });
@@ -395,11 +400,6 @@ impl Session {
     fn handles(&self) -> Vec<Handle> {
         self.table.lock().wanted.values().filter_map(|wanted| wanted.handle.upgrade()).collect()
     }
-
-    fn handle(&self, key: Key, want: WantId) -> Option<Handle> {
-        let table = self.table.lock();
-        table.wanted.get(&key).filter(|wanted| wanted.want == want)?.handle.upgrade()
-    }
 }
 
 /// How tasks are cancelled.
@@ -427,7 +427,7 @@ impl Table {
             lineage: comes_back.then(Lineage::default),
             away: false,
             lost_again: false,
-            outbox: VecDeque::new(),
+            outbox: Outbox::default(),
             requests: FxHashMap::default(),
             leases: FxHashMap::default(),
             next_want: 0,
@@ -439,21 +439,7 @@ impl Table {
     /// Puts a message behind all others. While the scheduler is away nothing is: the next one is told from this table.
     fn say(&mut self, message: ClientToScheduler) {
         if !self.away {
-            self.outbox.push_back(message);
-        }
-    }
-
-    /// Whether there is enough to be sent.
-    fn say_released(&mut self, key: Key, want: WantId) -> bool {
-        match self.outbox.back_mut() {
-            Some(ClientToScheduler::Release(keys)) if keys.len() < CHUNK_TASKS => {
-                keys.push((key, want));
-                keys.len() == CHUNK_TASKS
-            }
-            _ => {
-                self.outbox.push_back(ClientToScheduler::Release(vec![(key, want)]));
-                self.outbox.len() >= FULL
-            }
+            self.outbox.push(message);
         }
     }
 
@@ -466,35 +452,11 @@ impl Table {
         self.next_want += 1;
         WantId(self.next_want)
     }
-
-    /// As many messages as make a sensible batch.
-    fn take_batch(&mut self) -> Vec<ClientToScheduler> {
-        let (mut tasks, mut bytes, mut count) = (0, 0u64, 0);
-        for message in &self.outbox {
-            if let ClientToScheduler::Submit { tasks: more, .. } = message {
-                tasks += more.len();
-                bytes += more.iter().map(|task| task.spec.len()).sum::<u64>();
-            }
-            if count > 0 && (tasks > CHUNK_TASKS || bytes > CHUNK_BYTES as u64) {
-                break;
-            }
-            count += 1;
-        }
-        self.outbox.drain(..count).collect()
-    }
-
-    fn give_back(&mut self, batch: Batch) {
-        if let Messages::ClientToScheduler(messages) = batch.messages {
-            for message in messages.into_iter().rev() {
-                self.outbox.push_front(message);
-            }
-        }
-    }
 }
 
 impl Owner for Session {
     fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle> {
-        Session::submit(self, calls)
+        Session::submit(self, calls).into_vec()
     }
 
     fn released(&self, key: Key, want: WantId) {
@@ -510,7 +472,7 @@ impl Owner for Session {
             if table.closed.is_some() || table.away {
                 return;
             }
-            table.say_released(key, want)
+            table.outbox.push_release(key, want)
         };
         if full { self.pump() } else { self.hold() }
     }

@@ -77,8 +77,8 @@ impl SyncSession {
             let mut table = self.table.lock();
             let Table { keys, wanted, .. } = &mut *table;
             let spare = RefCell::new(&mut spare);
-            plan(roots, keys, |name, fingerprint| {
-                let Some((known, handle)) = wanted.get(&name.key).and_then(|w| Some((w, w.handle.upgrade()?))) else {
+            plan(roots, keys, |key, fingerprint| {
+                let Some((known, handle)) = wanted.get(&key).and_then(|w| Some((w, w.handle.upgrade()?))) else {
                     return Known::No;
                 };
                 spare.borrow_mut().push(handle);

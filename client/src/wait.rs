@@ -23,9 +23,12 @@ use crate::AsCompleted;
 /// # }
 /// ```
 pub async fn wait<'a, T: Value>(futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
-    let ends: Vec<_> = futures.into_iter().map(TaskFuture::settled).collect();
-    for end in ends {
-        end.await;
+    let futures: Vec<_> = futures.into_iter().collect();
+    // The last one first: it is the likeliest to be the last to end, and then this is woken once and not for each.
+    for future in futures.into_iter().rev() {
+        if future.status() == Status::Pending {
+            future.settled().await;
+        }
     }
 }
 

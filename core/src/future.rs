@@ -9,10 +9,11 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{error::TaskError, graph::Node, id::WantId, key::Key, task::TaskName, value::Datum, wakers::WakerSet};
 
@@ -69,6 +70,25 @@ pub trait Owner: Send + Sync {
     /// not to go on, why: whoever waits may have been cancelled, or be the task itself.
     fn awaited(&self, _: &Handle) -> Option<TaskError> {
         None
+    }
+}
+
+/// Those who waited for handles that have settled, to be woken when this is dropped: outside all locks. Whoever waits for many
+/// futures, one after the other, is woken once for all that settled together, and not for each.
+#[derive(Default)]
+pub struct Wakers(SmallVec<[Waker; 1]>);
+
+impl Wakers {
+    fn add(&mut self, waker: &Waker) {
+        if !self.0.last().is_some_and(|last| last.will_wake(waker)) {
+            self.0.push(waker.clone());
+        }
+    }
+}
+
+impl Drop for Wakers {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -169,7 +189,12 @@ impl Handle {
 
     /// The client says: the value exists. A value that is here already stays.
     pub fn set_finished(&self) {
-        let fetch = self.change(|cell| match cell.state {
+        self.set_finished_among(&mut Wakers::default());
+    }
+
+    /// The same, and those who wait are woken with others.
+    pub fn set_finished_among(&self, wakers: &mut Wakers) {
+        let fetch = self.change(wakers, |cell| match cell.state {
             State::Pending => {
                 cell.state = State::Finished { fetching: cell.value_wanted };
                 Some(cell.value_wanted)
@@ -183,31 +208,29 @@ impl Handle {
 
     /// The client says: here is the value. The first one stays.
     pub fn set_value(&self, value: Datum) {
-        self.change(|cell| match cell.state {
-            State::Pending | State::Finished { .. } => {
-                cell.state = State::Here(value);
-                Some(false)
-            }
-            _ => None,
-        });
+        self.set_value_among(value, &mut Wakers::default());
+    }
+
+    /// The same, and those who wait are woken with others.
+    pub fn set_value_among(&self, value: Datum, wakers: &mut Wakers) {
+        self.settle(State::Here(value), wakers);
     }
 
     /// The client says: it failed. A value that is here stays.
     pub fn set_error(&self, error: TaskError) {
-        self.change(|cell| match cell.state {
-            State::Pending | State::Finished { .. } => {
-                cell.state = State::Erred(error);
-                Some(false)
-            }
-            _ => None,
-        });
+        self.settle(State::Erred(error), &mut Wakers::default());
     }
 
     /// The client says: it was cancelled. A value that is here, or an error, stays.
     pub fn set_cancelled(&self, error: TaskError) {
-        self.change(|cell| match cell.state {
+        self.settle(State::Cancelled(error), &mut Wakers::default());
+    }
+
+    /// Ends it, unless it has ended with a value that is here, or with an error.
+    fn settle(&self, end: State, wakers: &mut Wakers) {
+        self.change(wakers, |cell| match cell.state {
             State::Pending | State::Finished { .. } => {
-                cell.state = State::Cancelled(error);
+                cell.state = end;
                 Some(false)
             }
             _ => None,
@@ -217,7 +240,7 @@ impl Handle {
     /// The client says: it is to be computed again, because the value was lost before it came here, or by
     /// [`retry`](Handle::retry).
     pub fn set_pending(&self) {
-        self.change(|cell| match cell.state {
+        self.change(&mut Wakers::default(), |cell| match cell.state {
             State::Here(_) => None,
             _ => {
                 cell.state = State::Pending;
@@ -300,15 +323,11 @@ impl Handle {
         self.cell().waiting.remove(slot);
     }
 
-    /// Makes a change and wakes all who wait, outside the lock. `None`: nothing changed. Returns what `change` did.
-    fn change(&self, change: impl FnOnce(&mut Cell) -> Option<bool>) -> bool {
+    /// Makes a change after which all who wait are to be woken. `None`: nothing changed. Returns what `change` did.
+    fn change(&self, wakers: &mut Wakers, change: impl FnOnce(&mut Cell) -> Option<bool>) -> bool {
         let mut cell = self.cell();
         let Some(answer) = change(&mut cell) else { return false };
-        let wakers = cell.waiting.all();
-        drop(cell);
-        for waker in wakers {
-            waker.wake();
-        }
+        cell.waiting.iter().for_each(|waker| wakers.add(waker));
         answer
     }
 

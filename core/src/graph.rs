@@ -13,7 +13,7 @@ use crate::{
     future::Handle,
     id::EnvironmentId,
     key::{Key, KeyHasher},
-    options::TaskOptions,
+    options::{Defaults, TaskOptions},
     task::{TaskDef, TaskName},
     value::Datum,
 };
@@ -38,7 +38,7 @@ pub use delayed::Delayed;
 pub use delayed::short_type_name;
 pub use elem::{Elem, PutTheExpressionIntoATaskFn};
 pub use pack::{Pack, Packing, pack};
-pub use plan::{KeySource, Known, PlanError, PlannedTask, plan};
+pub use plan::{KeySource, Known, PlanError, PlannedTask, PlannedTasks, plan};
 pub use run::block_on;
 
 /// The graph below several calls in the language of Graphviz, as [`Delayed::to_dot`] draws that of one.
@@ -57,7 +57,9 @@ pub struct Node {
     /// The function.
     pub def: &'static TaskDef,
     slots: SmallVec<[Slot; 2]>,
-    options: Option<Box<NodeOptions>>,
+    options: Option<Box<TaskOptions>>,
+    /// Whether it is another task than an equal call. Apart from the options, which few calls have.
+    impure: bool,
     /// How many values are alive at once while it is computed, if it and all below it are.
     alive: u32,
     /// Computed once; an impure call keeps the key it was given first, so that all who share the node share its result.
@@ -96,24 +98,17 @@ pub enum Item {
     Placeholder(u8),
 }
 
-/// Options of one call.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NodeOptions {
-    pub(crate) task: TaskOptions,
-    pub(crate) impure: bool,
-}
-
 impl Node {
     /// A call of `def`. The macro sees to it that the arguments fit.
     pub fn new(def: &'static TaskDef, slots: impl IntoIterator<Item = Slot>) -> Self {
         let defaults = def.defaults;
-        let options = (defaults != crate::options::Defaults::NONE).then(|| {
-            let task = TaskOptions { retries: defaults.retries, priority: defaults.priority, ..TaskOptions::default() };
-            Box::new(NodeOptions { task, impure: defaults.impure })
+        let options = (defaults.retries != 0 || defaults.priority != 0).then(|| {
+            let Defaults { retries, priority, .. } = defaults;
+            Box::new(TaskOptions { retries, priority, ..TaskOptions::default() })
         });
         let slots: SmallVec<[Slot; 2]> = slots.into_iter().collect();
         let alive = order::alive_at_once(&slots);
-        Node { def, slots, options, alive, keyed: OnceLock::new() }
+        Node { def, slots, options, impure: defaults.impure, alive, keyed: OnceLock::new() }
     }
 
     /// The arguments, in order.
@@ -123,7 +118,7 @@ impl Node {
 
     /// The options that travel to the scheduler, if there are any.
     pub fn options(&self) -> Option<&TaskOptions> {
-        self.options.as_deref().map(|options| &options.task)
+        self.options.as_deref()
     }
 
     /// The key that [`plan`] gave this node, if it was planned.
@@ -155,30 +150,35 @@ impl Node {
 
     /// Whether the call runs even if the same was made before.
     pub fn is_impure(&self) -> bool {
-        self.options.as_ref().is_some_and(|options| options.impure)
+        self.impure
     }
 
-    pub(crate) fn options_mut(&mut self) -> &mut NodeOptions {
+    pub(crate) fn options_mut(&mut self) -> &mut TaskOptions {
         self.options.get_or_insert_default()
+    }
+
+    /// Makes it another task than an equal call.
+    pub(crate) fn set_impure(&mut self) {
+        self.impure = true;
     }
 
     /// The same call, to be given other options: not yet keyed.
     fn unkeyed(&self) -> Node {
         let (slots, options) = (self.slots.clone(), self.options.clone());
-        Node { def: self.def, slots, options, alive: self.alive, keyed: OnceLock::new() }
+        Node { def: self.def, slots, options, impure: self.impure, alive: self.alive, keyed: OnceLock::new() }
     }
 
     /// The node's key. All calls among its arguments have theirs already.
     fn assign_key(&self, keys: &mut KeySource) -> Result<Keyed, EncodeError> {
         let environment = keys.environment;
         if let Some(keyed) = self.keyed.get()
-            && (keyed.environment == environment || self.is_impure())
+            && (keyed.environment == environment || self.impure)
         {
             return Ok(*keyed);
         }
         let name = self.options().and_then(|options| options.name.as_deref());
         let fingerprint = match name {
-            None if self.is_impure() => keys.unique(),
+            None if self.impure => keys.unique(),
             _ => self.hash(environment)?,
         };
         let key = name.map_or(fingerprint, Key::named);

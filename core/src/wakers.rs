@@ -41,6 +41,11 @@ impl WakerSet {
         self.slots.iter().flatten().cloned().collect()
     }
 
+    /// Every waker, to be cloned and woken outside the lock.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Waker> {
+        self.slots.iter().flatten()
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.slots.iter().flatten().count()

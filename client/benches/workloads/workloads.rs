@@ -58,17 +58,19 @@ const SMALL: usize = 64 << 10;
 const PUT: usize = 64 << 20;
 
 pub(crate) const ALL: &[Workload] = &[
-    workload("noop-many", &[1_000, 10_000, 100_000], |b, n| Box::pin(independent::noop_many(b, n))),
+    workload("noop-many", &[1_000, 10_000, 100_000, 1_000_000], |b, n| Box::pin(independent::noop_many(b, n))),
+    workload("growth", &[1_000_000], |b, n| Box::pin(independent::growth(b, n))),
     workload("noop-map", &[10_000, 100_000], |b, n| Box::pin(independent::noop_map(b, n))),
     workload("map-inc-gather", &[1_000, 10_000], |b, n| Box::pin(independent::map_inc_gather(b, n))),
     workload("latency", &[1_000], |b, n| Box::pin(independent::latency(b, n))),
+    workload("latency-idle", &[200], |b, n| Box::pin(independent::latency_idle(b, n))),
     workload("as-completed", &[1_000], |b, n| Box::pin(independent::completions(b, n))),
     workload("chain", &[1_000, 10_000], |b, n| Box::pin(graphs::chain(b, n))),
     workload("chain-delayed", &[10_000], |b, n| Box::pin(graphs::chain_delayed(b, n))),
     workload("tree-reduce", &[1 << 14], |b, n| Box::pin(graphs::tree_reduce(b, n))),
     workload("wide-shuffle", &[64], |b, n| Box::pin(graphs::wide_shuffle(b, n))),
     workload("wide-shuffle-direct", &[64], |b, n| Box::pin(graphs::wide_shuffle_direct(b, n))),
-    workload("graph-submit", &[100_000], |b, n| Box::pin(graphs::graph_submit(b, n))),
+    workload("graph-submit", &[100_000, 1_000_000], |b, n| Box::pin(graphs::graph_submit(b, n))),
     workload("transfer-bytes", &[1], |b, n| Box::pin(transfers::bytes(b, n, LARGE))),
     workload("transfer-array", &[1], |b, n| Box::pin(transfers::array(b, n, LARGE))),
     workload("transfer-bytes-small", &[1_000], |b, n| Box::pin(transfers::bytes(b, n, SMALL))),

@@ -34,7 +34,7 @@ impl Client {
     pub fn persist<P: Persist>(&self, calls: P) -> P {
         let mut nodes = Vec::new();
         calls.nodes(&mut nodes);
-        calls.persisted(&mut self.submit_nodes(&nodes).into_iter())
+        calls.persisted(&mut self.submit_nodes(&nodes).into_vec().into_iter())
     }
 }
 

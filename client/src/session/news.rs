@@ -3,58 +3,69 @@
 use brisk_core::{
     comm::CloseReason,
     error::{ErrorKind, TaskError},
-    future::Handle,
+    future::{Handle, Wakers},
     id::{RequestId, WantId},
     key::Key,
     message::{KeyNews, SchedulerToClient},
 };
 
-use super::{Session, request::Reply};
+use super::{Session, Table, request::Reply};
+
+/// News that are looked up under one lock.
+const AT_ONCE: usize = 32;
 
 impl Session {
     /// Handles what the scheduler said, in order.
     pub(super) fn hear(&self, messages: Vec<SchedulerToClient>) {
-        for message in messages {
-            match message {
-                SchedulerToClient::Worker { worker, address } => self.fetcher.introduce(worker, address),
-                SchedulerToClient::WorkerGone(worker) => self.worker_gone(worker),
-                SchedulerToClient::News { key, want, news } => self.news(key, want, news),
-                SchedulerToClient::Refused { submission, error } => self.fail_submission(submission, &error),
-                SchedulerToClient::Workers { request, count } => self.answered(request, Reply::Count(count)),
-                SchedulerToClient::Synced(request) => self.answered(request, Reply::Count(0)),
-                SchedulerToClient::Answered { request, answer } => self.answered(request, Reply::Answer(answer)),
-                SchedulerToClient::LeaseLost { fence, error } => self.lease_lost(fence, error),
-                SchedulerToClient::Notice { tasks, message } => notice(&tasks, &message),
-                other => tracing::warn!(?other, "the scheduler said something that this version does not know"),
+        let (mut messages, mut heard) = (messages.into_iter(), Vec::new());
+        // Woken when all is settled.
+        let mut wakers = Wakers::default();
+        while let Some(next) = messages.as_slice().first() {
+            if matches!(next, SchedulerToClient::News { .. }) {
+                self.take_news(&mut messages, &mut heard);
+                heard.drain(..).for_each(|(handle, news)| self.news(&handle, news, &mut wakers));
+            } else if let Some(message) = messages.next() {
+                self.hear_other(message);
             }
         }
     }
 
-    fn news(&self, key: Key, want: WantId, news: KeyNews) {
-        let Some(handle) = self.handle(key, want) else { return };
+    fn hear_other(&self, message: SchedulerToClient) {
+        match message {
+            SchedulerToClient::Worker { worker, address } => self.fetcher.introduce(worker, address),
+            SchedulerToClient::WorkerGone(worker) => self.worker_gone(worker),
+            SchedulerToClient::Refused { submission, error } => self.fail_submission(submission, &error),
+            SchedulerToClient::Workers { request, count } => self.answered(request, Reply::Count(count)),
+            SchedulerToClient::Synced(request) => self.answered(request, Reply::Count(0)),
+            SchedulerToClient::Answered { request, answer } => self.answered(request, Reply::Answer(answer)),
+            SchedulerToClient::LeaseLost { fence, error } => self.lease_lost(fence, error),
+            SchedulerToClient::Notice { tasks, message } => notice(&tasks, &message),
+            other => tracing::warn!(?other, "the scheduler said something that this version does not know"),
+        }
+    }
+
+    /// Looks up what the next messages are news of, as long as they are news: many under one lock, but not so many that the
+    /// program's threads would wait for it.
+    fn take_news(&self, messages: &mut std::vec::IntoIter<SchedulerToClient>, heard: &mut Vec<(Handle, KeyNews)>) {
+        let is_news = |message: &SchedulerToClient| matches!(message, SchedulerToClient::News { .. });
+        let count = messages.as_slice().iter().take(AT_ONCE).take_while(|message| is_news(message)).count();
+        let mut table = self.table.lock();
+        for message in messages.by_ref().take(count) {
+            if let SchedulerToClient::News { key, want, mut news } = message
+                && let Some(handle) = table.note(key, want, &mut news)
+            {
+                heard.push((handle, news));
+            }
+        }
+    }
+
+    fn news(&self, handle: &Handle, news: KeyNews, wakers: &mut Wakers) {
         match news {
-            KeyNews::Memory { value: Some(value), .. } => {
-                self.note_finished(key, true);
-                handle.set_value(value.into_value());
-            }
-            KeyNews::Memory { holders, nbytes, .. } => {
-                self.note_finished(key, true);
-                if let Some(wanted) = self.table.lock().wanted.get_mut(&key) {
-                    wanted.holders = holders;
-                    wanted.nbytes = nbytes;
-                    wanted.tried.clear();
-                }
-                handle.set_finished();
-            }
+            KeyNews::Memory { value: Some(value), .. } => handle.set_value_among(value.into_value(), wakers),
+            KeyNews::Memory { .. } => handle.set_finished_among(wakers),
             KeyNews::Erred(error) => handle.set_error(self.named(error)),
-            KeyNews::Cancelled(error) => {
-                self.forgotten(key, want);
-                handle.set_cancelled(error);
-            }
-            KeyNews::Pending => {
-                self.note_finished(key, false);
-                handle.set_pending();
-            }
+            KeyNews::Cancelled(error) => handle.set_cancelled(error),
+            KeyNews::Pending => handle.set_pending(),
             other => tracing::warn!(?other, "news that this version does not know"),
         }
     }
@@ -69,15 +80,6 @@ impl Session {
         // Dropped without the lock: it may be the last handle by now.
         let Some(handle) = scattered else { return error };
         error.with(|report| report.task = Some(handle.name().clone()))
-    }
-
-    /// For the case that the scheduler is lost: which values exist.
-    fn note_finished(&self, key: Key, finished: bool) {
-        if self.reconnect.is_some()
-            && let Some(lineage) = &mut self.table.lock().lineage
-        {
-            lineage.set_finished(key, finished);
-        }
     }
 
     /// The scheduler no longer knows this want: there is nothing there to try again, or to depend on.
@@ -135,6 +137,34 @@ impl Session {
             let named = error.clone().with(|report| report.task = Some(handle.name().clone()));
             handle.set_error(named);
         }
+    }
+}
+
+impl Table {
+    /// Notes what is to be known of news later, and whose they are: nobody's, if the want has ended.
+    fn note(&mut self, key: Key, want: WantId, news: &mut KeyNews) -> Option<Handle> {
+        let wanted = self.wanted.get_mut(&key).filter(|wanted| wanted.want == want)?;
+        let handle = wanted.handle.upgrade()?;
+        let exists = match news {
+            KeyNews::Memory { value: Some(_), .. } => true,
+            KeyNews::Memory { holders, nbytes, .. } => {
+                wanted.holders = std::mem::take(holders);
+                wanted.nbytes = *nbytes;
+                wanted.tried.clear();
+                true
+            }
+            KeyNews::Cancelled(_) => {
+                wanted.refused = true;
+                return Some(handle);
+            }
+            KeyNews::Pending => false,
+            _ => return Some(handle),
+        };
+        // For the case that the scheduler is lost: which values exist.
+        if let Some(lineage) = &mut self.lineage {
+            lineage.set_finished(key, exists);
+        }
+        Some(handle)
     }
 }
 

@@ -105,6 +105,8 @@ impl Session {
             let same = self.link.read().as_ref().is_some_and(|former| former.welcome.epoch == welcome.epoch);
             if !lost {
                 *self.link.write() = Some(Arc::new(Link { comm, welcome }));
+                // Whoever waits for room waits for the former link.
+                self.full.store(false, Ordering::SeqCst);
                 table.away = false;
             }
             (!lost).then(|| table.say_all_again(same))
@@ -232,7 +234,7 @@ impl Table {
         if !wants.is_empty() {
             let submission = self.next_request();
             self.say(ClientToScheduler::Resubmit(submission));
-            self.queue(submission, tasks, wants);
+            self.queue_all(submission, tasks, wants);
         }
     }
 

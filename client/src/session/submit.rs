@@ -5,7 +5,7 @@ use std::{collections::hash_map::Entry, sync::Arc};
 use brisk_core::{
     error::{ErrorKind, TaskError},
     future::{Handle, Owner, Status},
-    graph::{Item, Known, Node, PlanError, PlannedTask, plan},
+    graph::{Item, Known, Node, PlanError, PlannedTask, PlannedTasks, plan},
     id::{RequestId, WantId},
     key::Key,
     limits::{CHUNK_BYTES, CHUNK_TASKS, MAX_NAME_BYTES, MAX_SPEC_BYTES},
@@ -16,13 +16,20 @@ use brisk_core::{
     trace::Traced,
 };
 use brisk_worker::server::{TaskContext, carried};
+use smallvec::SmallVec;
 
-use super::{Session, Table, Wanted};
+use super::{Session, Table, Wanted, outbox};
+
+/// Handles, one for each root: of one call most of the time.
+pub(crate) type Handles = SmallVec<[Handle; 1]>;
+
+type SubmittedTasks = SmallVec<[SubmittedTask; 1]>;
+type Wants = SmallVec<[(Key, WantId); 1]>;
 
 impl Session {
     /// Submits the graph below `roots`, and gives a handle for each root. Never blocks; what is wrong with a call is an
     /// error of its handle.
-    pub(crate) fn submit(&self, roots: &[Arc<Node>]) -> Vec<Handle> {
+    pub(crate) fn submit(&self, roots: &[Arc<Node>]) -> Handles {
         let mut outcome = self.try_submit(roots);
         if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::KeyConflict) {
             // The other call may live only in news of it that is being handled; the program has dropped it.
@@ -31,13 +38,13 @@ impl Session {
         }
         match outcome {
             Ok(handles) => handles,
-            Err(error) if roots.len() == 1 => vec![self.failed(&roots[0], seen_by(&roots[0], error))],
+            Err(error) if roots.len() == 1 => Handles::from_buf([self.failed(&roots[0], seen_by(&roots[0], error))]),
             // Only those that are wrong should fail.
             Err(_) => roots.iter().flat_map(|root| self.submit(std::slice::from_ref(root))).collect(),
         }
     }
 
-    fn try_submit(&self, roots: &[Arc<Node>]) -> Result<Vec<Handle>, TaskError> {
+    fn try_submit(&self, roots: &[Arc<Node>]) -> Result<Handles, TaskError> {
         let by_reference = self.is_by_reference();
         let traced = carried(by_reference);
         // Handles that turn out to be the last ones must be dropped after the lock.
@@ -48,24 +55,28 @@ impl Session {
                 return Err(error.clone());
             }
             let planned = table.plan(roots, &mut spare)?;
-            let tasks = self.prepare(&table, &planned, by_reference, traced.as_ref())?;
-            let submission = table.next_request();
-            let mut wants = Vec::new();
-            let handles = roots.iter().map(|root| {
+            self.check_arguments(&table, &planned)?;
+            table.introduce(&planned);
+            let tasks = prepare(planned, by_reference, traced.as_ref())?;
+            // A call within a task is to be told whose it is, by the number of a submission of its own.
+            let single = !self.of_tasks && roots.len() == 1 && matches!(&*tasks, [task] if outbox::is_single(task));
+            let open = table.outbox.open_submission().filter(|_| single);
+            let submission = open.unwrap_or_else(|| table.next_request());
+            let mut wants = Wants::new();
+            let mut handles = Handles::new();
+            for root in roots {
                 let (handle, new) = table.want(root, submission, || self.owner(), &mut spare);
                 if new {
                     wants.push((handle.key(), handle.want()));
                 }
-                handle
-            });
-            let handles: Vec<Handle> = handles.collect();
-            table.introduce(&planned);
+                handles.push(handle);
+            }
             table.remember(&tasks, &wants);
             if !(tasks.is_empty() && wants.is_empty()) {
                 self.say_whose(&mut table, submission);
             }
-            table.queue(submission, tasks, wants);
-            (handles, table.outbox.len())
+            table.queue(submission, single, tasks, wants);
+            (handles, table.outbox.count())
         };
         drop(spare);
         self.pump_soon(waiting);
@@ -94,7 +105,7 @@ impl Session {
             let handles: Vec<Handle> = adopted.collect();
             let closed = table.closed.clone();
             if closed.is_none() {
-                table.queue(submission, Vec::new(), wants);
+                table.queue_all(submission, Vec::new(), wants);
             }
             (handles, closed)
         };
@@ -111,46 +122,29 @@ impl Session {
         handles
     }
 
-    /// The messages of planned calls.
-    fn prepare(
-        &self,
-        table: &Table,
-        planned: &[PlannedTask],
-        by_reference: bool,
-        traced: Option<&impl Fn() -> Traced>,
-    ) -> Result<Vec<SubmittedTask>, TaskError> {
-        let owner = self.owner();
-        let numbered = planned.iter().enumerate();
-        numbered
-            .map(|(place, task)| {
-                for item in task.node.items() {
-                    let Item::Future(handle) = item else { continue };
-                    if !handle.is_owned_by(&owner) {
-                        let text = format!("the argument {} is a future of another client", handle.name());
-                        return Err(named(&task.node, TaskError::new(ErrorKind::ForeignFuture, text)));
-                    }
-                    let error = handle.error().or_else(|| table.let_go(handle));
-                    if let Some(error) = error {
-                        return Err(needed_by_all(error, &planned[place..]));
-                    }
+    /// Whether each future among the arguments of planned calls is one of this client that may yet have a value, and the names
+    /// in the calls' options are names.
+    ///
+    /// # Errors
+    /// The first that is not.
+    fn check_arguments(&self, table: &Table, planned: &[PlannedTask]) -> Result<(), TaskError> {
+        for (place, task) in planned.iter().enumerate() {
+            for item in task.node.items() {
+                let Item::Future(handle) = item else { continue };
+                if !handle.is_owned_by(&self.owner()) {
+                    let text = format!("the argument {} is a future of another client", handle.name());
+                    return Err(named(&task.node, TaskError::new(ErrorKind::ForeignFuture, text)));
                 }
-                if let Some(options) = &task.options {
-                    check_names(&task.node, options)?;
+                let error = handle.error().or_else(|| table.let_go(handle));
+                if let Some(error) = error {
+                    return Err(needed_by_all(error, &planned[place..]));
                 }
-                let call = match traced {
-                    Some(traced) => Payload::from_traced_call(&task.node, traced()),
-                    None => Payload::from_call(&task.node),
-                };
-                let spec = if by_reference { call } else { sealed(&task.node, &call)? };
-                Ok(SubmittedTask {
-                    key: task.key,
-                    function: task.node.def.id(),
-                    spec,
-                    dependencies: task.dependencies.clone(),
-                    options: task.options.clone(),
-                })
-            })
-            .collect()
+            }
+            if let Some(options) = &task.options {
+                check_names(&task.node, options)?;
+            }
+        }
+        Ok(())
     }
 
     /// A handle of a call that could not be submitted.
@@ -164,6 +158,23 @@ impl Session {
         handle.set_error(error);
         handle
     }
+}
+
+/// The messages of planned calls.
+fn prepare(
+    planned: PlannedTasks,
+    by_reference: bool,
+    traced: Option<&impl Fn() -> Traced>,
+) -> Result<SubmittedTasks, TaskError> {
+    let prepared = planned.into_iter().map(|PlannedTask { key, node, dependencies, options }| {
+        let call = match traced {
+            Some(traced) => Payload::from_traced_call(&node, traced()),
+            None => Payload::from_call(&node),
+        };
+        let spec = if by_reference { call } else { sealed(&node, &call)? };
+        Ok(SubmittedTask { key, function: node.def.id(), spec, dependencies, options })
+    });
+    prepared.collect()
 }
 
 /// The error of what a call needs, as the call sees it: if it was not planned, since it was made before and has not been
@@ -193,11 +204,11 @@ fn needed_by_all(mut error: TaskError, planned: &[PlannedTask]) -> TaskError {
 
 impl Table {
     /// The calls below `roots` that the scheduler does not have. `spare` receives handles to be dropped after the lock.
-    fn plan(&mut self, roots: &[Arc<Node>], spare: &mut Vec<Handle>) -> Result<Vec<PlannedTask>, TaskError> {
+    fn plan(&mut self, roots: &[Arc<Node>], spare: &mut Vec<Handle>) -> Result<PlannedTasks, TaskError> {
         let Table { keys, wanted, .. } = self;
         let spare = std::cell::RefCell::new(spare);
-        plan(roots, keys, |name, fingerprint| {
-            let Some((known, handle)) = wanted.get(&name.key).and_then(|w| Some((w, w.handle.upgrade()?))) else {
+        plan(roots, keys, |key, fingerprint| {
+            let Some((known, handle)) = wanted.get(&key).and_then(|w| Some((w, w.handle.upgrade()?))) else {
                 return Known::No;
             };
             let status = handle.status();
@@ -272,9 +283,12 @@ impl Table {
 
     /// Tells the scheduler of functions it has not heard of.
     fn introduce(&mut self, planned: &[PlannedTask]) {
-        let mut functions = Vec::new();
+        let (mut functions, mut last) = (Vec::new(), None);
         for task in planned {
             let info = task.node.def.info();
+            if last.replace(info.id) == Some(info.id) {
+                continue;
+            }
             if let Entry::Vacant(entry) = self.introduced.entry(info.id) {
                 functions.push(entry.insert(info.clone()).clone());
             }
@@ -291,8 +305,26 @@ impl Table {
         }
     }
 
+    /// Puts a submission into the outbox: by itself, or if it is a single call, with others of those.
+    fn queue(&mut self, submission: RequestId, single: bool, mut tasks: SubmittedTasks, wants: Wants) {
+        if self.away {
+            return;
+        }
+        if !single {
+            return self.queue_all(submission, tasks.into_vec(), wants.into_vec());
+        }
+        match (tasks.pop(), wants.first()) {
+            (Some(task), Some(&want)) => self.outbox.push_call(submission, task, want),
+            // It is wanted by another submission's number.
+            (task, _) => {
+                let submission = self.next_request();
+                self.queue_all(submission, task.into_iter().collect(), Vec::new());
+            }
+        }
+    }
+
     /// Puts a submission into the outbox, in chunks.
-    pub(super) fn queue(&mut self, submission: RequestId, tasks: Vec<SubmittedTask>, wants: Vec<(Key, WantId)>) {
+    pub(super) fn queue_all(&mut self, submission: RequestId, tasks: Vec<SubmittedTask>, wants: Vec<(Key, WantId)>) {
         if tasks.is_empty() && wants.is_empty() {
             return;
         }

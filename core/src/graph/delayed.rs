@@ -143,13 +143,13 @@ impl<T: Value> Delayed<T> {
 
     /// Runs the task again, up to `count` times, when it fails by an error of its own.
     pub fn retries(self, count: u32) -> Self {
-        self.change(|node| node.options_mut().task.retries = count)
+        self.change(|node| node.options_mut().retries = count)
     }
 
     /// Waits for `delay` before the first of the [`retries`](Delayed::retries), and twice as long before each further one.
     /// They start at once unless set.
     pub fn retry_delay(self, delay: Duration) -> Self {
-        self.change(|node| node.options_mut().task.retry_delay = Some(delay))
+        self.change(|node| node.options_mut().retry_delay = Some(delay))
     }
 
     /// Fails a run whose own code takes longer than `limit`; what it waited for its turn and for its inputs does not
@@ -157,34 +157,34 @@ impl<T: Value> Delayed<T> {
     /// the [`retries`](Delayed::retries) begins. A function can't be stopped by force: it goes on, and what it returns
     /// is dropped; but another thread takes the place of its own at once.
     pub fn timeout(self, limit: Duration) -> Self {
-        self.change(|node| node.options_mut().task.timeout = Some(limit))
+        self.change(|node| node.options_mut().timeout = Some(limit))
     }
 
     /// Starts the task once at most, for functions that must not run again, such as those that send a message: if its value
     /// is lost, or the worker that runs it, the future fails and says so.
     pub fn once(self) -> Self {
-        self.change(|node| node.options_mut().task.once = true)
+        self.change(|node| node.options_mut().once = true)
     }
 
     /// Makes an actor of the result: it stays where it was made, is made anew by each call, and never twice by one.
     #[doc(hidden)]
     pub fn pinned(self) -> Self {
         self.change(|node| {
+            node.set_impure();
             let options = node.options_mut();
-            options.impure = true;
-            options.task.once = true;
-            options.task.pinned = true;
+            options.once = true;
+            options.pinned = true;
         })
     }
 
     /// Keeps `count` copies of the result, on as many workers, for as long as it is needed. One unless set.
     pub fn replicas(self, count: u32) -> Self {
-        self.change(|node| node.options_mut().task.replicas = count)
+        self.change(|node| node.options_mut().replicas = count)
     }
 
     /// Higher runs first, among the tasks of this client. 0 unless set.
     pub fn priority(self, priority: i32) -> Self {
-        self.change(|node| node.options_mut().task.priority = priority)
+        self.change(|node| node.options_mut().priority = priority)
     }
 
     /// Shows the call under another name of its function: as `total-5f3a…`, where the function is called `add`. It is counted and
@@ -196,29 +196,29 @@ impl<T: Value> Delayed<T> {
     /// Names the task. Two different tasks under one name are an error: the second is refused.
     pub fn key(self, name: impl Into<Arc<str>>) -> Self {
         let name = name.into();
-        self.change(|node| node.options_mut().task.name = Some(name))
+        self.change(|node| node.options_mut().name = Some(name))
     }
 
     /// Runs the task even if the same call was made before: for functions with side effects, or whose result differs.
     pub fn impure(self) -> Self {
-        self.change(|node| node.options_mut().impure = true)
+        self.change(|node| node.set_impure())
     }
 
     /// Runs the task on one of these workers, given by name, address or host.
     pub fn workers<W: Into<Arc<str>>>(self, workers: impl IntoIterator<Item = W>) -> Self {
         let workers = workers.into_iter().map(Into::into).collect();
-        self.change(|node| node.options_mut().task.workers = workers)
+        self.change(|node| node.options_mut().workers = workers)
     }
 
     /// Makes [`workers`](Delayed::workers) a preference: while none of them is there, others may run the task.
     pub fn allow_other_workers(self) -> Self {
-        self.change(|node| node.options_mut().task.allow_other_workers = true)
+        self.change(|node| node.options_mut().allow_other_workers = true)
     }
 
     /// Takes `amount` of a resource that workers declare, for as long as the task runs.
     pub fn resource(self, name: impl Into<Arc<str>>, amount: f64) -> Self {
         let resource = (name.into(), Quantity::from_f64(amount));
-        self.change(|node| node.options_mut().task.resources.push(resource))
+        self.change(|node| node.options_mut().resources.push(resource))
     }
 }
 

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::{
         function::Identity,
-        graph::{KeySource, Known, PlannedTask, plan},
+        graph::{KeySource, Known, plan},
         id::EnvironmentId,
         options::Defaults,
         task::{Ran, TaskDef},
@@ -81,7 +81,7 @@ mod tests {
     /// order of the plan, and values are dropped when nothing needs them any more. Those of `roots` stay.
     fn most_alive(roots: &[Arc<Node>]) -> usize {
         let mut keys = KeySource::new(EnvironmentId::IN_PROCESS, 1);
-        let tasks: Vec<PlannedTask> = plan(roots, &mut keys, |_, _| Known::No).unwrap();
+        let tasks = plan(roots, &mut keys, |_, _| Known::No).unwrap();
         let mut consumers: BTreeMap<_, usize> = BTreeMap::new();
         for key in tasks.iter().flat_map(|task| &task.dependencies).copied().chain(roots.iter().filter_map(|n| n.key()))
         {

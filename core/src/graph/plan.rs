@@ -48,6 +48,9 @@ pub struct PlannedTask {
     pub options: Option<Box<TaskOptions>>,
 }
 
+/// The calls of a graph, dependencies first. Most graphs are one call, which takes no list.
+pub type PlannedTasks = SmallVec<[PlannedTask; 1]>;
+
 /// What a client knows of a key before it plans a call under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -103,7 +106,7 @@ pub enum PlanError {
     },
 }
 
-/// Gives every call below `roots` its key, and lists those that are not `known` by name and fingerprint, dependencies
+/// Gives every call below `roots` its key, and lists those that are not `known` by key and fingerprint, dependencies
 /// first.
 ///
 /// # Errors
@@ -111,18 +114,18 @@ pub enum PlanError {
 pub fn plan<'a>(
     roots: impl IntoIterator<Item = &'a Arc<Node>>,
     keys: &mut KeySource,
-    known: impl Fn(&TaskName, Key) -> Known,
-) -> Result<Vec<PlannedTask>, PlanError> {
+    known: impl Fn(Key, Key) -> Known,
+) -> Result<PlannedTasks, PlanError> {
     let mut roots = roots.into_iter().peekable();
     if let Some(root) = lone_call(&mut roots) {
         let keyed = assign_key(root, keys)?;
-        return match known(&name(root), keyed.fingerprint) {
-            Known::No => Ok(vec![planned_task(root, keyed)?]),
-            Known::Yes => Ok(Vec::new()),
+        return match known(keyed.key, keyed.fingerprint) {
+            Known::No => Ok(PlannedTasks::from_buf([planned_task(root, keyed)?])),
+            Known::Yes => Ok(PlannedTasks::new()),
             Known::Conflict => Err(conflict(root)),
         };
     }
-    let mut tasks = Vec::new();
+    let mut tasks = PlannedTasks::new();
     let mut visited: FxHashSet<*const Node> = FxHashSet::default();
     let mut fingerprints: FxHashMap<Key, Key> = FxHashMap::default();
     let mut planned: FxHashSet<Key> = FxHashSet::default();
@@ -145,7 +148,7 @@ pub fn plan<'a>(
             }
             let keyed = assign_key(node, keys)?;
             let first = *fingerprints.entry(keyed.key).or_insert(keyed.fingerprint);
-            let known = known(&name(node), keyed.fingerprint);
+            let known = known(keyed.key, keyed.fingerprint);
             if first != keyed.fingerprint || known == Known::Conflict {
                 return Err(conflict(node));
             }
@@ -196,9 +199,9 @@ fn planned_task(node: &Arc<Node>, keyed: Keyed) -> Result<PlannedTask, PlanError
 }
 
 fn options(node: &Node, keyed: Keyed) -> Option<Box<TaskOptions>> {
-    let mut options = Box::new(node.options()?.clone());
-    options.fingerprint = options.name.as_ref().map(|_| keyed.fingerprint);
-    (*options != TaskOptions::default()).then_some(options)
+    let given = node.options().filter(|&options| *options != TaskOptions::default())?;
+    let fingerprint = given.name.as_ref().map(|_| keyed.fingerprint);
+    Some(Box::new(TaskOptions { fingerprint, ..given.clone() }))
 }
 
 fn dependencies(node: &Node) -> Result<SmallVec<[Key; 2]>, PlanError> {

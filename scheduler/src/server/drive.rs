@@ -15,6 +15,7 @@ use brisk_core::{
     key::Key,
     message::{Batch, ClientToScheduler, Messages, SchedulerToWorker, WorkerToScheduler},
     state::TaskState,
+    time::Moment,
 };
 
 use super::{Shared, dumps::Dumps, notes::Notes, outbox::Outbox, recorder::Recorder, telemetry::Tally};
@@ -86,6 +87,9 @@ impl Inbox for Shared {
 /// How often one caller looks at the queue again before it leaves the rest to a task: a thread that only wanted to send
 /// must not be kept driving for ever by others who send meanwhile.
 const ROUNDS: usize = 64;
+
+/// Messages of one batch that happen at one moment: they take some tens of microseconds, and nothing is timed more finely.
+const AT_ONE_TIME: usize = 32;
 
 impl Shared {
     /// Adds to what has arrived, and drives.
@@ -266,9 +270,17 @@ impl Core {
             return;
         }
         let epoch = batch.epoch;
+        // What came together happened together: the clock is read for some messages at once.
+        let mut now = shared.now();
+        let mut turn = |place: usize| {
+            if place.is_multiple_of(AT_ONE_TIME) {
+                now = shared.now();
+            }
+            now
+        };
         match (role, batch.messages) {
             (PeerRole::Client(client), Messages::ClientToScheduler(messages)) => {
-                for message in messages {
+                for (place, message) in (1..).zip(messages) {
                     match message {
                         ClientToScheduler::Ask { request, query } if epoch == shared.epoch => {
                             self.ask(shared, client, request, &query);
@@ -276,19 +288,19 @@ impl Core {
                         ClientToScheduler::Plot(update) if epoch == shared.epoch => {
                             shared.plots.lock().update(client, *update);
                         }
-                        message => self.event(shared, Event::FromClient { client, epoch, message }),
+                        message => self.event_at(shared, turn(place), Event::FromClient { client, epoch, message }),
                     }
                 }
             }
             (PeerRole::Worker(worker), Messages::WorkerToScheduler(messages)) => {
-                for message in messages {
+                for (place, message) in (1..).zip(messages) {
                     match message {
                         WorkerToScheduler::Notes(notes) => {
                             if epoch == shared.epoch {
                                 self.notes.take(&self.machine, shared.now(), worker, notes);
                             }
                         }
-                        message => self.event(shared, Event::FromWorker { worker, epoch, message }),
+                        message => self.event_at(shared, turn(place), Event::FromWorker { worker, epoch, message }),
                     }
                 }
             }
@@ -314,10 +326,13 @@ impl Core {
 
     /// One event, and all its actions.
     fn event(&mut self, shared: &Shared, event: Event) {
+        self.event_at(shared, shared.now(), event);
+    }
+
+    fn event_at(&mut self, shared: &Shared, now: Moment, event: Event) {
         if self.over.is_some() {
             return;
         }
-        let now = shared.now();
         if self.recorder.as_mut().is_some_and(|recorder| !recorder.event(now, &event)) {
             self.recorder = None;
         }

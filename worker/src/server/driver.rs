@@ -214,6 +214,18 @@ impl Shared {
         std::mem::swap(&mut *self.news.lock(), empty);
     }
 
+    /// Takes the end of a run out of the queue, if that is what stands first in it: nothing is overtaken.
+    pub(super) fn next_done(&self) -> Option<(RunId, Result<Done, Box<Failure>>, Duration)> {
+        let mut news = self.news.lock();
+        if !matches!(news.first(), Some(News::Done { .. })) {
+            return None;
+        }
+        match news.remove(0) {
+            News::Done { run, outcome, took } => Some((run, outcome, took)),
+            _ => None,
+        }
+    }
+
     /// Queues something for the machine, and sees to it that it is dealt with.
     pub(super) fn tell(self: &Arc<Self>, news: News) {
         self.queue(news);

@@ -1,8 +1,12 @@
 //! The machine with all that belongs to it: events and the values that come with them in, effects out.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use brisk_core::{
+    error::Failure,
     id::{RunId, WorkerId},
     key::Key,
     message::{Batch, DataMessage, Messages, WorkerToScheduler},
@@ -23,6 +27,9 @@ use crate::machine::{Action, Event, FetchResult, LeaveReason, Worker};
 
 /// Messages of one batch to the scheduler.
 const MAX_MESSAGES: usize = 1_024;
+
+/// Messages of the scheduler after which the threads are looked after: some microseconds.
+const AT_A_TIME: usize = 16;
 
 /// What is only touched with the machine in hand.
 pub(super) struct Engine {
@@ -120,21 +127,15 @@ impl Engine {
     fn deal_with(&mut self, shared: &Shared, now: Moment, news: News) {
         match news {
             News::Batch { epoch, messages, permit } => {
-                for message in messages {
+                for (place, message) in (1_usize..).zip(messages) {
                     self.handle(shared, now, Event::FromScheduler { epoch, message }, Brought::default());
+                    if place.is_multiple_of(AT_A_TIME) {
+                        self.keep_threads_busy(shared, now);
+                    }
                 }
                 drop(permit);
             }
-            News::Done { run, outcome, took } => {
-                self.futures.forget(run);
-                let (outcome, brought) = match outcome {
-                    Ok(Done { value, nbytes, inline }) => {
-                        (Ok(nbytes), Brought { one: Some((value, nbytes)), inline, ..Brought::default() })
-                    }
-                    Err(failure) => (Err(failure), Brought::default()),
-                };
-                self.handle(shared, now, Event::Done { run, outcome, took }, brought);
-            }
+            News::Done { run, outcome, took } => self.done(shared, now, run, outcome, took),
             News::Fetched { request, outcomes, permit } => {
                 let mut values = Vec::with_capacity(outcomes.len());
                 let outcomes = outcomes.into_iter().map(|(key, fetched)| match fetched {
@@ -173,6 +174,26 @@ impl Engine {
                 self.handle(shared, now, Event::Shutdown { reason }, Brought::default());
             }
         }
+    }
+
+    /// In the midst of many messages: hands over the jobs there are, and deals with runs that have ended meanwhile. Their
+    /// threads would have nothing to do until the last message was dealt with.
+    fn keep_threads_busy(&mut self, shared: &Shared, now: Moment) {
+        while let Some((run, outcome, took)) = shared.next_done() {
+            self.done(shared, now, run, outcome, took);
+        }
+        shared.executor.submit(&mut self.jobs);
+    }
+
+    fn done(&mut self, shared: &Shared, now: Moment, run: RunId, outcome: Result<Done, Box<Failure>>, took: Duration) {
+        self.futures.forget(run);
+        let (outcome, brought) = match outcome {
+            Ok(Done { value, nbytes, inline }) => {
+                (Ok(nbytes), Brought { one: Some((value, nbytes)), inline, ..Brought::default() })
+            }
+            Err(failure) => (Err(failure), Brought::default()),
+        };
+        self.handle(shared, now, Event::Done { run, outcome, took }, brought);
     }
 
     /// Keeps what a client has put here, as far as the machine allows, and says what is held then.

@@ -59,10 +59,46 @@ pub(super) async fn map_inc_gather(bench: &mut Bench, n: usize) -> anyhow::Resul
     released(bench).await
 }
 
+/// By how much a task costs more among n than among ten thousand.
+pub(super) async fn growth(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
+    const FEW: usize = 10_000;
+    let few = per_task(bench, FEW, 5).await?;
+    let start = Instant::now();
+    let many = per_task(bench, n, 1).await?;
+    bench.report.line("growth", n, n, start.elapsed(), &[("few_us", few), ("many_us", many), ("growth", many / few)]);
+    Ok(())
+}
+
+/// What a no-op task costs among n, in microseconds: the best of some runs, each after the release of the one before.
+async fn per_task(bench: &mut Bench, n: usize, runs: usize) -> anyhow::Result<f64> {
+    let mut best = f64::MAX;
+    for _ in 0..runs {
+        let start = Instant::now();
+        let futures: Vec<TaskFuture<()>> = (0..n).map(|_| bench.client.submit(noop())).collect();
+        wait(&futures).await;
+        best = best.min(start.elapsed().as_secs_f64() * 1e6 / n as f64);
+        drop(futures);
+        released(bench).await?;
+    }
+    Ok(best)
+}
+
 /// submit(inc, i).result(), one after the other.
 pub(super) async fn latency(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
+    round_trips(bench, "latency", n, Duration::ZERO).await
+}
+
+/// The same with pauses in which everything falls asleep, which do not count.
+pub(super) async fn latency_idle(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
+    round_trips(bench, "latency-idle", n, Duration::from_millis(5)).await
+}
+
+async fn round_trips(bench: &mut Bench, workload: &'static str, n: usize, pause: Duration) -> anyhow::Result<()> {
     let mut times = Vec::with_capacity(n);
     for i in 0..n {
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
         let start = Instant::now();
         let value = bench.client.submit(inc_anew(i as i64)).await?;
         times.push(start.elapsed());
@@ -72,7 +108,7 @@ pub(super) async fn latency(bench: &mut Bench, n: usize) -> anyhow::Result<()> {
     times.sort();
     let at = |share: f64| times[((n as f64 * share) as usize).min(n - 1)].as_secs_f64() * 1e6;
     let more = [("p50_us", at(0.5)), ("p99_us", at(0.99)), ("min_us", at(0.0))];
-    bench.report.line("latency", n, n, total, &more);
+    bench.report.line(workload, n, n, total, &more);
     released(bench).await
 }
 
