@@ -2,7 +2,11 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use brisk_client::{Status, task, wait};
 use support::eventually;
@@ -12,9 +16,12 @@ brisk_client::test_worker!();
 #[task(impure)]
 fn nothing() {}
 
+/// Lasts until there is such a file; without a name it is over at once.
 #[task(impure)]
-fn nap(time: Duration) {
-    std::thread::sleep(time);
+fn until_there_is(path: Option<PathBuf>) {
+    while path.as_ref().is_some_and(|path| !path.exists()) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 const SOON: Duration = Duration::from_secs(20);
@@ -53,13 +60,17 @@ on_every_cluster! {
         let client = cluster.client().await.unwrap();
         let there = ["worker-0"];
         // Whether the last report before the long call waits depends on the moment, so often.
+        static ROUND: AtomicU32 = AtomicU32::new(0);
         for _ in 0..10 {
-            let call = |time| move |_| nap(time).workers(there);
-            let short = client.map(0..200, call(Duration::ZERO));
-            let long = client.submit(call(Duration::from_millis(500))(0));
+            let round = ROUND.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("brisk-bursts-{}-{round}", std::process::id()));
+            let short = client.map(0..200, |_: i32| until_there_is(None::<PathBuf>).workers(there));
+            let long = client.submit(until_there_is(Some(path.clone())).workers(there));
             wait(&short).await;
             assert_eq!(long.status(), Status::Pending);
+            std::fs::write(&path, []).unwrap();
             long.await.unwrap();
+            std::fs::remove_file(&path).unwrap();
         }
     }
 }

@@ -116,8 +116,10 @@ impl Scheduler {
 
     fn declare(&mut self, t: TaskIndex, declaration: Declaration) {
         let declared = self.replicas.declared.entry(t).or_default();
-        declared.retain(|other| other.by != declaration.by);
-        declared.push(declaration);
+        match declared.iter_mut().find(|other| other.by == declaration.by) {
+            Some(former) => *former = declaration,
+            None => declared.push(declaration),
+        }
         self.copies.short.note(t);
     }
 
