@@ -314,7 +314,8 @@ mod tests {
         let last: Vec<_> = (100..200).map(|n| ask(&mut table, wait_for(&n.to_string()))).collect();
         let told = table.say_all_again(true);
         assert!(told.unclear.is_empty());
-        let asked = table.outbox.iter().filter_map(|message| match message {
+        let (said, _) = table.outbox.take_batch();
+        let asked = said.iter().filter_map(|message| match message {
             ClientToScheduler::Coordinate { request, operation } => {
                 Some((*request, matches!(**operation, Operation::Keep { .. })))
             }
