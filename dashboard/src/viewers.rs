@@ -30,8 +30,9 @@ const CATCHING_UP: usize = 10_000;
 /// Who has taken nothing for so long is gone, presumably.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// When nothing else is said for so long, that is: pages take silence for an end.
-const SILENCE: Duration = Duration::from_secs(10);
+/// When nothing else is said for so long, that is: a page's clock and its curves go on where nothing happens, and it takes silence
+/// for an end.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// All viewers.
 pub(crate) struct Viewers {
