@@ -60,7 +60,6 @@ const RULES: &[Rule] = &[
         tests: &["brisk-test-tasks"],
         never: NETWORK,
     },
-    Rule { package: "brisk-tutorial", members: &["brisk-collections"], tests: &["brisk-client"], never: RUNTIME },
     Rule { package: "brisk-test-tasks", members: &["brisk-client"], tests: &[], never: RUNTIME },
     Rule {
         package: "brisk-collections",
@@ -68,6 +67,7 @@ const RULES: &[Rule] = &[
         tests: &[],
         never: RUNTIME,
     },
+    Rule { package: "brisk-tutorial", members: &["brisk-collections"], tests: &["brisk-client"], never: RUNTIME },
     Rule {
         package: "brisk-cli",
         members: &[
