@@ -51,6 +51,8 @@ pub struct Client {
     /// Values that the scheduler was asked places for.
     unplaced: BTreeMap<RequestId, Vec<TaskIndex>>,
     sharing: sharing::Sharing,
+    /// Where actors live, as far as it was told.
+    homes: BTreeMap<TaskIndex, WorkerId>,
     introduced: bool,
     last_want: u64,
     last_request: u64,
@@ -115,6 +117,7 @@ impl Client {
             requests: BTreeMap::new(),
             unplaced: BTreeMap::new(),
             sharing: sharing::Sharing::default(),
+            homes: BTreeMap::new(),
             introduced: false,
             last_want: 0,
             last_request: 0,
@@ -124,6 +127,11 @@ impl Client {
     /// All handles, by task.
     pub fn handles(&self) -> impl Iterator<Item = (TaskIndex, &Handle)> {
         self.handles.iter().map(|(task, handle)| (*task, handle))
+    }
+
+    /// The worker where an actor lives, if this client knows and wants it.
+    pub fn home_of(&self, actor: TaskIndex) -> Option<WorkerId> {
+        self.homes.get(&actor).copied().filter(|_| self.handles.contains_key(&actor))
     }
 
     /// The handle of a task, if it is wanted.
@@ -472,6 +480,14 @@ impl Client {
         let Some(handle) = self.handles.get_mut(&task).filter(|handle| handle.want == want) else { return false };
         let open = matches!(handle.state, State::Pending | State::Finished { .. });
         handle.ended |= matches!(news, KeyNews::Cancelled(_));
+        let home = match &news {
+            KeyNews::Memory { holders, .. } => holders.first().filter(|_| workload.is_actor(task)),
+            _ => None,
+        };
+        match home {
+            Some(home) => drop(self.homes.insert(task, *home)),
+            None => drop(self.homes.remove(&task)),
+        }
         match news {
             _ if !open => {}
             KeyNews::Memory { value: Some(value), .. } => match oracle::decode(&value) {

@@ -29,6 +29,7 @@ use crate::{
     workload::{Build, Task, TaskIndex, Workload},
 };
 
+mod calls;
 mod clients;
 mod clocks;
 mod data;
@@ -205,6 +206,7 @@ enum Happening {
     SupervisorReturns,
     Exited(Box<brisk_core::message::Exit>),
     Ended(WorkerId),
+    CallEnds(Box<calls::Ending>),
     Repeats(Box<scheduler::Event>),
 }
 
@@ -459,6 +461,7 @@ impl Cluster {
                 self.kill(Node::Worker(worker), "its supervisor has ended it", true);
                 Ok(())
             }
+            Happening::CallEnds(ending) => self.call_ends(*ending),
             Happening::Repeats(event) => self.repeat(*event),
             Happening::Resumes(node) => {
                 for happening in self.paused.remove(&node).unwrap_or_default() {
@@ -568,6 +571,7 @@ impl Happening {
             | Happening::RunDetaches { worker, .. }
             | Happening::RunSecedes { worker, .. }
             | Happening::RunRejoins { worker, .. } => Some(Node::Worker(*worker)),
+            Happening::CallEnds(ending) => Some(Node::Worker(ending.worker)),
             Happening::Resumes(_)
             | Happening::Flush
             | Happening::WorkerReturns(_)

@@ -179,7 +179,8 @@ impl Options {
             (shape, random.within(1..=size) as usize)
         });
         let graphs = graphs.collect();
-        let oddities = oddities(random);
+        let mut oddities = oddities(random);
+        oddities.pinned = Habits::draw(seed).0.actors;
         let largest = oddities.largest;
         Options {
             seed,
@@ -272,6 +273,7 @@ fn oddities(random: &mut Random) -> Oddities {
         limited: odd(random, 150),
         replicated: odd(random, 200),
         once: odd(random, 250),
+        pinned: 0,
         named: odd(random, 150),
         impure: odd(random, 200),
         scattered: odd(random, 600),

@@ -78,6 +78,17 @@ impl Bug {
             _ => machine,
         }
     }
+
+    /// Calls of actors, with the bug if it is one of the workers'.
+    pub(crate) fn in_calls<Link: Copy + Eq + std::hash::Hash, Call>(
+        bug: Option<Bug>,
+        calls: worker::Calls<Link, Call>,
+    ) -> worker::Calls<Link, Call> {
+        match bug {
+            Some(Bug::Worker(bug)) => calls.with_planted(bug),
+            _ => calls,
+        }
+    }
 }
 
 impl fmt::Display for Bug {

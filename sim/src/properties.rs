@@ -16,6 +16,7 @@
 //! | what is encoded comes out as it went in | I52 | `cluster/wire.rs` |
 //! | a want settles once | I23 | [`news`] |
 //! | what is published stays until somebody ends it | | [`publications`] |
+//! | calls of an actor are made in order, each once, and answered | | [`calls`] |
 //! | permits, items and the like go round as they should | I61 to I63 | [`sharing`] |
 //! | a task runs once unless there is a reason | I45 | [`executions`] |
 //! | after the faults everything wanted settles | I47 to I49 | [`convergence`] |
@@ -24,6 +25,7 @@
 
 pub mod agreement;
 pub mod blame;
+pub mod calls;
 pub mod confirmations;
 pub mod convergence;
 pub mod errors;
@@ -70,6 +72,8 @@ pub struct Judge {
     pub executions: executions::Executions,
     /// Who is blamed for deaths.
     pub blame: blame::Blame,
+    /// Calls of actors.
+    pub calls: calls::Calls,
     /// What clients share by name.
     pub sharing: sharing::Sharing,
     introductions: introductions::Introductions,
@@ -91,6 +95,7 @@ impl Judge {
             runs: runs::Runs::default(),
             executions: executions::Executions::default(),
             blame: blame::Blame::default(),
+            calls: calls::Calls::default(),
             sharing: sharing::Sharing::default(),
             introductions: introductions::Introductions::default(),
             news: news::News::default(),

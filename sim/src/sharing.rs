@@ -1,4 +1,4 @@
-//! What clients of a simulation share by name: which primitives there are, and what is asked of them.
+//! What clients of a simulation share: primitives, by name, and actors. Which there are, and what is asked of them.
 //!
 //! There are few names, so that clients meet at them, and those of one build keep to themselves: what queues and variables hold
 //! may be tasks, which are nothing to another build's clients. What a seed asks is drawn beside its moves, so that it takes the
@@ -63,6 +63,8 @@ pub enum Ask {
     Confirm,
     /// It waits for something no more.
     Withdraw,
+    /// It calls an actor.
+    Call,
 }
 
 /// All, and how likely each is.
@@ -83,6 +85,7 @@ const ASKS: &[(Ask, u32)] = &[
     (Ask::DeleteVariable, 15),
     (Ask::Confirm, 20),
     (Ask::Withdraw, 15),
+    (Ask::Call, 60),
 ];
 
 /// How much a seed's clients share.
@@ -92,6 +95,8 @@ pub struct Habits {
     pub often: u32,
     /// How likely it is that what is handed over is not confirmed at once, in a thousand times.
     pub tardy: u32,
+    /// How likely it is that a graph ends in actors, in a thousand times.
+    pub actors: u32,
     /// What is asked, each with how likely it is.
     asks: Vec<(Ask, u32)>,
 }
@@ -103,9 +108,10 @@ impl Habits {
         if random.chance(500) {
             return (Habits::default(), random);
         }
+        let actors = if random.chance(500) { random.within(200..=1_000) as u32 } else { 0 };
         let asks = ASKS.iter().filter(|_| random.chance(750)).copied().collect();
         let tardy = if random.chance(500) { random.within(1..=1_000) as u32 } else { 0 };
-        (Habits { often: random.within(100..=1_000) as u32, tardy, asks }, random)
+        (Habits { often: random.within(100..=1_000) as u32, tardy, actors, asks }, random)
     }
 
     /// What is asked next, if anything may be.

@@ -24,7 +24,7 @@ use crate::{
     failure::Failure,
     faults::{Move, Options, worker_config},
     network::{Conditions, Node},
-    properties::{agreement, convergence, quiescence, sharing},
+    properties::{agreement, calls, convergence, quiescence, sharing},
     random::Random,
     sharing::Habits,
     tamper::Tamper,
@@ -161,6 +161,7 @@ impl Simulation {
         self.settle()?;
         self.rest("nobody wants anything more")?;
         sharing::check(&self.cluster)?;
+        calls::check(&self.cluster)?;
         self.cluster.check_invariants()?;
         agreement::check(&self.cluster)?;
         self.cluster.judge.executions.check(&self.cluster.workload, &self.cluster.judge.history)?;

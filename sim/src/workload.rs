@@ -55,6 +55,8 @@ pub struct Task {
     pub build: Build,
     /// Whether it may be started once only.
     pub once: bool,
+    /// Whether its value is an actor: it stays where it was made, and is called there.
+    pub pinned: bool,
     /// Whether its key was chosen by a user, so that it says nothing of the value.
     pub named: bool,
     /// Whether each run of it returns something else.
@@ -141,6 +143,8 @@ pub struct Oddities {
     pub replicated: u32,
     /// That a task may be started once only.
     pub once: u32,
+    /// That a graph ends in actors.
+    pub pinned: u32,
     /// That a task's key was chosen by a user.
     pub named: u32,
     /// That each run of a task returns something else.
@@ -171,6 +175,7 @@ impl Oddities {
         limited: 0,
         replicated: 0,
         once: 0,
+        pinned: 0,
         named: 0,
         impure: 0,
         scattered: 0,
@@ -194,11 +199,32 @@ impl Workload {
             let mut dependencies: Vec<_> = dependencies.into_iter().map(|d| first + d).collect();
             if dependencies.is_empty() && first > 0 && i % 4 == 0 {
                 let shared = random.index(first);
-                // What one build computes is nothing to another.
-                dependencies.extend((self.tasks[shared].build == build).then_some(shared));
+                // What one build computes is nothing to another, and an actor is needed by nobody.
+                let is_fit = self.tasks[shared].build == build && !self.tasks[shared].pinned;
+                dependencies.extend(is_fit.then_some(shared));
             }
             self.add(Task { build, ..draw(dependencies, oddities, random) });
         }
+        // Nothing is drawn, and all stays as it is, where there are no actors.
+        if oddities.pinned > 0 && random.chance(oddities.pinned) {
+            self.add_actors(first, build, random);
+        }
+    }
+
+    /// Adds a few actors, which may need a task of the same graph.
+    fn add_actors(&mut self, first: TaskIndex, build: Build, random: &mut Random) {
+        let tasks = self.tasks.len() - first;
+        for _ in 0..random.within(1..=3) {
+            let input = (tasks > 0 && random.chance(500)).then(|| first + random.index(tasks));
+            let duration = random.long_tailed(Duration::from_micros(5), Duration::from_millis(5));
+            let task = Task::plain(input.into_iter().collect());
+            self.add(Task { build, duration, once: true, pinned: true, ..task });
+        }
+    }
+
+    /// Whether a task's value is an actor.
+    pub fn is_actor(&self, index: TaskIndex) -> bool {
+        self.tasks[index].pinned
     }
 
     /// Adds a task. Its key is made from its place.
@@ -307,6 +333,7 @@ impl Task {
             resource: 0,
             build: 0,
             once: false,
+            pinned: false,
             named: false,
             impure: false,
             scattered: false,
@@ -327,6 +354,7 @@ impl Task {
         options.priority = self.priority;
         options.workers = self.workers.clone();
         options.once = self.once;
+        options.pinned = self.pinned;
         if self.named {
             options.name = Some(format!("named-{}", self.key).into());
             options.fingerprint = Some(self.key);

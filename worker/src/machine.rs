@@ -40,6 +40,7 @@ macro_rules! planted {
 mod abandoned;
 mod acquire;
 mod action;
+mod calls;
 mod choice;
 mod config;
 mod event;
@@ -67,6 +68,7 @@ mod words;
 mod tests;
 
 pub use action::{Action, LeaveReason};
+pub use calls::{Caller, Calls};
 pub use config::Config;
 pub use event::{Event, FetchResult};
 pub use invariants::Violation;
@@ -253,6 +255,11 @@ impl Worker {
     /// Memory of all values held, in bytes.
     pub fn bytes(&self) -> u64 {
         u64::try_from(self.held.bytes).unwrap_or(u64::MAX)
+    }
+
+    /// The life of the scheduler that it belongs to: what another says is dropped.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// How many values are held.

@@ -29,9 +29,7 @@ impl Cluster {
 
     /// Sends a question over the data link to a worker, which is made if there is none.
     pub(super) fn ask(&mut self, asker: Node, holder: WorkerId, question: DataMessage) {
-        let known = self.data_links.get(&(asker, holder)).copied();
-        let link = known.unwrap_or_else(|| self.network.open(asker, Node::Worker(holder), false));
-        self.data_links.insert((asker, holder), link);
+        let link = self.data_link(asker, holder);
         if self.workers.contains_key(&holder) {
             self.send_data(link, asker, question);
         } else {
@@ -40,6 +38,14 @@ impl Cluster {
             let notice = self.network.die(self.calendar.now(), link, Node::Worker(holder), close);
             self.post(notice);
         }
+    }
+
+    /// The data link to a worker, which is made if there is none.
+    pub(super) fn data_link(&mut self, asker: Node, holder: WorkerId) -> LinkId {
+        let known = self.data_links.get(&(asker, holder)).copied();
+        let link = known.unwrap_or_else(|| self.network.open(asker, Node::Worker(holder), false));
+        self.data_links.insert((asker, holder), link);
+        link
     }
 
     /// The asker needs the link no more. It hears nothing of its end.
@@ -76,13 +82,27 @@ impl Cluster {
             (DataMessage::Stored { keys, .. }, Node::Worker(worker), Node::Client(client)) => {
                 self.client_has_put(client, worker, &keys)
             }
+            (DataMessage::Call { request, number, actor, .. }, Node::Client(_), Node::Worker(worker)) => {
+                self.worker_is_called(link, worker, (request, number), actor)
+            }
+            (DataMessage::Called { request, outcome }, Node::Worker(_), Node::Client(_)) => {
+                self.judge.calls.answered(request, &outcome)
+            }
             (message, from, to) => Err(Failure::safety("network", format!("{from:?} sends {to:?} {message:?}"))),
         }
     }
 
     /// A data link has ended.
     pub(super) fn data_link_ended(&mut self, link: LinkId, from: Node, to: Node) -> Result<(), Failure> {
+        if let Node::Worker(asked) = to
+            && let Some(node) = self.workers.get_mut(&asked)
+        {
+            drop(node.calls.closed(link));
+        }
         let Node::Worker(holder) = from else { return Ok(()) };
+        if matches!(to, Node::Client(_)) {
+            self.judge.calls.link_lost(link);
+        }
         if self.data_links.get(&(to, holder)) != Some(&link) {
             // It was the one who is asked that heard of it, or the link was replaced.
             return Ok(());

@@ -155,6 +155,7 @@ impl Cluster {
             }
             Node::Client(client) => {
                 self.clients.remove(&client);
+                self.judge.calls.client_gone(client);
                 self.asked.retain(|(asker, _, _)| *asker != client);
             }
             Node::Scheduler | Node::Supervisor(_) => {}

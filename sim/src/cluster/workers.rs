@@ -1,6 +1,9 @@
 //! A worker's shell: an executor in virtual time, a store, and the machine between them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use brisk_core::{
     error::{ErrorKind, Failure as TaskFailure},
@@ -10,14 +13,14 @@ use brisk_core::{
     message::WorkerToScheduler,
     time::Moment,
 };
-use brisk_worker::machine::{Action, Event, Worker};
+use brisk_worker::machine::{Action, Calls, Event, Worker};
 
 use super::{Cluster, Happening, Settings, WorkerSpec, returns};
 use crate::{
     failure::Failure,
-    network::{Node, Packet},
+    network::{LinkId, Node, Packet},
     oracle,
-    properties::{invariants, storage, storage::Stored, values},
+    properties::{confirmations, invariants, storage, storage::Stored, values},
     workload::{Behaviour, TaskIndex},
 };
 
@@ -36,7 +39,14 @@ pub struct WorkerNode {
     pub(super) tick: Option<Moment>,
     /// Keys it asked for, by request, that are not answered.
     pub(super) requests: BTreeMap<RequestId, WorkerId>,
+    /// What it has said in the present event not to hold.
+    dropped: BTreeSet<Key>,
+    /// Calls of the actors that live here, each with the link that its answer goes by.
+    pub(crate) calls: Calls<LinkId, (LinkId, RequestId)>,
 }
+
+/// Actors of one worker that are at work at once.
+const AT_WORK: usize = 2;
 
 /// A run that the executor has.
 #[derive(Clone, Debug)]
@@ -86,9 +96,14 @@ impl WorkerNode {
     fn with(spec: &WorkerSpec, machine: Worker, settings: &Settings) -> Self {
         #[cfg(feature = "planted")]
         let machine = crate::planted::Bug::in_worker(settings.planted, machine);
+        let calls = Calls::new(AT_WORK);
+        #[cfg(feature = "planted")]
+        let calls = crate::planted::Bug::in_calls(settings.planted, calls);
         #[cfg(not(feature = "planted"))]
         let _ = settings;
         WorkerNode {
+            calls,
+            dropped: BTreeSet::new(),
             spec: spec.clone(),
             machine,
             store: BTreeMap::new(),
@@ -145,9 +160,14 @@ impl Cluster {
         };
         let clock = self.clock(Node::Worker(id));
         let Some(node) = self.workers.get_mut(&id) else { return Ok(()) };
+        let asked = confirmations::asked(node.machine.epoch(), &event);
+        node.dropped.clear();
         node.machine.handle(clock, event);
         let early = self.random.chance(self.settings.trouble.early_ticks);
         self.drain_worker(id, incoming, wanted.as_ref())?;
+        if let Some(node) = self.workers.get(&id) {
+            confirmations::answered(id, &asked, |key| node.store.contains_key(key) || node.dropped.contains(key))?;
+        }
         if early { self.tell_worker(id, Event::Tick, &[]) } else { Ok(()) }
     }
 
@@ -203,6 +223,11 @@ impl Cluster {
         let broken = |found: String| Err(Failure::safety("storage", format!("worker {id} {found}")));
         match action {
             Action::ToScheduler(message) => {
+                if let WorkerToScheduler::Dropped(keys) = &message
+                    && let Some(node) = self.workers.get_mut(&id)
+                {
+                    node.dropped.extend(keys);
+                }
                 let message = with_value(message, incoming, ended);
                 if let Some(link) = self.links.get(&Node::Worker(id)).copied() {
                     self.send(link, Node::Worker(id), Packet::FromWorker(message));

@@ -1,10 +1,15 @@
 //! Of a scattered value both a client and a worker speak, so that what is said second may come after the message that frees
 //! the copy. Whoever begins to count as a holder is therefore asked to confirm it, in the same event and after whatever it is
-//! told to free (I71).
+//! told to free (I71). And whoever is asked says at once what it does not hold.
 
 use std::collections::BTreeSet;
 
-use brisk_core::{id::WorkerId, key::Key, message::SchedulerToWorker};
+use brisk_core::{
+    id::{Epoch, WorkerId},
+    key::Key,
+    message::SchedulerToWorker,
+};
+use brisk_worker::machine::Event;
 
 use super::runs::Runs;
 use crate::failure::Failure;
@@ -60,5 +65,27 @@ impl Confirmations {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// The values that a worker of this epoch is asked to confirm by an event.
+pub fn asked(epoch: Epoch, event: &Event) -> Vec<Key> {
+    match event {
+        Event::FromScheduler { epoch: of, message: SchedulerToWorker::Confirm(keys) } if *of == epoch => keys.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Checks that a worker that was asked holds a value, or has said that it does not.
+///
+/// # Errors
+/// If it is silent about one.
+pub fn answered(worker: WorkerId, asked: &[Key], holds_or_says: impl Fn(&Key) -> bool) -> Result<(), Failure> {
+    match asked.iter().find(|key| !holds_or_says(key)) {
+        Some(key) => {
+            let found = format!("{worker} is asked to confirm {key}, which it does not hold, and does not say so");
+            Err(Failure::safety("confirmations", found))
+        }
+        None => Ok(()),
     }
 }

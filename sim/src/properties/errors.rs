@@ -62,6 +62,7 @@ pub fn check(
             let task = workload.task(root);
             facts.losses > config.allowed_losses || ((task.once || task.scattered) && losses.was_lost(root))
         }
+        ErrorKind::ActorLost => workload.task(root).pinned && losses.was_lost(root),
         ErrorKind::LineageCut => {
             (workload.depth(root) >= config.max_lineage || losses.is_checkpoint(root)) && losses.was_lost(root)
         }

@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     oracle,
     sharing::{self, Ask},
-    workload::{BUILDS, Build},
+    workload::{BUILDS, Build, TaskIndex},
 };
 
 impl Simulation {
@@ -57,15 +57,52 @@ impl Simulation {
             Ask::GiveBack => return self.cluster.with_client(id, |client, _| client.give_back(pick)),
             Ask::Confirm => return self.cluster.with_client(id, |client, _| client.confirm_all()),
             Ask::Withdraw => return self.cluster.with_client(id, |client, _| client.withdraw(pick)),
+            Ask::Call => return self.call(id, build),
             Ask::Acquire => Some(sharing::acquire(build, &mut self.sharing)),
-            Ask::Put => {
-                let item = self.some_item(id);
-                Some(sharing::put(build, item, &mut self.sharing))
-            }
-            Ask::SetVariable => Some(sharing::set_variable(build, self.some_item(id))),
+            Ask::Put | Ask::SetVariable => return self.hand_in(ask, id, build),
             ask => sharing::operation(ask, build, &mut self.sharing),
         };
         self.ask_for(id, operation)
+    }
+
+    /// A client puts something into a queue or a variable. If that is a task, it may want it no more from then on.
+    fn hand_in(&mut self, ask: Ask, id: ClientId, build: Build) -> Result<(), Failure> {
+        let item = self.some_item(id);
+        let handed = match &item {
+            Shared::Key(key) if self.sharing.chance(500) => self.cluster.workload.find(*key),
+            _ => None,
+        };
+        let operation = match ask {
+            Ask::Put => sharing::put(build, item, &mut self.sharing),
+            _ => sharing::set_variable(build, item),
+        };
+        self.ask_for(id, Some(operation))?;
+        match handed {
+            Some(task) => self.cluster.with_client(id, |client, workload| client.release(workload, task)),
+            None => Ok(()),
+        }
+    }
+
+    /// A client calls an actor, or has one made if it knows of none.
+    fn call(&mut self, id: ClientId, build: Build) -> Result<(), Failure> {
+        let workload = self.cluster.workload.clone();
+        let actors: Vec<_> = (0..workload.tasks().len())
+            .filter(|task| workload.is_actor(*task) && workload.task(*task).build == build)
+            .collect();
+        let home = |task: &TaskIndex| self.cluster.client(id).and_then(|client| client.home_of(*task));
+        let known: Vec<_> = actors.iter().copied().filter(|task| home(task).is_some()).collect();
+        let chunk = self.options.chunk;
+        match (self.sharing.pick(&known).copied(), self.sharing.pick(&actors).copied()) {
+            (Some(actor), _) => {
+                let count = self.sharing.within(1..=20) as usize;
+                self.cluster.call_actor(id, actor, count);
+                Ok(())
+            }
+            (None, Some(actor)) => self.cluster.with_client(id, |client, workload| {
+                client.submit(workload, &[actor], chunk, false, None);
+            }),
+            (None, None) => Ok(()),
+        }
     }
 
     fn ask_for(&mut self, id: ClientId, operation: Option<Operation>) -> Result<(), Failure> {

@@ -29,6 +29,8 @@ pub enum Planted {
     NamedOffered,
     /// Who is asked whether a value is here says nothing.
     ConfirmIgnored,
+    /// Calls of actors are made as they come, and not in the order of their numbers.
+    CallsOvertake,
 }
 
 impl Planted {
@@ -45,6 +47,7 @@ impl Planted {
         Planted::EndNotTold,
         Planted::NamedOffered,
         Planted::ConfirmIgnored,
+        Planted::CallsOvertake,
     ];
 }
 

@@ -1,36 +1,32 @@
 //! Calls of the actors that live here.
 //!
-//! Each actor's calls wait in a queue of its own and are made one after the other, in the order in which they came, on a
-//! thread of the runtime's pool: an actor that is busy holds no thread of the executor, and no other actor. A caller has a
-//! limited number of calls under way, so the queues have limits too.
+//! Each actor's calls are made one after the other ([`Calls`] says which comes next), on a thread of the runtime's pool: an actor
+//! that is busy holds no thread of the executor, and no other actor.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use brisk_core::{
     comm::PeerId,
     error::{ErrorKind, Failure},
     id::{RequestId, RunId},
     key::Key,
-    limits::{ACTOR_CALLS, MAX_DATA_PAYLOAD_BYTES},
+    limits::MAX_DATA_PAYLOAD_BYTES,
     message::{DataMessage, FetchOutcome},
     payload::Payload,
     task::{Ran, TaskName},
     value::Datum,
 };
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 use tracing::Instrument;
 
 use super::{context::Facts, driver::Shared, links::Sender, panics, trace};
+use crate::machine::Calls;
 
 /// Actors that are at work at once. Others wait for their turn: the pool's threads are needed for other things too.
 const AT_WORK: usize = 256;
 
 /// A call that waits.
-struct Waiting {
+pub(super) struct Waiting {
     peer: PeerId,
     sender: Arc<Sender>,
     request: RequestId,
@@ -38,92 +34,11 @@ struct Waiting {
 }
 
 /// The calls of all actors here.
-#[derive(Default)]
-pub(super) struct Actors(Mutex<State>);
+pub(super) struct Actors(Mutex<Calls<PeerId, Waiting>>);
 
-#[derive(Default)]
-struct State {
-    /// All and only the actors that are at work, or wait for their turn, with the calls that come next.
-    queues: FxHashMap<Key, VecDeque<Waiting>>,
-    /// Those that wait for their turn.
-    turns: VecDeque<Key>,
-    at_work: usize,
-    /// All and only the links by which calls have come.
-    callers: FxHashMap<PeerId, Caller>,
-}
-
-/// A link by which calls come.
-#[derive(Default)]
-struct Caller {
-    /// How many of its calls are not answered yet.
-    unanswered: usize,
-    /// The number of the call that comes next.
-    next: u64,
-    /// Calls that have overtaken it on the way.
-    early: BTreeMap<u64, (Key, Waiting)>,
-}
-
-impl Caller {
-    /// Takes a call in.
-    ///
-    /// # Errors
-    /// If it is one more than may be under way.
-    fn add(&mut self, number: u64, actor: Key, call: Waiting) -> Result<(), &'static str> {
-        let in_window = number >= self.next && number - self.next < ACTOR_CALLS as u64;
-        if self.unanswered >= ACTOR_CALLS || !in_window || self.early.contains_key(&number) {
-            return Err("more calls of actors at once than are taken, or one of them twice");
-        }
-        self.unanswered += 1;
-        self.early.insert(number, (actor, call));
-        Ok(())
-    }
-
-    /// The next call in order, if it is here.
-    fn next(&mut self) -> Option<(Key, Waiting)> {
-        let call = self.early.remove(&self.next)?;
-        self.next += 1;
-        Some(call)
-    }
-}
-
-impl State {
-    /// Takes a call in. Whether a thread is to begin with its actor.
-    fn add(&mut self, actor: Key, call: Waiting) -> bool {
-        if let Some(queue) = self.queues.get_mut(&actor) {
-            queue.push_back(call);
-            return false;
-        }
-        self.queues.insert(actor, VecDeque::from([call]));
-        if self.at_work == AT_WORK {
-            self.turns.push_back(actor);
-            return false;
-        }
-        self.at_work += 1;
-        true
-    }
-
-    /// The next call for the thread that is at `actor`: another one's, if this has none any more.
-    fn next(&mut self, actor: &mut Key) -> Option<Waiting> {
-        loop {
-            if let Some(call) = self.queues.get_mut(actor)?.pop_front() {
-                return Some(call);
-            }
-            self.queues.remove(actor);
-            match self.turns.pop_front() {
-                Some(other) => *actor = other,
-                None => {
-                    self.at_work -= 1;
-                    return None;
-                }
-            }
-        }
-    }
-
-    fn answered(&mut self, peer: PeerId) {
-        // None if the link is closed.
-        if let Some(caller) = self.callers.get_mut(&peer) {
-            caller.unanswered -= 1;
-        }
+impl Default for Actors {
+    fn default() -> Self {
+        Actors(Mutex::new(Calls::new(AT_WORK)))
     }
 }
 
@@ -138,17 +53,8 @@ impl Shared {
         (request, number): (RequestId, u64),
         (actor, spec): (Key, Payload),
     ) -> Result<(), &'static str> {
-        let mut begin = Vec::new();
-        {
-            let state = &mut *self.actors.0.lock();
-            let call = Waiting { peer, sender: sender.clone(), request, spec };
-            state.callers.entry(peer).or_default().add(number, actor, call)?;
-            while let Some((actor, call)) = state.callers.get_mut(&peer).and_then(Caller::next) {
-                if state.add(actor, call) {
-                    begin.push(actor);
-                }
-            }
-        }
+        let call = Waiting { peer, sender: sender.clone(), request, spec };
+        let begin = self.actors.0.lock().add(peer, number, actor, call)?;
         for actor in begin {
             let shared = self.clone();
             self.runtime.spawn_blocking(move || shared.work_off(actor));
@@ -158,7 +64,7 @@ impl Shared {
 
     /// A link is closed. What came by it in order is made all the same.
     pub(super) fn caller_gone(&self, peer: PeerId) {
-        let caller = self.actors.0.lock().callers.remove(&peer);
+        let caller = self.actors.0.lock().closed(peer);
         // Its calls hold a user's values.
         panics::drop_quietly(caller);
     }
