@@ -99,7 +99,7 @@ pub struct Assignment {
     /// Whether a client waits for the result: a short one should come along with the report.
     pub wanted: bool,
     /// Whether the key alone says which value this is, so that it may be [offered](WorkerToScheduler::Offered) to another
-    /// life of the scheduler. Not so for a key that a user chose.
+    /// life of the scheduler. Not so for a key that a user chose, nor for an actor's.
     pub reproducible: bool,
     /// How long the task's own code may take. A run that takes longer is reported as failed, and its result dropped.
     pub timeout: Option<Duration>,

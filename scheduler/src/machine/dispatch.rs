@@ -121,7 +121,7 @@ impl Scheduler {
             resources: self.classes.slab[task.class].demand.asked().cloned().collect(),
             // An actor stays where it is, wherever its handle is.
             wanted: !task.wants.is_empty() && !task.is_pinned(),
-            reproducible: !task.is_named(),
+            reproducible: task.is_reproducible(),
             timeout: task.options().and_then(|options| options.timeout),
         };
         self.tell_worker(w, SchedulerToWorker::Run(Box::new(assignment)));

@@ -115,11 +115,10 @@ impl Scheduler {
         adopted
     }
 
-    /// Whether a worker's value under a task's key is the task's: it is of the same build, and the key was not chosen by a
-    /// user, whose keys say nothing of what is computed.
+    /// Whether a worker's value under a task's key is the task's: it is of the same build, and the key says which value it is.
     fn may_adopt(&self, t: TaskIndex, w: WorkerIndex) -> bool {
         let task = &self.tasks[t];
-        !task.is_named() && self.classes.slab[task.class].environment == self.workers[w].environment
+        task.is_reproducible() && self.classes.slab[task.class].environment == self.workers[w].environment
     }
 
     /// Nobody has asked for the rest of what a worker offered: it is freed.

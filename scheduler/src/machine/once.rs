@@ -25,6 +25,12 @@ impl Task {
     pub(super) fn is_pinned(&self) -> bool {
         self.options().is_some_and(|options| options.pinned)
     }
+
+    /// Whether its key says what its value is, whoever has made it: not so if a user chose the key, nor of an actor, whose state is
+    /// what has become of it.
+    pub(super) fn is_reproducible(&self) -> bool {
+        !self.is_named() && !self.is_pinned()
+    }
 }
 
 impl Scheduler {

@@ -170,11 +170,13 @@ impl Scheduler {
             Some((_, task)) if task.is_held_by(w) => {}
             // Lengths are of memory: a value that came as bytes takes another than the one that was made. Only under a chosen
             // name may another length be another value.
-            Some((t, task)) if matches!(task.state, State::Memory { nbytes: known, .. } if known == nbytes || !task.is_named()) =>
+            Some((t, task))
+                if !task.is_pinned()
+                    && matches!(task.state, State::Memory { nbytes: known, .. } if known == nbytes || !task.is_named()) =>
             {
                 self.add_replica(t, w);
             }
-            Some((t, task)) if task.state.is_unfinished() && !task.is_named() => {
+            Some((t, task)) if task.state.is_unfinished() && task.is_reproducible() => {
                 self.cancel_run(t);
                 self.enter_memory(t, nbytes, w);
                 self.tell_all_of_memory(t, None);

@@ -38,10 +38,10 @@ pub fn check(
 /// If it offers a value under such a key.
 pub fn check_offer(workload: &Workload, worker: WorkerId, message: &WorkerToScheduler) -> Result<(), Failure> {
     let WorkerToScheduler::Offered(values) = message else { return Ok(()) };
-    let named = values.iter().find(|(key, _)| workload.find(*key).is_some_and(|task| workload.task(task).named));
-    match named {
+    let says_nothing = |task| workload.task(task).named || workload.is_actor(task);
+    match values.iter().find(|(key, _)| workload.find(*key).is_some_and(says_nothing)) {
         Some((key, _)) => {
-            let found = format!("worker {worker} offers {key}, and that key was chosen by a user");
+            let found = format!("worker {worker} offers {key}, which was chosen by a user, or is an actor's");
             Err(Failure::safety("reports", found))
         }
         None => Ok(()),

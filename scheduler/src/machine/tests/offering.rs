@@ -163,6 +163,31 @@ fn a_value_of_another_build_or_under_a_chosen_key_is_not_taken_over() {
     assert_eq!((freed(&actions), news(&actions).len()), (vec![(d, 4)], 0));
 }
 
+/// An actor that was made anew is another than the one that its worker brings back: calls that go to either would find half of
+/// what was done.
+#[test]
+fn an_actor_of_another_session_is_not_taken_over() {
+    let mut bench = old();
+    let (a, c) = (bench.worker(1), bench.client());
+    let actor = with(task(1, &[]), |options| (options.once, options.pinned) = (true, true));
+    let actions = bench.submit(c, vec![actor], &[1]);
+    let Some(Action::ToWorker { message: SchedulerToWorker::Run(assignment), .. }) =
+        actions.iter().find(|action| matches!(action, Action::ToWorker { message: SchedulerToWorker::Run(_), .. }))
+    else {
+        panic!("{actions:?}")
+    };
+    assert!(!assignment.reproducible, "its worker need not offer it");
+    let made = run(&actions).1;
+    // One who does is told to drop it, before there is another and afterwards.
+    let (b, actions) = survivor(&mut bench, &[(1, 8)]);
+    assert_eq!((freed(&actions), news(&actions).len()), (vec![(b, 1)], 0));
+    bench.start(a, made);
+    bench.finish(a, made, 8);
+    let (d, actions) = survivor(&mut bench, &[(1, 8)]);
+    assert_eq!((freed(&actions), news(&actions).len()), (vec![(d, 1)], 0));
+    assert_eq!(error(&bench.kill(a), 1).kind(), brisk_core::error::ErrorKind::ActorLost);
+}
+
 #[test]
 fn a_worker_may_not_offer_without_bound() {
     let mut bench = Bench::with(Config { max_offers: 2, ..Config::default() });
