@@ -85,7 +85,7 @@ const ASKS: &[(Ask, u32)] = &[
     (Ask::DeleteVariable, 15),
     (Ask::Confirm, 20),
     (Ask::Withdraw, 15),
-    (Ask::Call, 60),
+    (Ask::Call, 40),
 ];
 
 /// How much a seed's clients share.
@@ -182,10 +182,14 @@ pub fn set_variable(build: Build, value: Shared) -> Operation {
     Operation::SetVariable { name: variable(build), shape: SHAPE.into(), value }
 }
 
-/// What leaves nothing of what is kept under a build's names.
+/// What leaves nothing of what is kept under a build's names. Items are taken out, so that it is seen which are there, and in which
+/// order.
 pub fn clean_up(build: Build) -> Vec<Operation> {
-    let mut operations: Vec<_> =
-        (0..QUEUES).map(|number| Operation::Clear { name: named("queue", build, number) }).collect();
+    let mut operations = Vec::new();
+    for name in (0..QUEUES).map(|number| named("queue", build, number)) {
+        operations.push(Operation::Get { name: name.clone(), shape: SHAPE.into(), most: 1_000, wait: false });
+        operations.push(Operation::Clear { name });
+    }
     operations.push(Operation::ClearEvent { name: event(build) });
     operations.push(Operation::DeleteVariable { name: variable(build) });
     operations
