@@ -89,13 +89,19 @@ impl Scheduler {
     /// forgotten unless it is lineage.
     pub(super) fn drop_unneeded(&mut self, t: TaskIndex) {
         let Some(task) = self.tasks.get(t) else { return };
-        if !task.is_alive() {
-            self.let_go(t);
-            self.forget(t);
-        } else if !task.is_needed() && !matches!(task.state, State::Released | State::Erred { .. }) {
-            self.let_go(t);
+        let is_alive = task.is_alive();
+        if is_alive && (task.is_needed() || matches!(task.state, State::Released | State::Erred { .. })) {
+            return;
+        }
+        if matches!(task.state, State::Waiting { .. }) {
+            self.make_way(t);
+        }
+        self.let_go(t);
+        if is_alive {
             self.note_let_go(t);
             self.enter_released(t);
+        } else {
+            self.forget(t);
         }
     }
 

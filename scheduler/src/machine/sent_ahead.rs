@@ -104,6 +104,16 @@ impl Scheduler {
         }
     }
 
+    /// A task waits no longer, and was not assigned: other dependents of its inputs stood behind it.
+    pub(super) fn make_way(&mut self, t: TaskIndex) {
+        for i in 0..self.tasks[t].dependencies.len() {
+            let input = self.tasks[t].dependencies[i].task;
+            if let Some(run) = self.tasks[input].run() {
+                self.note_frontier(run.worker);
+            }
+        }
+    }
+
     /// A task is no longer being made where it was: what was sent after it must not wait for it there.
     pub(super) fn strand_followers(&mut self, t: TaskIndex) {
         for edge in &self.tasks[t].dependents {

@@ -256,3 +256,15 @@ fn what_waits_for_a_key_that_a_user_chose_is_not_sent_ahead() {
     let actions = bench.finish_in(workers[0], run_of(&actions, 1), 8, MICRO);
     assert_eq!(sent(&actions), [(workers[0], 2)]);
 }
+
+#[test]
+fn what_stood_behind_a_dependent_that_is_let_go_is_sent_ahead() {
+    let (mut bench, w, c) = measured(&[1]);
+    let long = |number, inputs: &[u128]| SubmittedTask { function: function(1).id, ..task(number, inputs) };
+    let actions = bench.submit(c, vec![long(1, &[])], &[1]);
+    bench.finish_in(w[0], run_of(&actions, 1), 8, Duration::from_secs(1));
+    // A long call is not bound before its short input is there, and the short one behind it waits with it.
+    let actions = bench.submit(c, vec![task(2, &[]), long(3, &[2]), task(4, &[2])], &[3, 4]);
+    assert_eq!(sent(&actions), [(w[0], 2)]);
+    assert_eq!(sent(&bench.release(c, 3)), [(w[0], 4)]);
+}
