@@ -57,10 +57,12 @@ pub fn check(
             let named = error.report().worker.iter().flat_map(|name| history.workers_called(name));
             facts.deaths > config.allowed_failures || named.into_iter().any(with)
         }
-        // It was lost too often, or is not to be made again and was lost once.
+        // It was lost too often, or is not to be made again and was lost once; or it is to be started once, and that start was cancelled.
         ErrorKind::DataLost => {
             let task = workload.task(root);
-            facts.losses > config.allowed_losses || ((task.once || task.scattered) && losses.was_lost(root))
+            facts.losses > config.allowed_losses
+                || ((task.once || task.scattered) && losses.was_lost(root))
+                || (task.once && facts.cancels > 0)
         }
         ErrorKind::ActorLost => workload.task(root).pinned && losses.was_lost(root),
         ErrorKind::LineageCut => {
