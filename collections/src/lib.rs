@@ -39,7 +39,7 @@
 //! | text, compressed or not; JSON lines; CSV | [`bag::read_text`], [`bag::ReadText`], [`bag::read_json`], `bag::read_csv`, [`record!`] |
 //! | bad lines | [`Bag::on_error`], [`Bag::skipped`] |
 //! | writing files, one a partition | [`Bag::to_text`], [`Bag::to_json`] |
-//! | numbers in n dimensions | [`Array`](array::Array) and the module [`array`] |
+//! | numbers in n dimensions | [`Array`](array::Array) and the module [`mod@array`] |
 //! | `.npy` and HDF5 files | [`Array::open_npy`](array::Array::open_npy), `Array::open_hdf5` (feature `hdf5`) |
 //! | how arrays are cut | [`Array::chunks`](array::Array::chunks), [`Chunks`](array::Chunks): by lengths, or by bytes |
 //! | computing, keeping, pictures of the graph | [`Collection`], [`Client::persist`](brisk_client::Client::persist) |
