@@ -126,14 +126,25 @@ pub(super) fn write(dtype: DType, shape: &[usize]) -> Vec<u8> {
     };
     let shape = super::super::grid::Dims(shape).to_string();
     let mut text = format!("{{'descr': '{name}', 'fortran_order': False, 'shape': {shape}, }}");
-    // Version 2 has room for any number of axes.
-    let begin = MAGIC.len() + 2 + 4;
-    let all = (begin + text.len() + 1).next_multiple_of(ALIGNMENT);
+    // As NumPy does: version 1, which every reader knows, unless the text is too long for the two bytes of its length.
+    let padded = |width: usize| (MAGIC.len() + 2 + width + text.len() + 1).next_multiple_of(ALIGNMENT);
+    let first = u16::try_from(padded(2) - MAGIC.len() - 4).ok();
+    let width = if first.is_some() { 2 } else { 4 };
+    let begin = MAGIC.len() + 2 + width;
+    let all = padded(width);
     text.extend(std::iter::repeat_n(' ', all - begin - text.len() - 1));
     text.push('\n');
     let mut bytes = MAGIC.to_vec();
-    bytes.extend([2, 0]);
-    bytes.extend(u32::try_from(text.len()).expect("a shape has few axes").to_le_bytes());
+    match first {
+        Some(length) => {
+            bytes.extend([1, 0]);
+            bytes.extend(length.to_le_bytes());
+        }
+        None => {
+            bytes.extend([2, 0]);
+            bytes.extend(u32::try_from(text.len()).expect("a shape has few axes").to_le_bytes());
+        }
+    }
     bytes.extend(text.into_bytes());
     bytes
 }
@@ -160,6 +171,15 @@ mod tests {
                 assert_eq!(header, Header { start, dtype, swapped: false, fortran: false, shape: shape.to_vec() });
             }
         }
+    }
+
+    #[test]
+    fn a_header_is_of_the_first_version_unless_it_is_too_long_for_that() {
+        assert_eq!(write(DType::F64, &[4_000, 4_000])[..10], *b"\x93NUMPY\x01\x00\x76\x00");
+        let axes = vec![1; 21_845];
+        let bytes = write(DType::U8, &axes);
+        assert_eq!(bytes[6], 2);
+        assert!(bytes.len().is_multiple_of(ALIGNMENT));
     }
 
     #[test]
