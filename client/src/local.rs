@@ -133,7 +133,8 @@ impl LocalBuilder {
 
     /// Where the cluster's [dashboard](LocalCluster::dashboard_url) is served, from the start: an address with a port, a port at
     /// the loopback address, `on` for port 8787 or the next free one, or `off`. Unless set, what the variable `BRISK_DASHBOARD`
-    /// says in the same words, and then the link is printed; without it, the page is served once somebody asks for the link.
+    /// says in the same words, and then the link is printed. Without it, the first cluster of a program whose standard error is
+    /// a terminal is served from the start, and its link printed there; any other once somebody asks for the link.
     pub fn dashboard(mut self, at: impl Into<String>) -> Self {
         self.dashboard = Some(at.into());
         self
@@ -267,8 +268,8 @@ impl LocalCluster {
     }
 
     /// The link to the page that shows this cluster while it runs: what runs where, what waits, what failed. Open it in a
-    /// browser on this host. The page is served from the first time somebody asks, unless
-    /// [the builder](LocalBuilder::dashboard) or `BRISK_DASHBOARD` says otherwise. Whoever has the link may look.
+    /// browser on this host. If the page is not served yet (see [the builder](LocalBuilder::dashboard)), it is from now on.
+    /// Whoever has the link may look.
     ///
     /// # Errors
     /// If it is switched off, the program was built without it, or there is no port for it.

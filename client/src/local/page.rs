@@ -1,8 +1,9 @@
 //! The page of a local cluster.
 //!
-//! A program that never asks for the link gets no page: without the link nobody could open it, and neither a test nor a
-//! program that starts many clusters should take ports. So it is served when it is first asked for, unless somebody has said
-//! beforehand where.
+//! The first cluster of a program that somebody watches in a terminal has one from the start, and its link is printed there.
+//! Any other has it from when it is first asked for: without the link nobody could open it, and neither a test nor a program
+//! that starts many clusters should take ports, nor a service write to a log what lets people in. Whoever says beforehand
+//! where, or that there is to be none, is obeyed.
 
 #[cfg(feature = "dashboard")]
 pub(super) use served::Page;
@@ -14,6 +15,11 @@ const VARIABLE: &str = "BRISK_DASHBOARD";
 
 #[cfg(feature = "dashboard")]
 mod served {
+    use std::{
+        io::IsTerminal as _,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
     use brisk_dashboard::{Bind, Dashboard};
     use brisk_scheduler::server::Server;
     use parking_lot::Mutex;
@@ -66,7 +72,7 @@ mod served {
         /// The cluster has started.
         pub(in crate::local) fn begin(&self, scheduler: &Server, wanted: Wanted) -> Result<(), ClientError> {
             match wanted {
-                Wanted::Unsaid => {}
+                Wanted::Unsaid => self.offer(scheduler),
                 Wanted::Off => *self.0.lock() = State::Off,
                 Wanted::At(bind) => *self.0.lock() = State::Served(serve(scheduler, &bind)?),
                 Wanted::Told(bind) => {
@@ -76,6 +82,21 @@ mod served {
                 }
             }
             Ok(())
+        }
+
+        /// Shows the link to whoever watches the program; that there is no port for the page is no reason not to work.
+        fn offer(&self, scheduler: &Server) {
+            static OFFERED: AtomicBool = AtomicBool::new(false);
+            if !std::io::stderr().is_terminal() || OFFERED.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            match serve(scheduler, &Bind::Loopback) {
+                Ok(dashboard) => {
+                    eprintln!("brisk: dashboard: {}", dashboard.link());
+                    *self.0.lock() = State::Served(dashboard);
+                }
+                Err(error) => tracing::warn!(%error, "there is no dashboard"),
+            }
         }
 
         pub(in crate::local) fn link(&self, scheduler: &Server) -> Result<String, ClientError> {
