@@ -45,7 +45,6 @@ fn name(account: &Account) -> String {
 #[brisk_client::main]
 async fn main() -> anyhow::Result<()> {
     let client = Client::from_env().await?;
-    println!("watch it: {}", client.dashboard_url()?);
 
     // Nothing is read yet but the names of the files.
     let files = std::env::args().nth(1).unwrap_or_else(|| "data/accounts/*.json.gz".to_owned());

@@ -16,7 +16,6 @@ use brisk_collections::{Collection, array::Array};
 #[brisk_client::main]
 async fn main() -> anyhow::Result<()> {
     let client = Client::from_env().await?;
-    println!("watch it: {}", client.dashboard_url()?);
 
     let x = open(std::env::args().nth(1)).context("`cargo xtask data random` writes one")?.chunks([500, 4_000])?;
     println!("{x:?}");

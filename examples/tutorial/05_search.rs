@@ -23,7 +23,6 @@ fn height(x: f64, y: f64) -> f64 {
 #[brisk_client::main]
 async fn main() -> anyhow::Result<()> {
     let client = Client::from_env().await?;
-    println!("watch it: {}", client.dashboard_url()?);
     let contours = |x, y| height(x, y).max(1e-3).log10();
     let plot = client.plot("search").title("A search").axes("x", "y").background(-2.0..2.0, -1.0..3.0, contours);
     let points = plot.scatter();

@@ -67,6 +67,8 @@ impl Watch {
             watch.groups[place].count.total += 1;
             watch.pending.push((handle.clone(), place));
         }
+        watch.look();
+        watch.groups.iter_mut().for_each(Group::begin);
         watch
     }
 
@@ -128,6 +130,11 @@ impl Watch {
 }
 
 impl Group {
+    /// What has ended by now did so before anybody watched, at nobody knows what rate.
+    fn begin(&mut self) {
+        self.seen.drain(..self.seen.len().saturating_sub(1));
+    }
+
     fn note(&mut self, now: Instant) {
         if self.count.ended == self.count.total {
             self.over = self.over.or(Some(now));
@@ -207,6 +214,17 @@ mod tests {
         assert!(watch.look());
         assert_eq!(watch.count(), Count { total: 6, ended: 6, erred: 1, cancelled: 1 });
         assert!(watch.groups.iter().all(|group| watch.took(group).is_some() && group.rate() == 0.0));
+    }
+
+    #[test]
+    fn what_had_ended_before_says_nothing_of_the_rate() {
+        let handles: Vec<Handle> = (0..20).map(|i| handle("slow", i)).collect();
+        handles[0].set_value(Datum::new(1i64));
+        let mut watch = watch(&handles);
+        assert!(!watch.look());
+        assert_eq!((watch.count().ended, watch.rate()), (1, 0.0));
+        handles[1].set_value(Datum::new(2i64));
+        assert!(!watch.look() && watch.rate() > 0.0);
     }
 
     #[test]
