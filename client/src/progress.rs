@@ -14,15 +14,18 @@ use brisk_core::{
     value::Value,
 };
 
+mod below;
 mod display;
 mod watch;
 mod words;
 
 use watch::Watch;
 
-/// Shows how far these futures are, on standard error. On a terminal each function has a line, with a bar, how many have ended, erred
-/// and been cancelled, how many end in a second, and the time that is left; elsewhere a line for a log is written after five
-/// seconds, and then more and more seldom, up to a minute. Returns at once and draws in the background, until all have ended
+/// Shows how far these futures are, and the calls that they wait for, on standard error. On a terminal each function has a line, with
+/// a bar, how many have ended, erred and been cancelled, how many end in a second, and the time that is left; elsewhere a line
+/// for a log is written after five seconds, and then more and more seldom, up to a minute. Of calls that they wait for those are
+/// counted that are left when the scheduler is first asked; it is not asked for more than a thousand futures, and does not count
+/// more than 50,000 calls. Returns at once and draws in the background, until all have ended
 /// or are dropped; it keeps none of them wanted.
 ///
 /// Awaiting it waits until all have ended. It is an error if one of them failed: the first, in the order given.

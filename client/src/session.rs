@@ -15,13 +15,13 @@ use brisk_core::{
     comm::{CloseReason, Comm, Connector, Inbox, PeerId, Permit, TrySendError},
     error::{ErrorKind, Failure, TaskError},
     function::{FunctionId, FunctionInfo},
-    future::{Handle, Owner, WeakHandle},
+    future::{Asked, Handle, Owner, WeakHandle},
     graph::{KeySource, Node},
     hello::Welcome,
     id::{Fence, RequestId, WantId, WorkerId},
     key::Key,
     limits::CHUNK_TASKS,
-    message::{Batch, ClientToScheduler, Messages},
+    message::{Batch, ClientToScheduler, Messages, Query},
 };
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
@@ -475,6 +475,10 @@ impl Owner for Session {
             table.outbox.push_release(key, want)
         };
         if full { self.pump() } else { self.hold() }
+    }
+
+    fn ask(&self, query: Query) -> Option<Asked> {
+        Some(self.answer_to(query))
     }
 
     fn awaited(&self, handle: &Handle) -> Option<TaskError> {

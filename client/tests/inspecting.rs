@@ -3,6 +3,7 @@
 mod support;
 
 use brisk_client::{ErrorKind, TaskState, task, wait};
+use brisk_core::message::{Query, Told};
 use brisk_scheduler::dump::Dump;
 
 brisk_client::test_worker!();
@@ -21,6 +22,11 @@ fn half(x: i64) -> Result<i64, String> {
 #[task]
 fn read(pipe: String) -> std::io::Result<usize> {
     Ok(std::fs::read(pipe)?.len())
+}
+
+#[task]
+fn add(x: usize, y: usize) -> usize {
+    x + y
 }
 
 /// A named pipe of this test's own.
@@ -93,6 +99,22 @@ on_every_cluster! {
         drop(writer);
         assert_eq!(reading.await.unwrap(), 0);
         assert_eq!(client.processing().await.unwrap().tasks, []);
+    }
+
+    async fn what_a_future_waits_for_is_told_by_function(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let pipe = Pipe::new();
+        let read = read(pipe.0.to_string_lossy().into_owned());
+        let sum = client.submit(add(add(&read, 1), add(&read, 2)));
+        let left = async || {
+            let told = sum.handle().ask(Query::Remaining(vec![sum.key()])).expect("a cluster").await;
+            let Some(Told::Remaining(left)) = told else { panic!("{told:?}") };
+            left.functions
+        };
+        assert_eq!(left().await, [("add".into(), 2), ("read".into(), 1)]);
+        std::fs::write(&pipe.0, b"seven").unwrap();
+        sum.wait().await.unwrap();
+        assert_eq!((left().await, sum.await.unwrap()), (vec![], 13));
     }
 
     async fn a_story_is_told_from_its_beginning(cluster: LocalCluster) {

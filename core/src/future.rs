@@ -8,6 +8,7 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
 };
@@ -15,7 +16,16 @@ use std::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{error::TaskError, graph::Node, id::WantId, key::Key, task::TaskName, value::Datum, wakers::WakerSet};
+use crate::{
+    error::TaskError,
+    graph::Node,
+    id::WantId,
+    key::Key,
+    message::{Query, Told},
+    task::TaskName,
+    value::Datum,
+    wakers::WakerSet,
+};
 
 mod task_future;
 
@@ -45,6 +55,9 @@ impl fmt::Display for Status {
     }
 }
 
+/// What the scheduler is about to answer, if it does.
+pub type Asked = Pin<Box<dyn Future<Output = Option<Told>> + Send>>;
+
 /// The client behind a handle. No method may block or panic: some are called from `Drop`.
 pub trait Owner: Send + Sync {
     /// The last handle of this want was dropped.
@@ -65,6 +78,12 @@ pub trait Owner: Send + Sync {
 
     /// Starts calls that the program makes of one of this client's futures. A handle for each; what goes wrong is theirs.
     fn submit(&self, calls: &[Arc<Node>]) -> Vec<Handle>;
+
+    /// Asks the scheduler something, for a display that can do without an answer: nothing comes of it if there is no scheduler, or
+    /// it does not answer.
+    fn ask(&self, _: Query) -> Option<Asked> {
+        None
+    }
 
     /// Somebody waits for this handle of the client's: whatever the client still keeps back is to be done now. If the wait is
     /// not to go on, why: whoever waits may have been cancelled, or be the task itself.
@@ -267,6 +286,11 @@ impl Handle {
     /// Asks the client to cancel the task. The handle settles at once.
     pub fn cancel(&self) {
         self.0.owner.cancel(self);
+    }
+
+    /// Asks the client's scheduler something: see [`Owner::ask`].
+    pub fn ask(&self, query: Query) -> Option<Asked> {
+        self.0.owner.ask(query)
     }
 
     /// Asks the client to try a failed task again. The handle is pending again.

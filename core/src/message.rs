@@ -26,8 +26,8 @@ pub use client::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerTo
 pub use coordination::{Operation, Shared};
 pub use data::{DataMessage, FetchOutcome};
 pub use inspection::{
-    CallSpec, DumpPage, DumpPlace, FunctionStatus, Query, RunList, RunStatus, SchedulerInfo, StoryLine, TaskFilter,
-    TaskList, TaskStatus, Told, WorkerStatus,
+    CallSpec, DumpPage, DumpPlace, FunctionStatus, Query, Remaining, RunList, RunStatus, SchedulerInfo, StoryLine,
+    TaskFilter, TaskList, TaskStatus, Told, WorkerStatus,
 };
 pub use notes::{Extent, LogLine, RunNotes, TaskProgress};
 pub use plot::{PlotGrid, PlotKind, PlotPoints, PlotSpec, PlotUpdate};

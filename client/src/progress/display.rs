@@ -31,17 +31,24 @@ static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// One bar a function, until all have ended.
 pub(super) fn draw(watch: &mut Watch, wake: &mpsc::Receiver<Wake>) {
-    let width = watch.groups.iter().map(|group| group.name.chars().count()).max().unwrap_or(0).min(MAX_NAME);
     let style = ProgressStyle::with_template("{prefix} {bar:25.cyan/dim} {pos:>7}/{len} {wide_msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▉▊▋▌▍▎▏ ");
-    let bar = |(name, total): (&str, u64)| {
-        let name: String = name.chars().take(MAX_NAME).collect();
-        BARS.add(ProgressBar::new(total).with_style(style.clone()).with_prefix(format!("{name:width$}")))
-    };
-    let lines: Vec<ProgressBar> = watch.groups.iter().map(|group| bar((&group.name, group.count.total))).collect();
+    let mut lines: Vec<ProgressBar> = Vec::new();
     until_done(watch, wake, |watch, done| {
+        for group in &watch.groups[lines.len()..] {
+            let bar = ProgressBar::new(group.count().total).with_style(style.clone());
+            lines.push(match lines.last() {
+                // What the futures stand on stands above them: work goes downwards.
+                Some(above) if !group.is_own() => BARS.insert_before(above, bar),
+                _ => BARS.add(bar),
+            });
+        }
+        let width = watch.groups.iter().map(|group| group.name.chars().count()).max().unwrap_or(0).min(MAX_NAME);
         for (line, group) in lines.iter().zip(&watch.groups) {
-            line.set_position(group.count.ended);
+            let (name, count) = (group.name.chars().take(MAX_NAME).collect::<String>(), group.count());
+            line.set_prefix(format!("{name:width$}"));
+            line.set_length(count.total);
+            line.set_position(count.ended);
             line.set_message(words::of_group(watch, group));
         }
         if done {

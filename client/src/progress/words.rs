@@ -6,10 +6,10 @@ use super::watch::{Count, Group, Watch};
 
 /// What stands behind a function's bar: `3 erred, 120/s, 40 s left`, or `3 erred, in 12 s`.
 pub(super) fn of_group(watch: &Watch, group: &Group) -> String {
-    let mut words = troubles(&group.count);
+    let mut words = troubles(&group.count());
     match watch.took(group) {
         Some(took) => words.push(format!("in {}", span(took.as_secs_f64()))),
-        None => words.extend(pace(&group.count, group.rate())),
+        None => words.extend(pace(&group.count(), group.rate())),
     }
     words.join(", ")
 }
@@ -24,8 +24,9 @@ pub(super) fn of_all(watch: &Watch) -> String {
     if watch.groups.len() < 2 {
         return line;
     }
-    let groups = watch.groups.iter().map(|Group { name, count, .. }| format!("{name} {}/{}", count.ended, count.total));
-    format!("{line}: {}", groups.collect::<Vec<_>>().join(", "))
+    let groups = watch.groups.iter().map(|group| (&group.name, group.count()));
+    let groups: Vec<String> = groups.map(|(name, count)| format!("{name} {}/{}", count.ended, count.total)).collect();
+    format!("{line}: {}", groups.join(", "))
 }
 
 fn troubles(count: &Count) -> Vec<String> {

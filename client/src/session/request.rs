@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
+    future::Asked,
     id::RequestId,
-    message::{Answer, ClientToScheduler},
+    message::{Answer, ClientToScheduler, Query},
 };
 use tokio::sync::oneshot;
 
@@ -88,6 +89,17 @@ impl Session {
             Ok(Reply::Answer(answer)) => Err(misunderstood(&format!("{answer:?}"))),
             Err(_) => Err(self.ended()),
         }
+    }
+
+    /// What the scheduler says to a question, if it does.
+    pub(super) fn answer_to(&self, query: Query) -> Asked {
+        let reply = self.ask(|request| ClientToScheduler::Ask { request, query });
+        Box::pin(async move {
+            match reply.await {
+                Ok(Reply::Answer(Answer::Told(told))) => Some(*told),
+                _ => None,
+            }
+        })
     }
 
     /// Sleeps with this session's timers: the caller's executor may have none.

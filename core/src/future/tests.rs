@@ -45,7 +45,7 @@ fn future() -> (Arc<Spy>, TaskFuture<i64>) {
     (spy.clone(), TaskFuture::from_handle(Handle::new(name, WantId(1), spy)))
 }
 
-fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 

@@ -37,6 +37,9 @@ pub enum Query {
     /// Everything that is known, as the bytes of a file, page by page: the next page of a dump, or the first of a new one.
     /// Answered with [`Told::Dump`]. A dump that is not read on for a minute is dropped.
     Dump(Option<DumpPlace>),
+    /// What has to be computed before these tasks are, at most [`MAX_KEYS`](TaskFilter::MAX_KEYS), by function. Answered with
+    /// [`Told::Remaining`].
+    Remaining(Vec<Key>),
 }
 
 /// A place in a dump.
@@ -98,6 +101,8 @@ pub enum Told {
     Metadata(Vec<(Arc<str>, Arc<str>)>),
     /// To [`Query::Dump`].
     Dump(DumpPage),
+    /// To [`Query::Remaining`].
+    Remaining(Remaining),
 }
 
 impl Told {
@@ -219,6 +224,21 @@ pub struct TaskStatus {
     pub thread: Option<u32>,
     /// How far it is, if it is being processed and has said so.
     pub progress: Option<TaskProgress>,
+}
+
+/// The tasks that others still wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remaining {
+    /// How many there are of each function, by name; the functions in the order in which they are found, from those that were
+    /// asked for down to what these stand on.
+    pub functions: Vec<(Arc<str>, u64)>,
+    /// Whether these are all. No more than [`MAX_COUNTED`](Remaining::MAX_COUNTED) are counted.
+    pub complete: bool,
+}
+
+impl Remaining {
+    /// How many tasks are counted at most.
+    pub const MAX_COUNTED: usize = 50_000;
 }
 
 /// A call, as whoever makes it elsewhere needs it.

@@ -28,6 +28,7 @@ use super::{
 mod counts;
 mod detail;
 mod overview;
+mod remaining;
 
 pub use counts::StateCounts;
 pub use detail::{GraphSample, SampledTask, TaskDetail};
@@ -56,6 +57,7 @@ impl Scheduler {
             Query::Story(_) => Ok(Told::Story(Vec::new())),
             Query::Runs { .. } => Ok(Told::Runs(RunList::default())),
             Query::Metadata(_) => Ok(Told::Metadata(Vec::new())),
+            Query::Remaining(keys) => self.remaining(keys).map(Told::Remaining),
             Query::Dump(_) => Err("this scheduler keeps no dumps".to_owned()),
             _ => Err("this scheduler does not know the question".to_owned()),
         };

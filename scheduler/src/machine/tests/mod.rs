@@ -32,3 +32,4 @@ mod stealing;
 mod submitting;
 mod suspecting;
 mod targets;
+mod telling;
