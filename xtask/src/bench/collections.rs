@@ -130,7 +130,7 @@ fn files(options: &Options) -> Result<PathBuf> {
     words::write_to(&directory, files, options.words)?;
     let side = options.side.to_string();
     let mut command = process::cargo();
-    command.args(["run", "--quiet", "--release", "--package", "brisk-collections", "--example", "write_random", "--"]);
+    command.args(["run", "--quiet", "--release", "--example", "write_random", "--"]);
     process::run(command.arg(directory.join("random.npy")).args([&side, &side]))?;
     fs::write(&done, wanted).with_context(|| format!("{} can't be written", done.display()))?;
     Ok(directory)

@@ -24,8 +24,9 @@ pub(crate) struct Options {
 pub(crate) fn write(options: &Options) -> Result<()> {
     let directory = root().join("data");
     fs::create_dir_all(&directory).with_context(|| format!("{} can't be made", directory.display()))?;
+    // Of the whole workspace, as the examples that read the file are built: their packages are compiled once for both.
     let mut command = cargo();
-    command.args(["run", "--release", "--package", "brisk-collections", "--example", "write_random"]);
+    command.args(["run", "--release", "--example", "write_random"]);
     if !options.npy {
         command.args(["--features", "hdf5"]);
     }
