@@ -135,7 +135,7 @@ impl Call {
         let kind = self.hello.link();
         let endpoint = self.shared.calling(remote.ip(), kind).map_err(|e| self.unreachable(e.to_string()))?;
         let mut config = ClientConfig::new(self.tls.clone());
-        config.transport_config(self.shared.transport(kind));
+        config.transport_config(self.shared.quic.clone());
         let connecting = endpoint
             .connect_with(config, remote, self.shared.credentials.cluster())
             .map_err(|e| self.unreachable(e.to_string()))?;

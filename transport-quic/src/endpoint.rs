@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use brisk_core::{limits::MAX_PENDING_HANDSHAKES, wire::LinkKind};
+use brisk_core::limits::MAX_PENDING_HANDSHAKES;
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
     congestion::CubicConfig,
@@ -20,7 +20,7 @@ use crate::{config::QuicConfig, reset::ResetKey};
 pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
 
 /// What a sender holds unacknowledged.
-const SEND_WINDOW: u64 = 16 << 20;
+pub(crate) const SEND_WINDOW: u64 = 16 << 20;
 
 /// What a new connection may have under way before it has learnt more of the path, in bytes. QUIC counts the probes of the
 /// path's MTU too, which are several kilobytes long here, and a farewell that does not fit beside them is never sent: the
@@ -35,7 +35,7 @@ const ALL_INCOMING_BYTES: u64 = 4 << 20;
 const MAX_INCOMING: usize = 4 * MAX_PENDING_HANDSHAKES;
 
 /// A configuration is out of range.
-pub(crate) fn transport_config(config: &QuicConfig, kind: LinkKind) -> Result<Arc<TransportConfig>, String> {
+pub(crate) fn transport_config(config: &QuicConfig) -> Result<Arc<TransportConfig>, String> {
     let idle = IdleTimeout::try_from(config.idle_timeout).map_err(|_| "the idle timeout is too long".to_owned())?;
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(config.max_datagram_bytes);
@@ -52,8 +52,9 @@ pub(crate) fn transport_config(config: &QuicConfig, kind: LinkKind) -> Result<Ar
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .receive_window(VarInt::from_u32(STREAM_WINDOW))
-        // On a control link there is one stream, and nothing to be fair between.
-        .send_fairness(kind == LinkKind::Data);
+        // Streams of one priority go one after the other, in order: what is there as a whole can be used while the next is on
+        // its way, and to go from one to the next with every datagram costs both sides time.
+        .send_fairness(false);
     // A lost first datagram is sent again after a guess at the path's length; the default's guess is a slow path.
     transport.initial_rtt(Duration::from_millis(100));
     let mut congestion = CubicConfig::default();

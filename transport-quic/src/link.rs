@@ -72,7 +72,7 @@ pub(crate) fn start(shared: &Shared, parts: Parts, receiver: PendingReceiver) ->
             tokio::spawn(control::write(connection.clone(), send, queue, outbox.clone(), config.stall_timeout)),
         ),
         LinkKind::Data => {
-            data::open(&connection);
+            data::open(&connection, config.socket_buffer_bytes);
             (
                 tokio::spawn(data::read(
                     connection.clone(),

@@ -43,8 +43,8 @@ pub(crate) struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) runtime: Handle,
     pub(crate) config: QuicConfig,
-    pub(crate) control: Arc<TransportConfig>,
-    pub(crate) data: Arc<TransportConfig>,
+    /// How every connection begins; a data link is given more later.
+    pub(crate) quic: Arc<TransportConfig>,
     pub(crate) buffers: Arc<Buffers>,
     /// Every socket from which calls are made, by what it is for. Calls share them; control and data do not.
     calling: Mutex<BTreeMap<Calling, Endpoint>>,
@@ -93,15 +93,13 @@ impl QuicTransport {
     /// If the credentials have expired or can't be read, or the configuration is out of range.
     pub fn new(credentials: Credentials, runtime: Handle, config: QuicConfig) -> Result<Self, QuicError> {
         credentials.check(std::time::SystemTime::now())?;
-        let control = endpoint::transport_config(&config, LinkKind::Control).map_err(QuicError::Config)?;
-        let data = endpoint::transport_config(&config, LinkKind::Data).map_err(QuicError::Config)?;
+        let quic = endpoint::transport_config(&config).map_err(QuicError::Config)?;
         let buffers = Buffers::new(runtime.clone(), config.spare_bytes);
         let shared = Shared {
             credentials,
             runtime,
             config,
-            control,
-            data,
+            quic,
             buffers,
             calling: Mutex::default(),
             listening: Mutex::default(),
@@ -116,13 +114,11 @@ impl QuicTransport {
     /// If the address is taken or is not this host's, or the credentials are not for `role`, or nobody calls that role.
     pub fn listen(&self, bind: SocketAddr, role: Role) -> Result<Arc<dyn Listener>, ListenError> {
         let refused = |reason: String| ListenError::Refused { place: bind.to_string(), role, reason };
-        let transport = match role {
-            Role::Scheduler => self.shared.control.clone(),
-            Role::Worker => self.shared.data.clone(),
-            Role::Client | Role::Supervisor => return Err(refused(format!("nobody calls a {role}"))),
-        };
+        if matches!(role, Role::Client | Role::Supervisor) {
+            return Err(refused(format!("nobody calls a {role}")));
+        }
         let tls = tls::server_config(&self.shared.credentials, role).map_err(|e| refused(e.to_string()))?;
-        let server = endpoint::server_config(Arc::new(tls), transport);
+        let server = endpoint::server_config(Arc::new(tls), self.shared.quic.clone());
         let resets = ResetKey::of(&self.shared.credentials, role).map_err(|e| refused(e.to_string()))?;
         let _runtime = self.shared.runtime.enter();
         let endpoint = match endpoint::bind(bind, Some(server), Some(resets), &self.shared.config) {
@@ -185,14 +181,6 @@ impl Shared {
         let endpoint = endpoint::bind(calling.local, None, None, &self.config)?;
         sockets.insert(calling, endpoint.clone());
         Ok(endpoint)
-    }
-
-    /// How connections of a kind behave.
-    pub(crate) fn transport(&self, kind: LinkKind) -> Arc<TransportConfig> {
-        match kind {
-            LinkKind::Control => self.control.clone(),
-            LinkKind::Data => self.data.clone(),
-        }
     }
 
     /// Remembers a caller that was sent away, and logs it.

@@ -12,12 +12,14 @@
 //! So a long batch never takes the room of a short one. Senders open no more long and medium streams at a time than QUIC's
 //! window for the whole connection holds unread: else those that are not let in would fill it, and stop all others.
 
+use std::net::IpAddr;
+
 use brisk_core::limits::WINDOW_BATCHES;
 use quinn::{Connection, VarInt};
 use tokio::task::JoinError;
 
 use super::Broken;
-use crate::endpoint::STREAM_WINDOW;
+use crate::endpoint::{SEND_WINDOW, STREAM_WINDOW};
 
 mod read;
 mod room;
@@ -49,9 +51,20 @@ const _: () = assert!(
 );
 
 /// Allows the peer its streams. Until then it has the handshake's and no other.
-pub(super) fn open(connection: &Connection) {
+///
+/// What is sent to a peer on this host lies in that one's socket at once: no more is sent than a socket takes,
+/// `socket_bytes`, since the rest would be thrown away, sent again, and be taken for the sign of a slow network.
+pub(super) fn open(connection: &Connection, socket_bytes: usize) {
     connection.set_receive_window(VarInt::from_u32(CONNECTION_WINDOW));
     connection.set_max_concurrent_uni_streams(VarInt::from_u32(MAX_STREAMS));
+    if is_here(connection.local_ip(), connection.remote_address().ip()) {
+        connection.set_send_window(SEND_WINDOW.min(socket_bytes as u64));
+    }
+}
+
+/// Whether a peer is on this host.
+fn is_here(local: Option<IpAddr>, remote: IpAddr) -> bool {
+    remote.is_loopback() || local == Some(remote)
 }
 
 /// How long a batch is, in words.
@@ -77,5 +90,18 @@ fn joined(ended: Result<Result<(), Broken>, JoinError>) -> Result<(), Broken> {
         Ok(ended) => ended,
         Err(error) if error.is_panic() => Err(Broken::Protocol("a batch could not be handled here".to_owned())),
         Err(_) => Err(Broken::Lost),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_the_same_address_is_on_this_host() {
+        let of = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert!(is_here(None, of("127.0.0.1")) && is_here(None, of("::1")));
+        assert!(is_here(Some(of("10.0.0.1")), of("10.0.0.1")));
+        assert!(!is_here(Some(of("10.0.0.1")), of("10.0.0.2")) && !is_here(None, of("10.0.0.1")));
     }
 }

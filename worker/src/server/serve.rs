@@ -36,8 +36,9 @@ const MAX_LINKS: usize = 4_096;
 const SMALL_BYTES: u64 = 16 << 10;
 
 /// Payload bytes after which an answer is continued in another message, so that what is there can be used while the rest
-/// travels. One longer value goes alone.
-const ANSWER_BYTES: u64 = 8 << 20;
+/// travels, and so that messages are about equally long: their receiver uses the memory of one for the next. One longer value
+/// goes alone.
+const ANSWER_BYTES: u64 = 2 << 20;
 
 /// Keys after which an answer is continued in another message.
 const ANSWER_KEYS: usize = 4_096;

@@ -12,15 +12,15 @@ use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
 
 use super::{joined, room::Room};
 use crate::{
-    buffers::Buffers,
+    buffers::{Buffers, grow},
     link::{Broken, Receiver},
 };
 
 /// Pieces that are read at once; a piece is about a datagram.
 const READ_PIECES: usize = 32;
 
-/// Memory is taken in steps of at least this, as bytes arrive, and never beyond twice what has arrived.
-const GROWTH_BYTES: usize = 1 << 20;
+/// Of the messages before the payloads no more memory is taken at once.
+const FIRST_BYTES: usize = 1 << 20;
 
 /// Delivers what arrives, until the peer has said how many batches there were and all of them are delivered.
 pub(in crate::link) async fn read(
@@ -98,7 +98,7 @@ struct Reading {
 impl Reading {
     /// Takes the next `length` bytes, and no more.
     async fn messages(&mut self, length: usize) -> Result<Vec<u8>, Broken> {
-        let mut taken = Vec::with_capacity(length.min(GROWTH_BYTES));
+        let mut taken = Vec::with_capacity(length.min(FIRST_BYTES));
         while taken.len() < length {
             let arrived = within(self.patience, self.stream.read_chunk(length - taken.len(), true)).await??;
             let piece = arrived.ok_or_else(truncated)?.bytes;
@@ -120,19 +120,10 @@ impl Reading {
                 if piece.len() > length - taken.len() {
                     return Err(Broken::Protocol("bytes follow a batch on its stream".to_owned()));
                 }
-                grow(&mut taken, piece.len(), length);
-                taken.extend_from_slice(&piece);
+                taken.extend(&piece, length);
             }
         }
         if taken.len() == length { Ok(self.buffers.share(taken)) } else { Err(truncated()) }
-    }
-}
-
-/// Makes room for `more` bytes: twice what is there, but no more than there will be in the end.
-fn grow(taken: &mut Vec<u8>, more: usize, length: usize) {
-    if taken.capacity() - taken.len() < more {
-        let target = (taken.len() * 2).max(taken.len() + GROWTH_BYTES).min(length).max(taken.len() + more);
-        taken.reserve_exact(target - taken.len());
     }
 }
 
