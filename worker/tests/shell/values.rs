@@ -97,7 +97,7 @@ fn a_client_is_answered_for_every_key_in_pieces_if_they_are_long() {
         let mut giver = cluster.worker("giver", 1).await;
         let mut keys = Vec::new();
         for extra in 0..5 {
-            keys.push(blob(&cluster, &mut giver, (3 << 20) + extra).await);
+            keys.push(blob(&cluster, &mut giver, (768 << 10) + extra).await);
         }
         keys.push(Key::from_u128(1));
         let mut link = cluster.data_link(&giver).await;
@@ -107,7 +107,7 @@ fn a_client_is_answered_for_every_key_in_pieces_if_they_are_long() {
         let missing = answers.iter().filter(|(_, outcome)| *outcome == FetchOutcome::Missing).count();
         assert_eq!((found, missing), (5, 1));
         let expected = if cluster.network.scheme() == "inproc" { 1 } else { 3 };
-        assert_eq!(messages, expected, "eight megabytes are enough for one message");
+        assert_eq!(messages, expected, "two megabytes are enough for one message");
     });
 }
 
