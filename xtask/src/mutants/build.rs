@@ -14,6 +14,9 @@ use crate::process::cargo;
 /// The compiler looks for errors in several passes, of which a later one runs only when the former found none.
 const ROUNDS: usize = 40;
 
+/// Without these some tests are not built: the properties of the scheduler's machine read and write it.
+const FEATURES: &[(&str, &str)] = &[("brisk-scheduler", "dump")];
+
 /// What is built.
 pub(super) struct Build {
     pub(super) binaries: Vec<Binary>,
@@ -54,6 +57,9 @@ pub(super) fn build(
         command.args(["--message-format", "json", "--target-dir"]).arg(target);
         for package in packages {
             command.args(["--package", package]);
+        }
+        for (package, feature) in FEATURES.iter().filter(|(package, _)| packages.iter().any(|p| p == package)) {
+            command.args(["--features", &format!("{package}/{feature}")]);
         }
         let (succeeded, messages) = run(&mut command)?;
         if succeeded {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use brisk_core::{
-    id::{ClientId, WorkerId},
-    message::{ClientToScheduler, SchedulerToClient, SchedulerToWorker, WorkerToScheduler},
+    id::{ClientId, RunId, WorkerId},
+    message::{ClientToScheduler, SchedulerToClient, SchedulerToWorker, SubmittedTask, WorkerToScheduler},
+    options::{Quantity, TaskOptions},
 };
 
 use super::{bench::*, copies::freed};
@@ -152,4 +153,100 @@ fn classes_that_only_some_workers_may_run_are_relieved_too() {
     // What others may run goes to them.
     assert_eq!(run(&bench.submit(c, vec![task(3, &[1])], &[3])).0, free);
     bench.say(c, ClientToScheduler::Goodbye);
+}
+
+/// A busy worker with values of these lengths under the numbers from 1 on, which is then short of memory, and the run that
+/// keeps it busy, of task 90.
+fn full_of(lengths: &[u64]) -> (Bench, ClientId, WorkerId, (u128, RunId)) {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker_on("a", 1, 1_000));
+    for (number, nbytes) in (1..).zip(lengths) {
+        bench.make(c, number, *nbytes);
+    }
+    let (_, busy) = run(&bench.submit(c, vec![task(90, &[])], &[90]));
+    bench.pause(w, true);
+    (bench, c, w, busy)
+}
+
+#[test]
+fn only_the_last_consumer_of_what_nobody_wants_frees_it() {
+    // Of 400 bytes there is another consumer; 100 go with theirs.
+    let (mut bench, c, w, busy) = full_of(&[400, 100]);
+    bench.submit(c, vec![task(11, &[1]), task(12, &[1]), task(13, &[2])], &[11, 12, 13]);
+    (1..=2).for_each(|number| drop(bench.release(c, number)));
+    assert_eq!(run(&bench.finish(w, busy, 1)).1.0, 13);
+    // Or somebody wants them.
+    let (mut bench, c, w, busy) = full_of(&[400, 100]);
+    bench.submit(c, vec![task(11, &[1]), task(12, &[2])], &[11, 12]);
+    bench.release(c, 2);
+    assert_eq!(run(&bench.finish(w, busy, 1)).1.0, 12);
+    // Of equals the first comes first.
+    let (mut bench, c, w, busy) = full_of(&[100, 100]);
+    bench.submit(c, vec![task(11, &[1]), task(12, &[2])], &[11, 12]);
+    (1..=2).for_each(|number| drop(bench.release(c, number)));
+    assert_eq!(run(&bench.finish(w, busy, 1)).1.0, 11);
+}
+
+#[test]
+fn a_consumer_goes_where_less_has_to_be_brought() {
+    let mut bench = Bench::new();
+    let (c, a) = (bench.client(), bench.worker_on("a", 1, 1_000));
+    bench.make(c, 1, 100);
+    bench.pause(a, true);
+    let b = bench.worker_on("b", 1, 1_000);
+    bench.make(c, 2, 300);
+    bench.pause(b, true);
+    // Either could take it.
+    assert_eq!(run(&bench.submit(c, vec![task(3, &[1, 2])], &[3])).0, b);
+}
+
+#[test]
+fn what_others_wait_for_is_made_up_to_nineteen_twentieths_of_the_limit() {
+    for (nbytes, goes_on) in [(950, true), (952, false)] {
+        let mut bench = Bench::new();
+        let (c, w) = (bench.client(), bench.worker_on("a", 1, 1_000));
+        bench.make(c, 1, nbytes);
+        bench.pause(w, true);
+        let actions = bench.submit(c, vec![task(3, &[]), task(4, &[1, 3])], &[4]);
+        assert_eq!(!runs(&actions).is_empty(), goes_on, "{nbytes} bytes");
+    }
+}
+
+#[test]
+fn a_full_worker_that_is_to_go_or_lacks_a_resource_is_given_nothing() {
+    let gpu = |options: &mut TaskOptions| options.resources = vec![("gpu".into(), Quantity::from_f64(1.0))];
+    let mut bench = Bench::new();
+    let (c, (w, _)) = (bench.client(), bench.worker_with(1, "", &[("gpu", 1.0)]));
+    bench.make(c, 1, 100);
+    // A call that takes no thread has the resource.
+    let call = SubmittedTask { function: function(9).id, ..with(task(2, &[]), gpu) };
+    let (_, holder) = run(&bench.submit(c, vec![call], &[2]));
+    bench.start(w, holder);
+    bench.pause(w, true);
+    assert_eq!(runs(&bench.submit(c, vec![with(task(3, &[1]), gpu)], &[3])), []);
+    assert_eq!(runs(&bench.wait(Duration::from_secs(1))), []);
+    let actions = bench.finish(w, holder, 1);
+    let actions = [actions, bench.wait(Duration::from_secs(1))].concat();
+    assert_eq!(run(&actions).1.0, 3);
+}
+
+#[test]
+fn three_full_workers_are_named_and_the_others_counted() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    for (number, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+        let w = bench.worker_on(name, 1, 1_000);
+        bench.make(c, number as u128, 900);
+        bench.pause(w, true);
+        if number < 2 {
+            continue;
+        }
+        let number = number as u128 + 10;
+        bench.submit(c, vec![task(number, &[])], &[number]);
+        let actions = bench.wait(Config::default().notice_after);
+        let [(_, text)] = notices(&actions)[..] else { panic!("{actions:?}") };
+        let more = ["c holds 900 of 1000 bytes. Drop", "and 1 more are like that", "and 2 more are like that"];
+        assert!(text.contains(more[number as usize - 12]), "{text}");
+        bench.release(c, number);
+    }
 }

@@ -120,3 +120,24 @@ fn supervisors_start_programs_that_have_clients_and_stop_them_after_a_grace() {
     let actions = bench.wait(Duration::from_secs(10));
     assert_eq!(actions, [to_supervisor(s, stop.clone()), to_supervisor(late, stop)]);
 }
+
+#[test]
+fn three_of_the_tasks_that_nobody_may_run_are_named() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.submit(c, (1..=5).map(|number| task(number, &[])).collect(), &[1, 2, 3, 4, 5]);
+    let text = notice(&bench.wait(NOTICE)).1;
+    assert!(text.starts_with("[inc-00000001, inc-00000002, inc-00000003]: "), "{text}");
+}
+
+#[test]
+fn who_asks_for_what_can_run_is_told_nothing() {
+    let mut bench = Bench::new();
+    let (a, b) = (bench.client(), bench.client());
+    bench.worker(1);
+    let gpu = with(task(1, &[]), |options| options.resources = vec![("gpu".into(), Quantity(1))]);
+    bench.submit(a, vec![gpu], &[1]);
+    assert_eq!(notice(&bench.wait(NOTICE)).0, a);
+    bench.submit(b, vec![task(2, &[])], &[2]);
+    assert_eq!(bench.wait(NOTICE), []);
+}

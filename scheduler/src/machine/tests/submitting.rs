@@ -2,7 +2,9 @@
 
 use brisk_core::{
     error::ErrorKind,
-    id::{RequestId, WantId},
+    function::FunctionInfo,
+    id::{EnvironmentId, RequestId, WantId},
+    limits::CHUNK_TASKS,
     message::{
         Assignment, ClientToScheduler, KeyNews, Priority, SchedulerToClient, SchedulerToWorker, WorkerToScheduler,
     },
@@ -13,7 +15,7 @@ use brisk_core::{
 use smallvec::smallvec;
 
 use super::bench::*;
-use crate::machine::Action;
+use crate::machine::{Action, Config};
 
 #[test]
 fn the_life_of_one_task() {
@@ -296,4 +298,68 @@ fn two_workers_of_one_name_are_two_workers() {
     assert_eq!(snapshot.workers.len(), 1);
     let news = runs(&bench.submit(c, vec![task(3, &[first.0, second.0])], &[3]));
     assert_eq!(news.len(), 0, "what only the dead one held is made first: {news:?}");
+}
+
+/// What a client is sent away for, if it is.
+fn expelled(actions: &[Action]) -> Option<&str> {
+    actions.iter().find_map(|action| match action {
+        Action::CloseClient { reason, .. } => Some(&**reason),
+        _ => None,
+    })
+}
+
+#[test]
+fn functions_are_taken_up_to_a_number_and_names_up_to_a_length() {
+    let named = |number, length: usize| FunctionInfo { name: "n".repeat(length).into(), ..function(number) };
+    let mut bench = Bench::with(Config { max_functions: 11, ..Config::default() });
+    let c = bench.client();
+    for (functions, told) in [
+        (vec![named(10, 512)], None),
+        (vec![function(3)], None),
+        (vec![function(11)], Some("too many functions already")),
+    ] {
+        let actions = bench.say(c, ClientToScheduler::Functions(functions));
+        assert_eq!(expelled(&actions).is_some(), told.is_some(), "{actions:?}");
+        assert!(told.is_none_or(|told| expelled(&actions).unwrap().contains(told)), "{actions:?}");
+    }
+    let c = Bench::new().client();
+    let mut bench = Bench::new();
+    assert_eq!(bench.client(), c);
+    let actions = bench.say(c, ClientToScheduler::Functions(vec![named(10, 513)]));
+    assert!(expelled(&actions).unwrap().contains("a function's name is too long"), "{actions:?}");
+}
+
+#[test]
+fn so_many_submissions_may_be_open_at_once_and_refused_ones_do_not_count_after_their_last_chunk() {
+    let mut bench = Bench::with(Config { max_open_submissions: 2, ..Config::default() });
+    let c = bench.client();
+    let mut chunk = |number, chunk, last| {
+        let tasks = vec![];
+        bench.say(c, ClientToScheduler::Submit { submission: RequestId(number), chunk, last, tasks, wants: vec![] })
+    };
+    assert_eq!(chunk(1, 0, false), []);
+    // Its first chunk is missing, and its last one comes late.
+    assert_eq!(chunk(2, 1, false).len(), 1);
+    assert_eq!(chunk(2, 2, true), []);
+    assert_eq!(chunk(3, 0, false), []);
+    assert!(expelled(&chunk(4, 0, false)).unwrap().contains("too many submissions open"));
+}
+
+#[test]
+fn a_chunk_may_be_of_so_many_tasks_and_no_more() {
+    for (count, refusals) in [(CHUNK_TASKS, 0), (CHUNK_TASKS + 1, 1)] {
+        let mut bench = Bench::new();
+        let c = bench.client();
+        bench.submit(c, (0..count as u128).map(|number| task(number, &[])).collect(), &[1]);
+        assert_eq!(bench.machine.counters().refused_submissions, refusals);
+    }
+}
+
+#[test]
+fn a_call_of_another_program_is_another_task() {
+    let mut bench = Bench::new();
+    let (a, b) = (bench.client(), bench.client_of(EnvironmentId(77)));
+    bench.submit(a, vec![task(1, &[])], &[1]);
+    bench.submit(b, vec![task(1, &[])], &[1]);
+    assert_eq!(bench.machine.counters().refused_submissions, 1);
 }
