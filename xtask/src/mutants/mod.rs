@@ -71,9 +71,9 @@ pub(crate) struct Options {
 /// How many tests a mutant has to pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 enum Tests {
-    /// The quick ones of its own package
+    /// The quick unit tests of its own package
     Quick,
-    /// All of its own package
+    /// Besides, the slow ones and the others of its own package
     Own,
     /// Those, the simulator's, and its seeds
     All,
@@ -94,7 +94,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let simulator = (options.tests == Tests::All).then(|| SIMULATOR.to_owned());
     let packages: Vec<String> = options.package.iter().cloned().chain(simulator).collect();
     let folders: Vec<String> = options.package.iter().map(|package| folder_of(package)).collect();
-    let built = build::build(&scratch, &folder.join("build"), &packages, &folders, &numbered)?;
+    let what = (packages.as_slice(), options.tests == Tests::Quick);
+    let built = build::build(&scratch, &folder.join("build"), what, &folders, &numbered)?;
     let suites = suites(&built, &folder.join("reached.txt"))?;
 
     let mut waiting = Vec::new();

@@ -23,6 +23,9 @@ const LEAST: Duration = Duration::from_secs(2);
 /// graphs take longer than all the others together.
 const SLOW: f64 = 0.03;
 
+/// So many tests are tried before the others.
+const FEW: usize = 16;
+
 /// Where nothing is computed, and still nothing comes to an end.
 const ASLEEP: Duration = Duration::from_secs(120);
 
@@ -38,7 +41,7 @@ pub(super) struct Suite {
     pub(super) binary: Binary,
     /// Whether these are the tests that take their time.
     pub(super) is_slow: bool,
-    /// For each mutant, the tests that come by it. A program that has no tests has no names.
+    /// For each mutant, the tests that come by it, the most particular first. A program that has no tests has no names.
     reached: BTreeMap<u32, Vec<String>>,
     limit: Duration,
 }
@@ -103,14 +106,21 @@ impl Suite {
     /// What the tests that come by it make of a mutant; nothing if none does.
     fn try_mutant(&self, number: u32) -> Result<Option<Outcome>> {
         let Some(tests) = self.reached.get(&number) else { return Ok(None) };
-        let status = run(&self.binary, tests, 1, ("MUTANT", number.to_string()), self.limit)?;
-        Ok(Some(if status.success() {
-            Outcome::Missed
-        } else if was_ended(status) {
-            Outcome::Endless(self.name())
-        } else {
-            Outcome::Caught(self.name())
-        }))
+        // Most are caught by one of the first few.
+        let (few, rest) = tests.split_at(tests.len().min(FEW));
+        for tests in [few, rest].into_iter().filter(|tests| !tests.is_empty() || !self.binary.is_test) {
+            let status = run(&self.binary, tests, 1, ("MUTANT", number.to_string()), self.limit)?;
+            if was_ended(status) {
+                return Ok(Some(Outcome::Endless(self.name())));
+            }
+            if !status.success() {
+                return Ok(Some(Outcome::Caught(self.name())));
+            }
+            if !self.binary.is_test {
+                break;
+            }
+        }
+        Ok(Some(Outcome::Missed))
     }
 
     pub(super) fn name(&self) -> String {
@@ -141,12 +151,16 @@ impl Notes {
         Ok(notes)
     }
 
-    /// Those of these threads that came by each mutant; without names if they are not tests.
+    /// Those of these threads that came by each mutant, those first that came by the fewest in all; without names if they
+    /// are not tests.
     fn of(&self, threads: &BTreeSet<&str>, have_names: bool) -> BTreeMap<u32, Vec<String>> {
+        let mut reach: BTreeMap<&str, usize> = BTreeMap::new();
+        self.reached.values().flatten().for_each(|thread| *reach.entry(thread).or_default() += 1);
         let some = self.reached.iter().filter_map(|(number, all)| {
-            let mut theirs = all.iter().filter(|thread| threads.contains(thread.as_str())).peekable();
-            theirs.peek()?;
-            Some((*number, theirs.filter(|_| have_names).cloned().collect()))
+            let mut theirs: Vec<_> = all.iter().filter(|thread| threads.contains(thread.as_str())).collect();
+            theirs.first()?;
+            theirs.sort_by_key(|thread| reach[thread.as_str()]);
+            Some((*number, theirs.into_iter().filter(|_| have_names).cloned().collect()))
         });
         some.collect()
     }
@@ -274,7 +288,7 @@ mod tests {
     fn notes_tell_who_came_by_what() {
         let notes = Notes::read("a\t1\na\t2\nb\t2\nc\t3\n").unwrap();
         let some = BTreeSet::from(["a", "b"]);
-        let named = [(1, vec!["a".to_owned()]), (2, vec!["a".to_owned(), "b".to_owned()])];
+        let named = [(1, vec!["a".to_owned()]), (2, vec!["b".to_owned(), "a".to_owned()])];
         assert_eq!(notes.of(&some, true), BTreeMap::from(named));
         assert_eq!(notes.of(&some, false), BTreeMap::from([(1, vec![]), (2, vec![])]));
         assert!(Notes::read("nothing").is_err());

@@ -250,3 +250,24 @@ fn three_full_workers_are_named_and_the_others_counted() {
         bench.release(c, number);
     }
 }
+
+#[test]
+fn who_was_told_that_all_are_full_is_told_again_when_they_are_so_again() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker_on("a", 1, 1_000));
+    bench.make(c, 1, 900);
+    for number in [2, 3] {
+        bench.pause(w, true);
+        bench.submit(c, vec![task(number, &[])], &[number]);
+        assert_eq!(notices(&bench.wait(Config::default().notice_after)).len(), 1);
+        let (_, given) = run(&bench.pause(w, false));
+        bench.finish(w, given, 8);
+    }
+}
+
+#[test]
+fn a_consumer_of_nothing_goes_on_where_it_is() {
+    let (mut bench, c, w, busy) = full_of(&[0, 960]);
+    bench.submit(c, vec![task(11, &[1])], &[11]);
+    assert_eq!(run(&bench.finish(w, busy, 1)).1.0, 11);
+}

@@ -1,5 +1,6 @@
 //! Unit tests: a state, an event, the exact actions.
 
+mod balancing;
 mod bench;
 mod coordinating;
 mod copies;

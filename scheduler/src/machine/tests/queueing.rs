@@ -282,3 +282,31 @@ fn the_end_of_the_only_worker_that_is_big_enough_fails_what_waits_for_it() {
     bench.worker_holding(5 << 30);
     assert_eq!(bench.machine.snapshot().count(TaskState::Erred), 1);
 }
+
+#[test]
+fn what_comes_to_a_class_that_can_not_run_counts_when_it_can() {
+    let mut bench = Bench::new();
+    let (w, _) = bench.worker_with(2, "", &[("gpu", 1.0)]);
+    bench.worker(2);
+    let c = bench.client();
+    let (_, first) = run(&bench.submit(c, vec![gpus(1, 1_000_000)], &[1]));
+    assert_eq!(runs(&bench.submit(c, vec![gpus(2, 700_000), gpus(3, 600_000)], &[2, 3])), []);
+    let urgent = with(gpus(4, 600_000), |options| options.priority = 5);
+    assert_eq!(runs(&bench.submit(c, vec![urgent], &[4])), []);
+    assert_eq!(run(&bench.finish(w, first, 8)).1.0, 4, "before the others, of its own class and not");
+}
+
+#[test]
+fn three_clients_take_turns() {
+    let mut bench = Bench::new();
+    let w = bench.worker(1);
+    let clients = [(); 3].map(|()| bench.client());
+    let mut given = Vec::new();
+    for (i, c) in (0..).zip(clients) {
+        given.extend(runs(&bench.submit(c, roots(i * 10..i * 10 + 3), &[i * 10, i * 10 + 1, i * 10 + 2])));
+    }
+    let mut turns: Vec<_> =
+        run_on(&mut bench, (w, given[0].1), 9, |_| SECOND).iter().map(|number| number / 10).collect();
+    turns.chunks_mut(3).for_each(<[_]>::sort_unstable);
+    assert_eq!(turns, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
+}

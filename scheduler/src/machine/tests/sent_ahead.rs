@@ -268,3 +268,21 @@ fn what_stood_behind_a_dependent_that_is_let_go_is_sent_ahead() {
     assert_eq!(sent(&actions), [(w[0], 2)]);
     assert_eq!(sent(&bench.release(c, 3)), [(w[0], 4)]);
 }
+
+#[test]
+fn what_follows_an_input_that_turns_out_too_long_for_its_worker_goes_elsewhere() {
+    for (nbytes, stays) in [(150, true), (151, false)] {
+        let mut bench = Bench::with(Config::default());
+        let (small, c) = (bench.worker_on("a", 1, 150), bench.client());
+        let actions = bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[2]);
+        assert_eq!(sent(&actions), [(small, 1), (small, 2)]);
+        let large = bench.worker_on("b", 1, 1_000);
+        let after = bench.finish(small, run_of(&actions, 1), nbytes);
+        if stays {
+            assert_eq!(sent(&after), []);
+        } else {
+            assert!(after.contains(&to_worker(small, cancel(run_of(&actions, 2)))), "{after:?}");
+            assert_eq!(sent(&after), [(large, 2)]);
+        }
+    }
+}

@@ -16,16 +16,16 @@ use brisk_core::{
 use super::bench::*;
 use crate::machine::{Action, Event};
 
-const MILLI: Duration = Duration::from_millis(1);
+pub(super) const MILLI: Duration = Duration::from_millis(1);
 
 /// The task that shows how long calls take.
 const FIRST: u128 = 1_000_000;
 
 /// A question: to whom, its number, and the runs that it names.
-type Asked = (WorkerId, RequestId, Vec<(Key, RunId)>);
+pub(super) type Asked = (WorkerId, RequestId, Vec<(Key, RunId)>);
 
 /// A scheduler which knows that calls take so long, and its only worker.
-fn measured(took: Duration) -> (Bench, WorkerId, ClientId) {
+pub(super) fn measured(took: Duration) -> (Bench, WorkerId, ClientId) {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());
     bench.learn(c, took);
@@ -36,10 +36,10 @@ fn measured(took: Duration) -> (Bench, WorkerId, ClientId) {
 }
 
 /// Calls of 50 µs: a hundred of them make up the work that a worker may have ahead.
-const SHORT: Duration = Duration::from_micros(50);
+pub(super) const SHORT: Duration = Duration::from_micros(50);
 
 /// So many calls of 50 µs on one worker, the first of which has started.
-fn behind(count: u128) -> (Bench, WorkerId, ClientId, Vec<(u128, RunId)>) {
+pub(super) fn behind(count: u128) -> (Bench, WorkerId, ClientId, Vec<(u128, RunId)>) {
     let (mut bench, w, c) = measured(SHORT);
     let sent = submit(&mut bench, c, (1..=count).map(|i| task(i, &[])).collect());
     assert!(sent.len() > 90 && sent.iter().all(|(worker, _)| *worker == w), "{}", sent.len());
@@ -48,12 +48,12 @@ fn behind(count: u128) -> (Bench, WorkerId, ClientId, Vec<(u128, RunId)>) {
     (bench, w, c, sent)
 }
 
-fn submit(bench: &mut Bench, c: ClientId, tasks: Vec<SubmittedTask>) -> Vec<(WorkerId, (u128, RunId))> {
+pub(super) fn submit(bench: &mut Bench, c: ClientId, tasks: Vec<SubmittedTask>) -> Vec<(WorkerId, (u128, RunId))> {
     let wanted: Vec<_> = tasks.iter().map(|task| task.key.as_u128() >> 96).collect();
     runs(&bench.submit(c, tasks, &wanted))
 }
 
-fn asked(actions: &[Action]) -> Vec<Asked> {
+pub(super) fn asked(actions: &[Action]) -> Vec<Asked> {
     let asked = actions.iter().filter_map(|action| match action {
         Action::ToWorker { worker, message: SchedulerToWorker::Steal { request, runs } } => {
             Some((*worker, *request, runs.clone()))
@@ -63,19 +63,19 @@ fn asked(actions: &[Action]) -> Vec<Asked> {
     asked.collect()
 }
 
-fn one_question(actions: &[Action]) -> Asked {
+pub(super) fn one_question(actions: &[Action]) -> Asked {
     let all = asked(actions);
     assert_eq!(all.len(), 1, "{actions:?}");
     all.into_iter().next().unwrap()
 }
 
 impl Bench {
-    fn give_up(&mut self, (worker, request, runs): &Asked) -> Vec<Action> {
+    pub(super) fn give_up(&mut self, (worker, request, runs): &Asked) -> Vec<Action> {
         self.report(*worker, WorkerToScheduler::Stolen { request: *request, runs: runs.clone() })
     }
 
     /// What is asked within a second, while nothing else happens.
-    fn asked_within_a_second(&mut self) -> Vec<Asked> {
+    pub(super) fn asked_within_a_second(&mut self) -> Vec<Asked> {
         (0..200).flat_map(|_| asked(&self.wait(5 * MILLI))).collect()
     }
 
