@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -15,6 +15,7 @@ use brisk_core::{
     state::TaskState,
 };
 use brisk_scheduler::{dump::Dump, machine::Scheduler, recording::TaskQuery};
+use brisk_worker::dump::Dumps;
 use clap::Args;
 
 #[derive(Args)]
@@ -46,14 +47,18 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     if let Some(text) = &options.story {
         return tell_story(&dump, text);
     }
-    let Options { state, function, worker, limit, .. } = options;
+    let Options { state, function, worker, limit, .. } = &options;
     if state.is_some() || function.is_some() || worker.is_some() {
-        let filter = TaskFilter { state, function, worker, limit, ..TaskFilter::default() };
+        let (function, worker) = (function.clone(), worker.clone());
+        let filter = TaskFilter { state: *state, function, worker, limit: *limit, ..TaskFilter::default() };
         println!("{}", tasks(&dump.machine, filter)?);
         return Ok(ExitCode::SUCCESS);
     }
     print_overview(&dump)?;
-    print_soundness(&dump.machine)
+    print_workers(&options.file)?;
+    check("the scheduler", || dump.machine.check_invariants().map_err(|violation| violation.to_string()))?;
+    println!("the scheduler's invariants hold");
+    Ok(ExitCode::SUCCESS)
 }
 
 fn state(text: &str) -> Result<TaskState, String> {
@@ -134,15 +139,35 @@ fn print_overview(dump: &Dump) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says whether the machine's invariants hold.
-fn print_soundness(machine: &Scheduler) -> anyhow::Result<ExitCode> {
-    // What is so wrong that it can't even be looked at is broken too.
-    match catch_unwind(AssertUnwindSafe(|| machine.check_invariants())) {
-        Ok(Ok(())) => {
-            println!("the scheduler's invariants hold");
-            Ok(ExitCode::SUCCESS)
+/// What each worker knows of itself.
+fn print_workers(file: &Path) -> anyhow::Result<()> {
+    for dump in Dumps::open(file)? {
+        let brisk_worker::dump::Dump { worker, machine } = dump?;
+        match machine {
+            Ok(machine) => {
+                check(&format!("worker {worker}"), || {
+                    machine.check_invariants().map_err(|violation| violation.to_string())
+                })?;
+                println!(
+                    "{worker} has {} tasks, {} runs and {} values of {} bytes; its invariants hold",
+                    machine.assigned(),
+                    machine.running(),
+                    machine.values(),
+                    machine.bytes()
+                );
+            }
+            Err(why) => println!("{worker} could not be asked: {why}"),
         }
-        Ok(Err(violation)) => bail!("an invariant of the scheduler is broken, which is a bug in it: {violation}"),
-        Err(_) => bail!("the scheduler's state does not hang together, which is a bug in it, or this is no dump of it"),
+    }
+    Ok(())
+}
+
+/// Whether a machine's invariants hold.
+fn check(whose: &str, invariants: impl FnOnce() -> Result<(), String>) -> anyhow::Result<()> {
+    // What is so wrong that it can't even be looked at is broken too.
+    match catch_unwind(AssertUnwindSafe(invariants)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(violation)) => bail!("an invariant of {whose} is broken, which is a bug in it: {violation}"),
+        Err(_) => bail!("the state of {whose} does not hang together, which is a bug in it, or this is no dump of it"),
     }
 }

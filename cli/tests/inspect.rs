@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use brisk_core::{
     function::{FunctionId, FunctionInfo},
-    id::{ClientId, EnvironmentId, Epoch, Incarnation, RequestId, WantId},
+    id::{ClientId, EnvironmentId, Epoch, Incarnation, RequestId, WantId, WorkerId},
     key::Key,
     message::{ClientToScheduler, SubmittedTask},
     payload::Payload,
@@ -14,6 +14,7 @@ use brisk_scheduler::{
     dump,
     machine::{Config, Event, Scheduler},
 };
+use brisk_worker::machine::Worker;
 use common::{BRISK, Directory};
 
 mod common;
@@ -66,11 +67,18 @@ fn a_dump_is_looked_into() {
     let directory = Directory::new("inspect");
     let file = directory.file("state");
     let records = std::iter::empty();
-    dump::write(&machine(), records, ("ada", Moment::from_nanos(2_000_000)), std::fs::File::create(&file).unwrap())
-        .unwrap();
+    let mut written = std::fs::File::create(&file).unwrap();
+    dump::write(&machine(), records, ("ada", Moment::from_nanos(2_000_000)), &mut written).unwrap();
+    let worker = Worker::new(brisk_worker::machine::Config::new(1, 0), WorkerId(Incarnation(9)), EPOCH);
+    brisk_worker::dump::write_names(["bob", "eve"], &mut written).unwrap();
+    brisk_worker::dump::write(&worker, "bob", &mut written).unwrap();
+    brisk_worker::dump::write_absent("eve", "it was lost", &mut written).unwrap();
 
     let (overview, _) = said(&inspect(&[&file]));
-    for told in ["scheduler `ada`", "1 tasks", "inc", "inspect.rs:1", "notebook", "wants 1", "invariants hold"] {
+    let workers = ["bob has 0 tasks", "its invariants hold", "eve could not be asked: it was lost"];
+    let of_scheduler =
+        ["scheduler `ada`", "1 tasks", "inc", "inspect.rs:1", "notebook", "wants 1", "the scheduler's invariants hold"];
+    for told in of_scheduler.into_iter().chain(workers) {
         assert!(overview.contains(told), "{told}: {overview}");
     }
     let (list, _) = said(&inspect(&[&file, "--state", "noworker"]));

@@ -13,7 +13,7 @@ fn children(node: u64) -> impl Iterator<Item = u64> {
 /// How many nodes there are from this one on. It waits in its thread, which its children have meanwhile.
 #[task]
 fn count_below(node: u64) -> Result<u64, TaskError> {
-    let client = blocking::Client::current().expect("this is a task");
+    let client = blocking::Client::current()?;
     let below = client.map(children(node), count_below);
     Ok(1 + client.gather(&below)?.into_iter().sum::<u64>())
 }
@@ -21,7 +21,7 @@ fn count_below(node: u64) -> Result<u64, TaskError> {
 /// The greatest node from this one on. It waits without a thread, being `async`.
 #[task]
 async fn greatest_below(node: u64) -> Result<u64, TaskError> {
-    let client = brisk_client::current().await.expect("this is a task");
+    let client = brisk_client::current().await?;
     let below = client.map(children(node), greatest_below);
     let greatest = client.gather(&below).await?.into_iter().max();
     Ok(greatest.unwrap_or(node).max(node))

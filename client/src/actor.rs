@@ -6,7 +6,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use brisk_core::{
@@ -17,6 +17,7 @@ use brisk_core::{
     task::{TaskDef, TaskName},
     value::Value,
 };
+use brisk_worker::server::current_key;
 use tokio::sync::oneshot;
 
 use crate::Client;
@@ -99,7 +100,9 @@ impl Client {
     ///
     /// Calls of one actor are made one at a time: those of one caller in the order in which they are made, those of several as they come.
     /// Each is made once at most, and a panic in one ends the actor. So does the end of its worker, or of the scheduler: what it knew
-    /// is lost, and calls fail with [`ErrorKind::ActorLost`]. An actor is never moved or copied; the worker it lives on is not let go by
+    /// is lost, and calls fail with [`ErrorKind::ActorLost`]. In a method there are [`TaskContext::current`](crate::TaskContext::current)
+    /// and [`current`](crate::current()), as in a task; it may await whatever it likes but its own actor's calls, which is
+    /// [`ErrorKind::Deadlock`]. Other calls of the actor wait meanwhile. An actor is never moved or copied; the worker it lives on is not let go by
     /// [`retire_workers`](Client::retire_workers).
     ///
     /// ```
@@ -156,11 +159,13 @@ impl<T: Value + Clone> Future for ActorFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = match &mut self.outcome {
-            Outcome::There(outcome) => match ready!(Pin::new(outcome).poll(context)) {
-                Ok(FetchOutcome::Value(payload)) => Ok(payload.into_value()),
-                Ok(FetchOutcome::Failed(failure)) => Err(self.error(failure)),
-                Ok(_) => Err(self.gone("the call was not made")),
-                Err(_) => Err(self.gone("whether the call was made is not known")),
+            Outcome::There(outcome) => match Pin::new(outcome).poll(context) {
+                Poll::Ready(Ok(FetchOutcome::Value(payload))) => Ok(payload.into_value()),
+                Poll::Ready(Ok(FetchOutcome::Failed(failure))) => Err(self.error(failure)),
+                Poll::Ready(Ok(_)) => Err(self.gone("the call was not made")),
+                Poll::Ready(Err(_)) => Err(self.gone("whether the call was made is not known")),
+                Poll::Pending if current_key() == Some(self.actor.key()) => Err(self.for_itself()),
+                Poll::Pending => return Poll::Pending,
             },
             Outcome::Here(handle) => handle.value().ok_or_else(|| {
                 handle.error().unwrap_or_else(|| TaskError::new(ErrorKind::Closed, "the client was closed"))
@@ -182,6 +187,17 @@ impl<T> ActorFuture<T> {
             report.task = Some(TaskName::of_call(self.def.info().name.clone(), self.actor.key()));
             report.place = Some(self.def.info().place.clone());
         })
+    }
+
+    /// One of the actor's methods waits for another, which is not begun before this one has ended.
+    fn for_itself(&self) -> TaskError {
+        let text = format!(
+            "a method of the actor {} waits for a call of the same actor, which begins only once this method has ended: call the \
+             function itself, as `self.{}(…)`, or drop the future",
+            self.actor.name(),
+            self.def.identity.name
+        );
+        self.error(Box::new(Failure::new(ErrorKind::Deadlock, text)))
     }
 
     /// The actor can't be reached. If it is known why, that is said.

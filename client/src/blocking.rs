@@ -48,7 +48,7 @@ use crate::{client::Dataset, error::ClientError, gather::Gather};
 ///     if n < 2 {
 ///         return Ok(n);
 ///     }
-///     let client = Client::current().expect("this is a task");
+///     let client = Client::current()?;
 ///     let (a, b) = (client.submit(fib(n - 1)), client.submit(fib(n - 2)));
 ///     Ok(a.block()? + b.block()?)
 /// }

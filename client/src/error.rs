@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use brisk_core::{comm::ConnectError, error::TaskError, registry::DuplicateTask};
+use brisk_core::{
+    comm::ConnectError,
+    error::{ErrorKind, TaskError},
+    registry::DuplicateTask,
+};
 use thiserror::Error;
 
 /// A client could not be had.
@@ -76,6 +80,17 @@ pub enum ClientError {
     /// The session ended while it began.
     #[error(transparent)]
     Session(#[from] TaskError),
+}
+
+/// So that a task which returns a [`TaskError`] can say `current().await?`.
+impl From<ClientError> for TaskError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Session(error) => error,
+            ClientError::Connect(error) => TaskError::new(ErrorKind::SchedulerLost, error.to_string()),
+            other => TaskError::new(ErrorKind::Refused, other.to_string()),
+        }
+    }
 }
 
 impl ClientError {

@@ -42,7 +42,7 @@ use crate::{
 ///
 /// #[task]
 /// async fn sum_of_squares(n: i64) -> Result<i64, TaskError> {
-///     let client = brisk_client::current().await.expect("this is a task");
+///     let client = brisk_client::current().await?;
 ///     let squares = client.map(0..n, square);
 ///     Ok(client.gather(&squares).await?.into_iter().sum())
 /// }

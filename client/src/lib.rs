@@ -29,25 +29,32 @@
 //!
 //! - A task function, called, describes the call: it returns a [`Delayed`]. [`Client::submit`] starts it and returns a
 //!   [`TaskFuture`], which can be awaited, and passed to other tasks.
-//! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`],
-//!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`AsCompleted`], [`progress`].
+//! - Many at once: [`Client::map`], [`Client::map_stream`], [`Client::gather`], [`Client::gather_each`],
+//!   [`Client::gather_nested`], [`Client::compute`], [`wait`], [`wait_first`], [`AsCompleted`], [`progress`].
 //! - Futures and calls in arguments: one by one, or in lists, options, maps and tuples, which see under [`Arg`]; deeper in by
 //!   [`pack()`]. [`TaskFuture::split`] takes the tuple apart that a task returns.
-//! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`], [`Client::publish`], [`Client::dataset`].
-//! - Among programs: [`Client::queue`], [`Client::variable`], [`Client::lock`], [`Client::semaphore`], [`Client::event`].
-//! - What is not to go on: [`TaskFuture::cancel`], [`Client::cancel`], [`Client::abandon`], [`Delayed::timeout`].
+//! - Data that stays on the cluster: [`Client::scatter`], [`Client::persist`], [`Client::replicate`], [`Client::rebalance`],
+//!   [`Client::publish`], [`Client::dataset`], [`Client::checkpoint`], [`Client::restore`].
+//! - Among programs: [`Client::queue`], [`Client::variable`], [`Client::lock`], [`Client::multi_lock`], [`Client::semaphore`],
+//!   [`Client::event`].
+//! - What is not to go on: [`TaskFuture::cancel`], [`Client::cancel`], [`Client::abandon`], [`Delayed::timeout`]; what is to go on
+//!   without its future: [`TaskFuture::detach`]; what is to be tried again: [`Client::retry`], [`Delayed::retries`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`], [`Client::scale`], [`Client::adapt`],
 //!   [`Client::restart`], [`Client::run`].
-//! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`].
+//! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`]; [`LocalCluster`] for several
+//!   clients of one program.
 //! - Without async: [`blocking`].
 //! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it;
-//!   and it takes the task's word on how far it is.
-//! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::story`], [`Client::task_stream`],
-//!   [`Client::performance_report`], [`Client::dashboard_url`], [`Client::plot`]; [`Delayed::to_svg`] draws a graph that has not run.
+//!   and it takes the task's word on how far it is. [`secede`] gives the thread up, [`Reschedule`] hands the task back.
+//! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::processing`], [`Client::who_has`], [`Client::has_what`],
+//!   [`Client::nbytes`], [`Client::story`], [`Client::task_stream`], [`Client::performance_report`], [`Client::dashboard_url`],
+//!   [`Client::plot`]; [`Delayed::to_svg`] draws a graph that has not run.
 //! - In traces: [`trace`] joins the spans of tasks with those that they were submitted in.
 //! - State that is changed by calls: [`macro@actor`], [`Client::actor`].
 //! - Large data in partitions: the crate `brisk-collections`, and for other such crates [`graph`].
-//! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why.
+//! - What goes wrong is a [`TaskError`], which names the task that failed, where, and why. [`Client::recreate_error_locally`] brings
+//!   that call and its inputs here, for a debugger or a test ([`Case::save`], [`replay_case`]); [`Client::dump_cluster_state`]
+//!   writes down what scheduler and workers know.
 
 pub use brisk_core::{
     address::{Address, AddressError},

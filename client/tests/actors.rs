@@ -4,7 +4,11 @@ mod support;
 
 use std::time::Duration;
 
-use brisk_client::{ActorHandle, Client, ErrorKind, TaskError, actor, task};
+use brisk_client::{
+    ActorHandle, Client, ErrorKind, TaskContext, TaskError, actor,
+    blocking::{self, Block},
+    current, task,
+};
 use serde::{Deserialize, Serialize};
 use support::all_is_forgotten;
 
@@ -72,6 +76,43 @@ impl Account {
     }
 }
 
+/// Its methods use the cluster that it lives on.
+struct Foreman {
+    done: i64,
+}
+
+#[actor]
+impl Foreman {
+    fn new() -> Self {
+        Foreman { done: 0 }
+    }
+
+    fn where_am_i(&self) -> String {
+        let context = TaskContext::current().expect("a method has one, as a task has");
+        assert!(!context.is_cancelled() && context.time_left().is_none(), "{context:?}");
+        format!("{} on {}", context.name(), context.worker_name())
+    }
+
+    async fn have_done(&mut self, n: i64) -> Result<i64, TaskError> {
+        let client = current().await.expect("a method has a client, as a task has");
+        let many = client.map(0..n, inc);
+        self.done += client.gather(&many).await?.into_iter().sum::<i64>();
+        assert!(TaskContext::current().is_some(), "after a wait too");
+        Ok(self.done)
+    }
+
+    fn have_done_here(&mut self, n: i64) -> Result<i64, TaskError> {
+        let client = blocking::Client::current().expect("a method has a client, as a task has");
+        self.done += client.submit(inc(n)).block()?;
+        Ok(self.done)
+    }
+
+    /// Asks another one, or itself.
+    async fn delegate(&self, to: ForemanActor, n: i64) -> Result<i64, TaskError> {
+        to.have_done(n).await
+    }
+}
+
 /// Calls an actor from within.
 #[task(impure)]
 async fn deposit(account: AccountActor, times: i64) -> Result<i64, TaskError> {
@@ -88,6 +129,26 @@ fn inc(x: i64) -> i64 {
 }
 
 on_every_cluster! {
+    async fn a_method_has_a_context_and_a_client(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let foreman = client.actor(ForemanActor::new().workers(["worker-1"]));
+        let place = foreman.where_am_i().await.unwrap();
+        assert!(place.starts_with("Foreman::where_am_i-") && place.ends_with(" on worker-1"), "{place}");
+        assert_eq!(foreman.have_done(4).await.unwrap(), 10);
+        assert_eq!(foreman.have_done_here(4).await.unwrap(), 15);
+        let other = client.actor(ForemanActor::new());
+        assert_eq!(other.delegate(foreman.clone(), 1).await.unwrap(), 16);
+        // A call of its own would begin when this one has ended.
+        let error = foreman.delegate(foreman.clone(), 1).await.unwrap_err();
+        let error = error.downcast::<TaskError>().expect("what the method returned");
+        assert_eq!(error.kind(), ErrorKind::Deadlock, "{error}");
+        assert!(error.to_string().contains("waits for a call of the same actor"), "{error}");
+        // It is made all the same, before or after what others ask for.
+        while foreman.have_done_here(-1).await.unwrap() != 17 {}
+        drop((foreman, other));
+        all_is_forgotten(&cluster).await;
+    }
+
     async fn calls_are_made_in_order_on_one_state(cluster: LocalCluster) {
         let client = cluster.client().await.unwrap();
         // Calls do not wait for the actor to be there; constructors take futures.

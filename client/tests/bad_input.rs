@@ -3,9 +3,12 @@
 
 mod support;
 
-use std::{fmt::Debug, future::Future, time::Duration};
+use std::{fmt::Debug, future::Future, ops::RangeInclusive, time::Duration};
 
-use brisk_client::{Client, ClientError, ErrorKind, TaskError, TaskFuture, task, wait};
+use brisk_client::{
+    AsCompleted, CaseError, Client, ClientError, Delayed, ErrorKind, LocalCluster, TaskError, TaskFuture, task, wait,
+    wait_first,
+};
 use support::all_is_forgotten;
 
 brisk_client::test_worker!();
@@ -13,6 +16,11 @@ brisk_client::test_worker!();
 #[task]
 fn inc(x: i64) -> i64 {
     x + 1
+}
+
+#[task]
+async fn pends() {
+    std::future::pending::<()>().await;
 }
 
 #[task]
@@ -41,6 +49,15 @@ impl Kind for ClientError {
     fn kind_of(&self) -> Option<ErrorKind> {
         match self {
             ClientError::Session(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+}
+
+impl Kind for CaseError {
+    fn kind_of(&self) -> Option<ErrorKind> {
+        match self {
+            CaseError::Task(error) | CaseError::Input { error, .. } => Some(error.kind()),
             _ => None,
         }
     }
@@ -81,6 +98,11 @@ macro_rules! ask {
     }};
 }
 
+fn holds(what: bool) -> Result<(), TaskError> {
+    assert!(what);
+    Ok(())
+}
+
 const NONE: [&TaskFuture<i64>; 0] = [];
 
 /// Longer than any name may be.
@@ -103,12 +125,25 @@ async fn with_nothing(client: &Client) {
         "wait_for_workers": client.wait_for_workers(0).await, None;
         "tasks": client.tasks().limit(0).await, None;
         "task_stream": client.task_stream().limit(0).within(Duration::ZERO).await, None;
+        "compute": holds(client.compute(Vec::<Delayed<i64>>::new()).is_empty()), None;
+        "persist": holds(client.persist(Vec::<Delayed<i64>>::new()).is_empty()), None;
+        "gather_nested": client.gather_nested(&(Vec::<TaskFuture<i64>>::new(), None::<TaskFuture<i64>>)).await, None;
+        "function": client.tasks().function("").await, None;
+        "run": client.run(inc(1)).workers(Vec::<String>::new()).await, Some((ErrorKind::Refused, "no worker was named"));
+        "scatter": client.scatter(1i64).workers(Vec::<String>::new()).await, Some((ErrorKind::Refused, "no worker was named"));
+        "replicate": client.replicate(NONE).workers(Vec::<String>::new()).await, Some((ErrorKind::Refused, "no worker was named"));
+        "retire_workers": client.retire_workers(Vec::<String>::new()).await, Some((ErrorKind::Refused, "no worker was named"));
+        "a call's workers": client.submit(inc(2).workers(Vec::<String>::new())).await, None;
         "multi_lock": client.multi_lock(Vec::<String>::new()).acquire().await, Some((ErrorKind::Refused, "at least one name"));
     }
     client.cancel(NONE);
     client.cancel_for_everybody(NONE);
+    client.abandon(NONE);
     client.retry(NONE);
     wait(NONE).await;
+    let first = wait_first(NONE).await;
+    assert!(first.ended.is_empty() && first.pending.is_empty());
+    assert!(AsCompleted::<i64>::new().next().await.is_none());
     assert!(client.gather_each(NONE).await.is_empty());
     assert!(client.map(0..0, inc).is_empty());
     assert!(client.map_stream(0..0, inc).next().await.is_none());
@@ -148,6 +183,7 @@ async fn absurd_sizes(client: &Client, x: &TaskFuture<i64>) {
         "scatter": client.scatter(2i64).replicas(u32::MAX).await, None;
         "retries": client.submit(inc(10).retries(u32::MAX).priority(i32::MIN)).await, None;
         "copies": client.submit(inc(11).replicas(u32::MAX)).await, None;
+        "not a number": client.submit(inc(15).resource("gpu", f64::NAN)).await, None;
         "negative": client.submit(inc(12).resource("gpu", -1.0)).await, None;
         "a time limit": client.submit(inc(13).timeout(Duration::MAX)).await, None;
         "a pause": client.submit(inc(14).retry_delay(Duration::MAX)).await, None;
@@ -174,10 +210,51 @@ async fn absurd_sizes(client: &Client, x: &TaskFuture<i64>) {
     }
 }
 
+async fn absurd_clusters(cluster: &LocalCluster) {
+    ask! {
+        "scale": cluster.scale(u32::MAX).await, Some((ErrorKind::Refused, "workers: there may be"));
+        "adapt": cluster.adapt(0..=u32::MAX), Some((ErrorKind::Refused, "workers: there may be"));
+        "adapt to none": cluster.adapt(0..=0), Some((ErrorKind::Refused, "there is no such number"));
+        "adapt backwards": cluster.adapt(RangeInclusive::new(3, 2)), Some((ErrorKind::Refused, "there is no such number"));
+    }
+}
+
+/// No time, no room, no bytes. What asks for one at least gets one.
+async fn nothing_allowed(client: &Client, x: &TaskFuture<i64>) {
+    let (queue, variable, event) = (client.queue::<i64>("z"), client.variable::<i64>("z"), client.event("z"));
+    let held = client.lock("z").acquire().await.unwrap();
+    ask! {
+        "a call": client.submit(pends().timeout(Duration::ZERO)).await, Some((ErrorKind::TimedOut, ""));
+        "a pause": client.submit(inc(51).retries(1).retry_delay(Duration::ZERO)).await, None;
+        "wait_for_workers": client.wait_for_workers(3).limit(Duration::ZERO).await, Some((ErrorKind::TimedOut, "workers"));
+        "case": client.recreate_task_locally(x).limit(0).await, None;
+        "replicate": client.replicate([x]).copies(0).await, None;
+        "scatter": client.scatter(3i64).replicas(0).await, None;
+        "checkpoint": client.checkpoint([x]).copies(0).await, None;
+        "no queue limit": queue.put(1).await, None;
+        "map_stream": holds(client.map_stream(0..2, inc).limit(0).next().await.is_some()), None;
+    }
+    let no_time = Duration::ZERO;
+    // What waits is dropped before it has begun, or before it is answered: nothing is taken, acquired or left.
+    for _ in 0..3 {
+        assert!(tokio::time::timeout(no_time, variable.get()).await.is_err());
+        assert!(tokio::time::timeout(no_time, event.wait()).await.is_err());
+        assert!(tokio::time::timeout(no_time, client.lock("z").acquire()).await.is_err());
+        // Within one process the answer may be there at once.
+        if let Ok(item) = tokio::time::timeout(no_time, queue.get()).await {
+            queue.put(item.unwrap()).await.unwrap();
+        }
+    }
+    assert_eq!(queue.get().await.unwrap(), 1, "what was put in is there");
+    held.release().await.unwrap();
+    client.lock("z").acquire().await.unwrap().release().await.unwrap();
+}
+
 /// Futures of another client, and those that were let go.
 async fn strangers(client: &Client, other: &Client) {
     let theirs = other.submit(inc(30));
-    let gone = client.submit(inc(31));
+    let (gone, x) = (client.submit(inc(31)), client.submit(inc(32)));
+    x.wait().await.unwrap();
     gone.wait().await.unwrap();
     assert_eq!((&gone).await.unwrap(), 32);
     gone.cancel();
@@ -188,14 +265,22 @@ async fn strangers(client: &Client, other: &Client) {
         "replicate": client.replicate([&theirs]).await, Some((ErrorKind::Refused, ""));
         "checkpoint": client.checkpoint([&theirs]).await, Some((ErrorKind::Refused, ""));
         "gather": client.gather([&theirs]).await, None;
+        "who_has": client.who_has([&theirs, &gone]).await, None;
+        "rebalance": client.rebalance().only([&gone]).await, None;
+        "story": client.story(&gone).await, None;
+        "metadata": client.metadata(&gone).await, None;
+        "a case of it": client.recreate_task_locally(&gone).await, Some((ErrorKind::Refused, "there is no task"));
+        "an error of it": client.recreate_error_locally(&x).await, Some((ErrorKind::Refused, "has not failed"));
         "an argument that was cancelled": client.submit(negate(&gone)).await, Some((ErrorKind::Cancelled, "had come here before"));
         "its copies": client.replicate([&gone]).await, Some((ErrorKind::Refused, "not wanted"));
         "its checkpoint": client.checkpoint([&gone]).await, Some((ErrorKind::Refused, "not wanted"));
-        "its value": gone.await, None;
+        "its value": (&gone).await, None;
     }
     // Nobody but its own client ends it.
     client.cancel([&theirs]);
     client.cancel_for_everybody([&theirs]);
+    client.abandon([&theirs]);
+    client.retry([&theirs, &gone]);
     assert_eq!(theirs.await.unwrap(), 31);
 }
 
@@ -208,6 +293,8 @@ on_every_cluster! {
         with_nothing(&client).await;
         unknown_names(&client, &x).await;
         absurd_sizes(&client, &x).await;
+        absurd_clusters(&cluster).await;
+        nothing_allowed(&client, &x).await;
         strangers(&client, &other).await;
         assert_eq!(x.await.unwrap(), 2);
         assert_eq!(client.submit(inc(40)).await.unwrap(), 41, "the client goes on");

@@ -5,6 +5,7 @@ mod support;
 use brisk_client::{ErrorKind, TaskState, task, wait};
 use brisk_core::message::{Query, Told};
 use brisk_scheduler::dump::Dump;
+use brisk_worker::dump::Dumps;
 
 brisk_client::test_worker!();
 
@@ -183,7 +184,15 @@ on_every_cluster! {
         assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
 
         let dump = Dump::open(&path).unwrap();
+        let workers: Vec<_> = Dumps::open(&path).unwrap().map(Result::unwrap).collect();
         std::fs::remove_file(&path).unwrap();
+        let mut names: Vec<&str> = workers.iter().map(|dump| &*dump.worker).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["worker-0", "worker-1"]);
+        let workers: Vec<_> = workers.iter().map(|dump| dump.machine.as_ref().unwrap()).collect();
+        workers.iter().for_each(|worker| worker.check_invariants().unwrap());
+        assert_eq!(workers.iter().map(|worker| worker.values()).sum::<u64>(), 500);
+        assert_eq!(workers.iter().map(|worker| worker.running()).sum::<u32>(), 1);
         dump.machine.check_invariants().unwrap();
         let snapshot = dump.machine.snapshot();
         assert_eq!((snapshot.total(), snapshot.count(TaskState::Memory), snapshot.workers.len()), (502, 500, 2));

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use brisk_client::{CaseError, ErrorKind, replay_case, task, wait};
+use brisk_client::{CaseError, ErrorKind, pack, replay_case, task, wait};
 
 brisk_client::test_worker!();
 
@@ -20,6 +20,14 @@ fn inc(x: i64) -> i64 {
 #[task]
 fn ratio(x: i64, y: i64) -> i64 {
     x / y
+}
+
+type Rows = Vec<(String, Option<Vec<i64>>)>;
+
+/// The sum of all rows by a number.
+#[task]
+fn named_ratio(rows: &Rows, by: i64) -> i64 {
+    rows.iter().flat_map(|(_, row)| row).flatten().sum::<i64>() / by
 }
 
 #[task]
@@ -95,6 +103,29 @@ on_every_cluster! {
         let error = client.recreate_error_locally(&badly).await.unwrap().run().unwrap_err();
         assert!(error.to_string().contains("-1 is not positive"), "{error}");
         assert!(error.to_string().ends_with("called with (-1)"), "{error}");
+    }
+
+    async fn what_was_packed_comes_as_the_task_took_it(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let rows = || vec![("one".to_owned(), Some(vec![inc(0), inc(1)])), ("two".to_owned(), None)];
+        let asked = client.submit(named_ratio(pack(rows()), 0));
+        let error = asked.exception().await.unwrap();
+        let case = client.recreate_error_locally(&asked).await.unwrap();
+        assert_eq!(case.error(), Some(&error));
+        assert!(format!("{case:?}").contains(r#"[("one", Some([1, 2])), ("two", None)], 0"#), "{case:?}");
+        let path = temporary("packed");
+        let again = replay_case(case.save(&path).unwrap().path()).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{case:?}"));
+        assert_eq!(panic_of(|| drop(again.run())), "attempt to divide by zero");
+
+        // And the task that packs, which no program has written.
+        let packed = client.submit(pack(rows()));
+        let case = client.recreate_task_locally(&packed).await.unwrap();
+        let again = replay_case(case.save(&path).unwrap().path()).unwrap();
+        for case in [case, again] {
+            assert_eq!(case.result::<Rows>().unwrap()[0].1, Some(vec![1, 2]));
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     async fn what_can_not_come_is_told(cluster: LocalCluster) {

@@ -20,6 +20,7 @@ pub mod id;
 pub mod json;
 pub mod key;
 pub mod limits;
+pub mod lines;
 pub mod message;
 pub mod options;
 pub mod payload;

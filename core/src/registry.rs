@@ -27,6 +27,9 @@ pub struct TypeEntry(pub TypeDef);
 inventory::collect!(TaskEntry);
 inventory::collect!(TypeEntry);
 
+/// Functions that every table knows.
+static BUILT_IN: [&TaskDef; 2] = [&split::PART, &pack::PACK];
+
 /// Functions by id, types by their identity in this process.
 #[derive(Clone, Default)]
 pub struct Registry {
@@ -83,7 +86,7 @@ impl Registry {
 
     /// The function with this id.
     pub fn task(&self, id: FunctionId) -> Option<&'static TaskDef> {
-        self.tasks.get(&id).copied().or_else(|| [&split::PART, &pack::PACK].into_iter().find(|def| def.id() == id))
+        self.tasks.get(&id).copied().or_else(|| BUILT_IN.into_iter().find(|def| def.id() == id))
     }
 
     /// The functions of this module and name, in the order of their places: instances and functions within functions may
@@ -91,7 +94,7 @@ impl Registry {
     pub fn tasks_named(&self, module: &str, name: &str) -> Vec<&'static TaskDef> {
         let is_meant = |def: &&'static TaskDef| def.identity.module == module && def.identity.name == name;
         #[allow(clippy::disallowed_methods, reason = "they are sorted right below")]
-        let mut found: Vec<_> = self.tasks.values().copied().filter(is_meant).collect();
+        let mut found: Vec<_> = self.tasks.values().copied().chain(BUILT_IN).filter(is_meant).collect();
         found.sort_by_key(|def| (def.identity.file, def.identity.line, def.identity.column, def.identity.signature));
         found
     }

@@ -3,6 +3,8 @@
 //! [`machine`] decides: a pure function of its events that the simulator runs as it is. `server` acts: threads, links,
 //! and the values themselves. Users meet neither; `brisk-client` starts workers for them.
 
+#[cfg(feature = "dump")]
+pub mod dump;
 pub mod machine;
 #[cfg(feature = "server")]
 #[allow(

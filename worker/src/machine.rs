@@ -25,6 +25,7 @@ use brisk_core::{
     time::Moment,
 };
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// Whether this bug was planted in this machine: never, without the feature.
 macro_rules! planted {
@@ -43,6 +44,7 @@ mod action;
 mod calls;
 mod choice;
 mod config;
+mod dump;
 mod event;
 mod fetch;
 mod holders;
@@ -70,6 +72,7 @@ mod tests;
 pub use action::{Action, LeaveReason};
 pub use calls::{Caller, Calls};
 pub use config::Config;
+pub use dump::{Assembly, Part, ReadPart};
 pub use event::{Event, FetchResult};
 pub use invariants::Violation;
 #[cfg(feature = "planted")]
@@ -126,7 +129,7 @@ pub struct Worker {
 }
 
 /// How the executor's slots are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Slots {
     /// Runs that hold a thread.
     threads: u32,
@@ -145,7 +148,7 @@ struct Slots {
 }
 
 /// What is held in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Held {
     /// Wide enough for any lengths: the sum is exact, whatever a task says of its value.
     bytes: u128,
@@ -159,7 +162,7 @@ struct Held {
 }
 
 /// What was dropped because it belonged to something past. Never an error: see `brisk_core::id`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Messages of another life of the scheduler, or after the worker left.
     pub stale_messages: u64,

@@ -38,6 +38,7 @@ mod seceding;
 mod serve;
 mod session;
 mod store;
+mod tables;
 mod timer;
 mod trace;
 

@@ -25,6 +25,29 @@ proptest! {
         model.clear();
     }
 
+    /// A machine that is written down and read again between two events goes on as the other would have.
+    #[test]
+    fn what_is_read_from_a_dump_is_the_same_machine(
+        threads in 1u32..4,
+        limit in prop_oneof![Just(0u64), 50u64..400],
+        ops in ops(),
+    ) {
+        let run = |reloads: bool| {
+            let mut model = Model::new(threads, limit);
+            for (place, op) in ops.clone().into_iter().enumerate() {
+                model.apply(op);
+                if reloads && place % 8 == 7 {
+                    model.reload();
+                }
+            }
+            model.converge();
+            model.clear();
+            // What was read has no bodies of calls.
+            model.trace.iter().map(|action| format!("{action:?}").replace(", absent", "")).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(run(true), run(false));
+    }
+
     /// What was dealt with once is not dealt with again: a copy of any message right behind it changes nothing that can be
     /// seen, but for the counters and the answer to a question.
     #[test]

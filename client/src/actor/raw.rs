@@ -203,12 +203,17 @@ impl Inner {
         let (this, runtime) = (self.clone(), home.runtime());
         runtime.spawn(async move {
             let begin = this.bind_to(&home).await;
-            // From here on only those count who hold the actor.
-            drop(this);
+            // From here on only those count who hold the actor, and calls: they are made though nobody awaits them.
+            let calls = this.has_unsent().then_some(this);
             if let Some(begin) = begin {
                 begin.await;
             }
+            drop(calls);
         });
+    }
+
+    fn has_unsent(&self) -> bool {
+        matches!(&*self.early.lock(), Early::Waiting(calls) if !calls.is_empty())
     }
 
     /// What is left to wait for, if it could be bound.

@@ -15,7 +15,7 @@ use brisk_core::{
     value::Value,
 };
 
-use super::{Backend, Client, unexpected};
+use super::{Backend, Client, unexpected, workers::meant};
 
 impl Client {
     /// Keeps copies of these values on several workers for as long as they are wanted: on every worker, also on those that
@@ -35,7 +35,7 @@ impl Client {
     /// ```
     pub fn replicate<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) -> Replicate {
         let keys = futures.into_iter().map(|future| (future.key(), future.handle().want())).collect();
-        Replicate { client: self.clone(), keys, count: 0, workers: Vec::new() }
+        Replicate { client: self.clone(), keys, count: 0, workers: None }
     }
 
     /// Moves values from workers that hold many bytes to workers that hold few. All values unless
@@ -51,7 +51,7 @@ impl Client {
     /// # }
     /// ```
     pub fn rebalance(&self) -> Rebalance {
-        Rebalance { client: self.clone(), keys: Vec::new() }
+        Rebalance { client: self.clone(), keys: None }
     }
 }
 
@@ -62,7 +62,7 @@ pub struct Replicate {
     client: Client,
     keys: Vec<(Key, WantId)>,
     count: u32,
-    workers: Vec<Arc<str>>,
+    workers: Option<Vec<Arc<str>>>,
 }
 
 impl Replicate {
@@ -74,12 +74,13 @@ impl Replicate {
 
     /// Keeps them on these workers only, given by name, address or host.
     pub fn workers<W: Into<Arc<str>>>(mut self, workers: impl IntoIterator<Item = W>) -> Self {
-        self.workers = workers.into_iter().map(Into::into).collect();
+        self.workers = Some(workers.into_iter().map(Into::into).collect());
         self
     }
 
     async fn run(self) -> Result<(), TaskError> {
         let Replicate { client, keys, count, workers } = self;
+        let workers = meant(workers)?;
         let Backend::Session(session) = &client.0 else { return Ok(()) };
         let answer = session.request(|request| ClientToScheduler::Replicate { request, keys, count, workers }).await?;
         done("replicate", &answer)
@@ -91,19 +92,24 @@ impl Replicate {
 #[must_use = "nothing is moved before this is awaited"]
 pub struct Rebalance {
     client: Client,
-    keys: Vec<Key>,
+    /// All, if none were named.
+    keys: Option<Vec<Key>>,
 }
 
 impl Rebalance {
-    /// Moves only these values.
+    /// Moves only these values: nothing, if there are none.
     pub fn only<'a, T: Value>(mut self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) -> Self {
-        self.keys.extend(futures.into_iter().map(TaskFuture::key));
+        self.keys.get_or_insert_default().extend(futures.into_iter().map(TaskFuture::key));
         self
     }
 
     async fn run(self) -> Result<(), TaskError> {
         let Rebalance { client, keys } = self;
         let Backend::Session(session) = &client.0 else { return Ok(()) };
+        if keys.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(());
+        }
+        let keys = keys.unwrap_or_default();
         let answer = session.request(|request| ClientToScheduler::Rebalance { request, keys }).await?;
         done("rebalance", &answer)
     }

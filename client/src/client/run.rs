@@ -13,7 +13,7 @@ use brisk_core::{
     value::Value,
 };
 
-use super::{Backend, Client};
+use super::{Backend, Client, workers::meant};
 
 impl Client {
     /// Makes a call once on every worker, or on [some](RunOnWorkers::workers), at once and beside all tasks: it waits for
@@ -42,11 +42,11 @@ impl Client {
     /// Options of the call mean nothing here. A worker that makes sixteen such calls already refuses more.
     ///
     /// # Errors
-    /// If no worker has one of the names, or an argument is the result of a task. What goes wrong on one worker is that
+    /// If no worker has one of the names, or there are none, or an argument is the result of a task. What goes wrong on one worker is that
     /// worker's outcome.
     pub fn run<C: Call>(&self, call: C) -> RunOnWorkers<C::Output> {
         let node = call.delayed().node().clone();
-        RunOnWorkers { client: self.clone(), node, workers: Vec::new(), output: PhantomData }
+        RunOnWorkers { client: self.clone(), node, workers: None, output: PhantomData }
     }
 }
 
@@ -55,20 +55,21 @@ impl Client {
 pub struct RunOnWorkers<T> {
     client: Client,
     node: Arc<Node>,
-    workers: Vec<Arc<str>>,
+    workers: Option<Vec<Arc<str>>>,
     output: PhantomData<fn() -> T>,
 }
 
 impl<T: Value + Clone> RunOnWorkers<T> {
     /// Only on these, given by name, address or host.
     pub fn workers<W: Into<Arc<str>>>(mut self, workers: impl IntoIterator<Item = W>) -> Self {
-        self.workers = workers.into_iter().map(Into::into).collect();
+        self.workers = Some(workers.into_iter().map(Into::into).collect());
         self
     }
 
     async fn run(self) -> Result<Vec<(Arc<str>, Result<T, TaskError>)>, TaskError> {
+        let workers = meant(self.workers)?;
         let outcomes = match &self.client.0 {
-            Backend::Session(session) => session.run_on(&self.node, self.workers).await?,
+            Backend::Session(session) => session.run_on(&self.node, workers).await?,
             Backend::Sync(session) => {
                 let handle = session.submit(std::slice::from_ref(&self.node)).pop().expect("a handle for the call");
                 vec![(Arc::from("here"), handle.bring().await)]
@@ -92,6 +93,6 @@ impl<T: Value + Clone> IntoFuture for RunOnWorkers<T> {
 
 impl<T> std::fmt::Debug for RunOnWorkers<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<Run of {} on {:?}>", self.node.def.info().name, self.workers)
+        write!(f, "<Run of {} on {:?}>", self.node.def.info().name, self.workers.as_deref().unwrap_or_default())
     }
 }

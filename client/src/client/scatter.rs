@@ -12,7 +12,7 @@ use brisk_core::{
     value::{Datum, Value},
 };
 
-use super::{Backend, Client};
+use super::{Backend, Client, workers::meant};
 use crate::session::How;
 
 impl Client {
@@ -71,7 +71,7 @@ impl Client {
     fn scattering<T: Value, F>(&self, values: Vec<Datum>, futures: fn(Vec<Handle>) -> F) -> Scatter<F> {
         let name = brisk_core::graph::short_type_name::<T>().into();
         let how = How { replicas: 1, hash: true, workers: Vec::new(), name };
-        Scatter { client: self.clone(), values, how, futures }
+        Scatter { client: self.clone(), values, how, workers: None, futures }
     }
 }
 
@@ -81,6 +81,7 @@ pub struct Scatter<F> {
     client: Client,
     values: Vec<Datum>,
     how: How,
+    workers: Option<Vec<Arc<str>>>,
     futures: fn(Vec<Handle>) -> F,
 }
 
@@ -99,7 +100,7 @@ impl<F> Scatter<F> {
 
     /// Puts them on these workers only, given by name, address or host.
     pub fn workers<W: Into<Arc<str>>>(mut self, workers: impl IntoIterator<Item = W>) -> Self {
-        self.how.workers = workers.into_iter().map(Into::into).collect();
+        self.workers = Some(workers.into_iter().map(Into::into).collect());
         self
     }
 
@@ -109,7 +110,8 @@ impl<F> Scatter<F> {
         self
     }
 
-    async fn run(self) -> Result<F, TaskError> {
+    async fn run(mut self) -> Result<F, TaskError> {
+        self.how.workers = meant(self.workers)?;
         let handles = match &self.client.0 {
             Backend::Session(session) => session.scatter(self.values, self.how).await?,
             Backend::Sync(session) => session.scatter(self.values, &self.how)?,

@@ -68,6 +68,15 @@ impl Client {
     }
 }
 
+/// The workers that a request is for: none given is all, but a list of none is a mistake.
+pub(super) fn meant(workers: Option<Vec<Arc<str>>>) -> Result<Vec<Arc<str>>, TaskError> {
+    if workers.as_ref().is_some_and(Vec::is_empty) {
+        let text = "no worker was named: leave `workers` out to mean all of them";
+        return Err(TaskError::new(ErrorKind::Refused, text));
+    }
+    Ok(workers.unwrap_or_default())
+}
+
 /// A wait for workers; see [`Client::wait_for_workers`].
 #[derive(Debug)]
 #[must_use = "nothing is waited for before this is awaited"]

@@ -75,12 +75,20 @@ struct DataLink {
     running: FxHashMap<RequestId, oneshot::Sender<FetchOutcome>>,
 }
 
-/// A call to be made by a worker, beside its tasks.
+/// Something to be done by a worker, beside its tasks.
 pub(super) struct RunThere {
-    pub(super) task: TaskName,
-    pub(super) call: Payload,
+    pub(super) what: Aside,
     /// Hears what came of it; dropped if that can't be known.
     pub(super) reply: oneshot::Sender<FetchOutcome>,
+}
+
+/// What a worker is asked for beside its tasks.
+#[derive(Clone)]
+pub(super) enum Aside {
+    /// To make a call.
+    Call { task: TaskName, call: Payload },
+    /// To tell what its machine knows.
+    Tables,
 }
 
 /// Values to be put into a worker's store, in one message.
@@ -324,7 +332,12 @@ impl Session {
             }
             Some(DataMessage::Run { task, call, .. }) => {
                 if let Some(reply) = link.running.remove(&request) {
-                    link.to_run.push_front(RunThere { task, call, reply });
+                    link.to_run.push_front(RunThere { what: Aside::Call { task, call }, reply });
+                }
+            }
+            Some(DataMessage::Tables { .. }) => {
+                if let Some(reply) = link.running.remove(&request) {
+                    link.to_run.push_front(RunThere { what: Aside::Tables, reply });
                 }
             }
             Some(DataMessage::Call { actor, spec, .. }) => link.calls.take_back(request, actor, spec),
@@ -458,9 +471,12 @@ impl DataLink {
             self.putting.insert(request, reply);
             return Some(DataMessage::Put { request, values });
         }
-        if let Some(RunThere { task, call, reply }) = self.to_run.pop_front() {
+        if let Some(RunThere { what, reply }) = self.to_run.pop_front() {
             self.running.insert(request, reply);
-            return Some(DataMessage::Run { request, task, call });
+            return Some(match what {
+                Aside::Call { task, call } => DataMessage::Run { request, task, call },
+                Aside::Tables => DataMessage::Tables { request },
+            });
         }
         self.calls.next(request)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brisk_core::{
-    error::{ErrorKind, TaskError},
+    error::{ErrorKind, Failure, TaskError},
     graph::{Item, Node},
     id::WorkerId,
     message::{Answer, ClientToScheduler, FetchOutcome},
@@ -14,7 +14,10 @@ use brisk_core::{
 use brisk_worker::server::carried;
 use tokio::sync::oneshot;
 
-use super::{Session, fetch::RunThere};
+use super::{
+    Session,
+    fetch::{Aside, RunThere},
+};
 
 /// What came of a call on each worker, by the worker's name.
 pub(crate) type Outcomes = Vec<(Arc<str>, Result<Datum, TaskError>)>;
@@ -42,22 +45,9 @@ impl Session {
             None => Payload::from_call(node),
         };
         let call = if by_reference { call } else { super::submit::sealed(node, &call)? };
-        let answer = self.request(|request| ClientToScheduler::FindWorkers { request, workers }).await?;
-        let Answer::Found(found) = answer else {
-            let text = format!("asked for workers, the scheduler answered {answer:?}");
-            return Err(TaskError::new(ErrorKind::Refused, text));
-        };
-        let asked: Vec<_> = {
-            // Each has to be asked before any is waited for.
-            let ask = |(worker, name): (WorkerId, Arc<str>)| {
-                let (reply, outcome) = oneshot::channel();
-                self.run_there(worker, RunThere { task: task.clone(), call: call.clone(), reply });
-                (name, outcome)
-            };
-            found.into_iter().map(ask).collect()
-        };
-        let mut outcomes = Vec::with_capacity(asked.len());
-        for (name, outcome) in asked {
+        let found = self.find_workers(workers).await?;
+        let mut outcomes = Vec::with_capacity(found.len());
+        for (name, outcome) in self.ask_each(found, &Aside::Call { task: task.clone(), call }) {
             let outcome = of_worker(&name, outcome.await).map_err(|error| {
                 error.with(|report| {
                     (report.task, report.worker) = (Some(task.clone()), Some(name.clone()));
@@ -68,6 +58,45 @@ impl Session {
         }
         outcomes.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(outcomes)
+    }
+
+    /// Workers with these names, addresses or hosts, or all.
+    pub(crate) async fn find_workers(&self, workers: Vec<Arc<str>>) -> Result<Vec<(WorkerId, Arc<str>)>, TaskError> {
+        match self.request(|request| ClientToScheduler::FindWorkers { request, workers }).await? {
+            Answer::Found(found) => Ok(found),
+            answer => {
+                let text = format!("asked for workers, the scheduler answered {answer:?}");
+                Err(TaskError::new(ErrorKind::Refused, text))
+            }
+        }
+    }
+
+    /// What these workers' machines know, as text; all are asked at once.
+    pub(crate) async fn tables_of(
+        &self,
+        workers: &[(WorkerId, Arc<str>)],
+    ) -> Vec<(Arc<str>, Result<Vec<u8>, TaskError>)> {
+        let mut tables = Vec::with_capacity(workers.len());
+        for (name, outcome) in self.ask_each(workers.to_vec(), &Aside::Tables) {
+            let text = of_worker(&name, outcome.await);
+            let text = text.and_then(|text| text.into_value().map_err(|error| TaskError::from(Failure::from(error))));
+            tables.push((name, text));
+        }
+        tables
+    }
+
+    /// Asks each for the same. All are asked before any is waited for.
+    fn ask_each(
+        &self,
+        workers: Vec<(WorkerId, Arc<str>)>,
+        what: &Aside,
+    ) -> Vec<(Arc<str>, oneshot::Receiver<FetchOutcome>)> {
+        let ask = |(worker, name): (WorkerId, Arc<str>)| {
+            let (reply, outcome) = oneshot::channel();
+            self.run_there(worker, RunThere { what: what.clone(), reply });
+            (name, outcome)
+        };
+        workers.into_iter().map(ask).collect()
     }
 }
 

@@ -66,12 +66,18 @@ pub enum DataMessage {
         /// The call. All its arguments are in it.
         call: Payload,
     },
-    /// Answers a [`Run`](DataMessage::Run): what came of it. `Busy` if too many such calls are being made.
+    /// Answers a [`Run`](DataMessage::Run) or [`Tables`](DataMessage::Tables): what came of it. `Busy` if too many such calls are
+    /// being made.
     Ran {
         /// The request.
         request: RequestId,
         /// The value, or why there is none.
         outcome: FetchOutcome,
+    },
+    /// Asks for everything that the worker's machine knows, as text. Answered by a [`Ran`](DataMessage::Ran) with the bytes.
+    Tables {
+        /// The request.
+        request: RequestId,
     },
 }
 
@@ -114,7 +120,7 @@ impl DataMessage {
             Self::Called { outcome, .. } | Self::Ran { outcome, .. } => {
                 ([].as_slice(), [].as_slice(), outcome.payload())
             }
-            Self::Fetch { .. } | Self::Stored { .. } => ([].as_slice(), [].as_slice(), None),
+            Self::Fetch { .. } | Self::Stored { .. } | Self::Tables { .. } => ([].as_slice(), [].as_slice(), None),
         };
         let answers = answers.iter().filter_map(|(_, outcome)| outcome.payload());
         answers.chain(put.iter().map(|(_, _, payload)| payload)).chain(one)
@@ -130,7 +136,9 @@ impl DataMessage {
             Self::Called { outcome, .. } | Self::Ran { outcome, .. } => {
                 ([].as_mut_slice(), [].as_mut_slice(), outcome.payload_mut())
             }
-            Self::Fetch { .. } | Self::Stored { .. } => ([].as_mut_slice(), [].as_mut_slice(), None),
+            Self::Fetch { .. } | Self::Stored { .. } | Self::Tables { .. } => {
+                ([].as_mut_slice(), [].as_mut_slice(), None)
+            }
         };
         let answers = answers.iter_mut().filter_map(|(_, outcome)| outcome.payload_mut());
         answers.chain(put.iter_mut().map(|(_, _, payload)| payload)).chain(one)

@@ -136,6 +136,7 @@ fn data() -> impl Strategy<Value = DataMessage> {
             call
         }),
         outcome.clone().prop_map(|outcome| DataMessage::Ran { request: RequestId(5), outcome }),
+        any::<u64>().prop_map(|request| DataMessage::Tables { request: RequestId(request) }),
         prop::collection::vec((key(), outcome), 0..5)
             .prop_map(|values| DataMessage::Values { request: RequestId(1), values }),
         prop::collection::vec((key(), any::<u64>(), payload()), 0..5)

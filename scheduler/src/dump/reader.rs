@@ -2,15 +2,18 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
-use brisk_core::time::Moment;
+use brisk_core::{
+    lines::{LineReader, Next},
+    time::Moment,
+};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{FORMAT, MAX_LINE};
+use super::FORMAT;
 use crate::machine::{Assembly, ReadPart, Record, Scheduler};
 
 /// Whose dump it is.
@@ -88,12 +91,6 @@ struct RecordLine {
     record: Record,
 }
 
-#[derive(Deserialize)]
-struct EndLine {
-    lines: u64,
-    hash: String,
-}
-
 impl Dump {
     /// Opens a dump.
     ///
@@ -114,56 +111,33 @@ impl Dump {
     }
 
     fn read_from(from: impl BufRead, io: impl Fn(io::Error) -> DumpError) -> Result<Dump, DumpError> {
-        let mut lines = Lines { from, line: Vec::new(), hasher: blake3::Hasher::new(), count: 0 };
-        let header = match lines.next() {
-            Ok(true) => read_header(&lines.line)?,
-            Ok(false) => return Err(DumpError::NoDump),
+        let mut lines = LineReader::new(from);
+        let header = match lines.next_line() {
+            Ok(Next::Line) => read_header(lines.line())?,
+            Ok(Next::End { .. } | Next::Nothing) => return Err(DumpError::NoDump),
             Err(error) => return Err(io(error)),
         };
         let (mut assembly, mut records) = (Assembly::default(), Vec::new());
         loop {
-            let before = lines.hasher.finalize();
-            if !lines.next().map_err(&io)? {
-                return Err(DumpError::Cut(lines.count));
-            }
-            let damaged = |why: &dyn std::fmt::Display| DumpError::Damaged(format!("line {}: {why}", lines.count));
-            match kind(&lines.line) {
-                Kind::Record => {
-                    let line: RecordLine = serde_json::from_slice(&lines.line).map_err(|e| damaged(&e))?;
+            match lines.next_line().map_err(&io)? {
+                Next::Nothing => return Err(DumpError::Cut(lines.count())),
+                Next::End { sound: true } => break,
+                Next::End { sound: false } => {
+                    let what = "its hash is not that of what stands before it";
+                    return Err(DumpError::Damaged(lines.in_line(what)));
+                }
+                Next::Line if lines.line().starts_with(b"{\"record\":") => {
+                    let line: RecordLine = lines.parse().map_err(DumpError::Damaged)?;
                     records.push(line.record);
                 }
-                Kind::End => {
-                    let end: EndLine = serde_json::from_slice(&lines.line).map_err(|e| damaged(&e))?;
-                    if end.lines != lines.count - 1 || end.hash != before.to_string() {
-                        return Err(damaged(&"its hash is not that of what stands before it"));
-                    }
-                    break;
-                }
-                Kind::Part => {
-                    let part: ReadPart = serde_json::from_slice(&lines.line).map_err(|e| damaged(&e))?;
-                    assembly.add(part).map_err(|e| damaged(&e))?;
+                Next::Line => {
+                    let part: ReadPart = lines.parse().map_err(DumpError::Damaged)?;
+                    assembly.add(part).map_err(|error| DumpError::Damaged(lines.in_line(error)))?;
                 }
             }
         }
         let machine = assembly.finish().map_err(DumpError::Damaged)?;
         Ok(Dump { header, machine, records })
-    }
-}
-
-enum Kind {
-    Part,
-    Record,
-    End,
-}
-
-/// What a line is, from its first word.
-fn kind(line: &[u8]) -> Kind {
-    if line.starts_with(b"{\"record\":") {
-        Kind::Record
-    } else if line.starts_with(b"{\"lines\":") {
-        Kind::End
-    } else {
-        Kind::Part
     }
 }
 
@@ -175,29 +149,4 @@ fn read_header(line: &[u8]) -> Result<Header, DumpError> {
     let header = serde_json::from_slice(line).map_err(|error| DumpError::Damaged(format!("line 1: {error}")))?;
     let HeaderLine { version, scheduler, at } = header;
     Ok(Header { version, scheduler, at })
-}
-
-/// Lines, one at a time, and the hash of all so far.
-struct Lines<R> {
-    from: R,
-    line: Vec<u8>,
-    hasher: blake3::Hasher,
-    count: u64,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// Reads the next whole line. Whether there is one.
-    fn next(&mut self) -> io::Result<bool> {
-        self.line.clear();
-        let read = self.from.by_ref().take(MAX_LINE).read_until(b'\n', &mut self.line)?;
-        if read as u64 == MAX_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than any of a dump"));
-        }
-        let is_whole = self.line.ends_with(b"\n");
-        if is_whole {
-            self.hasher.update(&self.line);
-            self.count += 1;
-        }
-        Ok(is_whole)
-    }
 }

@@ -63,8 +63,8 @@ impl Worker {
         self.i50_who_has_left_has_nothing()
     }
 
-    /// All entries in the order of their keys, so that the same state gives the same violation.
-    fn sorted_entries(&self) -> Vec<(Key, &Entry)> {
+    /// All entries in the order of their keys, so that the same state gives the same violation, and the same dump.
+    pub(super) fn sorted_entries(&self) -> Vec<(Key, &Entry)> {
         #[allow(clippy::disallowed_methods, reason = "they are sorted right below")]
         let mut entries: Vec<_> = self.entries.iter().map(|(key, entry)| (*key, entry)).collect();
         entries.sort_unstable_by_key(|(key, _)| *key);

@@ -8,6 +8,7 @@ use brisk_core::{
     message::{Transfer, WorkerToScheduler},
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Worker, state::Request, timers::Timer};
 
@@ -15,7 +16,7 @@ use super::{Worker, state::Request, timers::Timer};
 pub(super) const MOST: usize = 64;
 
 /// Transfers that the scheduler was not told of.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub(super) transfers: Vec<Transfer>,
     /// When it is to be told, if there are any.

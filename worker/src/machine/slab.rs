@@ -47,6 +47,23 @@ impl<T> Slab<T> {
         self.places.get_mut(place as usize)?.as_mut()
     }
 
+    /// The places that are free, the one that is used next last.
+    pub(super) fn free(&self) -> &Vec<u32> {
+        &self.free
+    }
+
+    /// A table of things that were in these places of another.
+    pub(super) fn restored(free: Vec<u32>, things: impl IntoIterator<Item = (u32, T)>) -> Option<Self> {
+        let things: Vec<_> = things.into_iter().collect();
+        let mut slab = Slab { places: std::iter::repeat_with(|| None).take(free.len() + things.len()).collect(), free };
+        for (place, thing) in things {
+            let empty = slab.places.get_mut(place as usize).filter(|place| place.is_none())?;
+            *empty = Some(thing);
+        }
+        let vacant = slab.free.iter().all(|place| matches!(slab.places.get(*place as usize), Some(None)));
+        vacant.then_some(slab)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }

@@ -9,10 +9,11 @@ use brisk_core::{
     message::{Assignment, Priority},
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// Where the worker is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     /// It takes work.
     Working,
@@ -24,7 +25,7 @@ pub(super) enum Phase {
 
 /// A task's place among all tasks of this worker: lower runs first, and of equals the one that came last, whose inputs are
 /// the freshest. No two tasks have the same rank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Rank {
     pub(super) priority: Priority,
     /// Counts down with each task.
@@ -38,7 +39,7 @@ impl Rank {
 }
 
 /// Everything that is known of one key. An entry without any of it does not exist.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// The value, if it is held here.
     pub(super) value: Option<Held>,
@@ -57,7 +58,7 @@ impl Entry {
 }
 
 /// A value that is held here.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) nbytes: u64,
     /// How many runs of this worker need it, those included that ended up with nobody waiting for them.
@@ -71,7 +72,7 @@ pub(super) struct Held {
 }
 
 /// The current run of a task.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) key: Key,
     pub(super) run: RunId,
@@ -83,7 +84,7 @@ pub(super) struct Task {
     pub(super) state: TaskState,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum TaskState {
     /// Some of its values are not here.
     NeedsData {
@@ -98,7 +99,7 @@ pub(super) enum TaskState {
 }
 
 /// A run that the executor has.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Execution {
     pub(super) hold: Hold,
     pub(super) owner: Owner,
@@ -111,7 +112,7 @@ pub(super) struct Execution {
 }
 
 /// What a run holds of the executor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Hold {
     /// A thread.
     Thread,
@@ -141,7 +142,7 @@ impl Execution {
 }
 
 /// Who waits for a run.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Owner {
     /// The task in this place.
     Task(u32),
@@ -150,7 +151,7 @@ pub(super) enum Owner {
 }
 
 /// The wish for a value that is not here.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Want {
     /// The tasks that wait for it, by place and turn. A task that does not wait any more may still be in the list; its turn
     /// tells it from a later one in its place.
@@ -182,7 +183,7 @@ impl Want {
 }
 
 /// What a want waits for. Each ends: by an answer, by a deadline, or with the task that makes the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum WantState {
     /// For nothing: between two states.
     Loose,
@@ -208,7 +209,7 @@ impl WantState {
 }
 
 /// Another worker.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Peer {
     pub(super) address: Address,
     pub(super) host: Arc<str>,
@@ -225,7 +226,7 @@ pub(super) struct Peer {
 }
 
 /// A fetch.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     pub(super) peer: WorkerId,
     /// All keys it asked for.

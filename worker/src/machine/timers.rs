@@ -7,9 +7,10 @@ use brisk_core::{
     key::Key,
     time::Moment,
 };
+use serde::{Deserialize, Serialize};
 
 /// What a deadline is for. Each thing has at most one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Timer {
     /// A request has made no progress.
     Request(RequestId),
@@ -28,7 +29,7 @@ pub(super) enum Timer {
 }
 
 /// All and only the deadlines that are set, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Timers(BTreeSet<(Moment, Timer)>);
 
 impl Timers {

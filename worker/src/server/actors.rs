@@ -3,7 +3,7 @@
 //! Each actor's calls are made one after the other ([`Calls`] says which comes next), on a thread of the runtime's pool: an actor
 //! that is busy holds no thread of the executor, and no other actor.
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use brisk_core::{
     comm::PeerId,
@@ -17,9 +17,13 @@ use brisk_core::{
     value::Datum,
 };
 use parking_lot::Mutex;
-use tracing::Instrument;
 
-use super::{context::Facts, driver::Shared, links::Sender, panics, trace};
+use super::{
+    context::{self, Facts, TaskContext},
+    driver::Shared,
+    links::Sender,
+    panics, trace,
+};
 use crate::machine::Calls;
 
 /// Actors that are at work at once. Others wait for their turn: the pool's threads are needed for other things too.
@@ -105,12 +109,24 @@ impl Shared {
         })?;
         // Of one name for all calls of a method of one actor: a call has no key of its own.
         let task = TaskName::of_call(call.def.info().name.clone(), actor);
+        // A run that no scheduler knows: what it submits is like what any client submits.
         let facts = Facts { run: RunId(0), task, attempt: 1, deadline: None, trace: trace::trace_of(&call) };
         let span = trace::span(&call, &facts, &self.name);
-        let outcome = match panics::catch("of the method", || span.in_scope(|| call.run(inputs)))? {
+        let context = TaskContext::new(facts, self.site.clone(), None);
+        let ran = context::poll(&context, || panics::catch("of the method", || span.in_scope(|| call.run(inputs))))?;
+        let outcome = match ran {
             Ran::Done(outcome) => outcome,
-            Ran::Future(future) => {
-                panics::catch("of the method", || self.runtime.block_on(future.instrument(span.clone())))?
+            Ran::Future(mut future) => {
+                let polled = poll_fn(|waker| {
+                    let poll = || span.in_scope(|| future.as_mut().poll(waker));
+                    match context::poll(&context, || panics::catch("of the method", poll)) {
+                        Ok(polled) => polled,
+                        Err(failure) => Poll::Ready(Err(failure)),
+                    }
+                });
+                let outcome = self.runtime.block_on(polled);
+                panics::drop_quietly(future);
+                outcome
             }
         };
         panics::drop_quietly(call);

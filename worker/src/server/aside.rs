@@ -53,6 +53,17 @@ struct Reply {
 impl Shared {
     /// Makes a call for a client, and answers when it has returned.
     pub(super) fn run_aside(self: &Arc<Self>, to: &Arc<Sender>, request: RequestId, task: TaskName, call: Payload) {
+        self.aside(to, request, move |reply| make(reply, task, &call));
+    }
+
+    /// Tells a client everything that the machine knows.
+    pub(super) fn tell_tables(self: &Arc<Self>, to: &Arc<Sender>, request: RequestId) {
+        let shared = self.clone();
+        self.aside(to, request, move |mut reply| reply.answer(shared.tables().map(Datum::new)));
+    }
+
+    /// Does something in a thread of its own, if there is room for that.
+    fn aside(self: &Arc<Self>, to: &Arc<Sender>, request: RequestId, work: impl FnOnce(Reply) + Send + 'static) {
         let room = self.serve.aside.clone().try_acquire_owned().ok();
         let busy = room.is_none();
         let mut reply = Reply { shared: self.clone(), to: to.clone(), request, answered: false, _room: room };
@@ -60,10 +71,8 @@ impl Shared {
             return reply.send(FetchOutcome::Busy);
         }
         // If there is no thread to be had the closure is dropped, and the reply with it.
-        if let Err(error) =
-            thread::Builder::new().name("brisk-aside".to_owned()).spawn(move || make(reply, task, &call))
-        {
-            tracing::warn!(worker = %self.name, %error, "no thread for a call that a client wants made");
+        if let Err(error) = thread::Builder::new().name("brisk-aside".to_owned()).spawn(move || work(reply)) {
+            tracing::warn!(worker = %self.name, %error, "no thread for what a client asks for");
         }
     }
 }
@@ -107,8 +116,13 @@ async fn go_on(
 
 impl Reply {
     fn finish(&mut self, call: Invocation, outcome: Result<Datum, Box<Failure>>) {
+        self.answer(outcome.map_err(|failure| call::name_parameter(&call, failure)));
+        panics::drop_quietly(call);
+    }
+
+    fn answer(&mut self, outcome: Result<Datum, Box<Failure>>) {
         let by_reference = self.to.is_by_reference();
-        let sealed = outcome.map_err(|failure| call::name_parameter(&call, failure)).and_then(|value| {
+        let sealed = outcome.and_then(|value| {
             let value = Payload::from_value(value);
             if by_reference {
                 return Ok(value);
@@ -121,7 +135,6 @@ impl Reply {
             }
             Ok(sealed)
         });
-        panics::drop_quietly(call);
         self.send(sealed.map_or_else(FetchOutcome::Failed, FetchOutcome::Value));
     }
 

@@ -244,15 +244,21 @@ impl Shared {
 
     /// What the worker has now.
     pub(super) fn snapshot(self: &Arc<Self>) -> Snapshot {
-        let snapshot = self.engine.lock().as_ref().map(|engine| Snapshot {
-            bytes: engine.machine.bytes(),
-            values: engine.machine.values(),
-            running: engine.machine.running(),
-            assigned: engine.machine.assigned() as u64,
-            paused: engine.machine.is_paused(),
+        let snapshot = self.with_machine(|machine| Snapshot {
+            bytes: machine.bytes(),
+            values: machine.values(),
+            running: machine.running(),
+            assigned: machine.assigned() as u64,
+            paused: machine.is_paused(),
         });
-        self.look_again();
         snapshot.unwrap_or_default()
+    }
+
+    /// Looks at the machine between two events, if the worker has one. Whatever happens meanwhile waits.
+    pub(super) fn with_machine<T>(self: &Arc<Self>, look: impl FnOnce(&Worker) -> T) -> Option<T> {
+        let seen = self.engine.lock().as_ref().map(|engine| look(&engine.machine));
+        self.look_again();
+        seen
     }
 
     /// Ends all asynchronous tasks, those that are only about to begin included.

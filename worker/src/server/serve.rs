@@ -183,6 +183,7 @@ impl Shared {
                     }
                 }
                 DataMessage::Run { request, task, call } => self.run_aside(sender, request, task, call),
+                DataMessage::Tables { request } => self.tell_tables(sender, request),
                 _ => return self.send_away(peer, sender, "an answer where only questions come"),
             }
         }

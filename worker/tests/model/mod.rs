@@ -10,12 +10,13 @@ use brisk_core::{
     error::{ErrorKind, Failure},
     id::{Epoch, Incarnation, RequestId, RunId, WorkerId},
     key::Key,
+    lines::{LineReader, LineWriter, Next},
     message::{Assignment, DependencyInfo, Priority, SchedulerToWorker, WorkerToScheduler},
     payload::Payload,
     task::TaskName,
     time::Moment,
 };
-use brisk_worker::machine::{Action, Config, Event, FetchResult, Worker};
+use brisk_worker::machine::{Action, Assembly, Config, Event, FetchResult, Worker};
 use proptest::{prelude::*, sample::Index};
 
 pub(crate) mod nonsense;
@@ -206,6 +207,26 @@ impl Model {
             Op::Dismiss => self.say(SchedulerToWorker::Retired("test".into())),
             Op::Again(_) | Op::Foreign(_) => {}
         }
+    }
+
+    /// The machine is written down, and the one that is made of it goes on in its place.
+    pub(crate) fn reload(&mut self) {
+        let written = |worker: &Worker| {
+            let mut written = Vec::new();
+            let mut lines = LineWriter::new(&mut written);
+            worker.parts().for_each(|part| lines.add(&part).unwrap());
+            lines.finish().unwrap();
+            written
+        };
+        let before = written(&self.worker);
+        let (mut lines, mut assembly) = (LineReader::new(&before[..]), Assembly::default());
+        while lines.next_line().unwrap() == Next::Line {
+            assembly.add(lines.parse().unwrap()).unwrap();
+        }
+        let read = assembly.finish().unwrap();
+        assert!(written(&read) == before, "what was read from a dump is written down otherwise");
+        read.check_invariants().unwrap();
+        self.worker = read;
     }
 
     /// From now on the world is honest: everything that was assigned must end.
