@@ -15,17 +15,16 @@ use brisk_core::{
     comm::{CloseReason, Comm, Connector, Inbox, PeerId, Permit, TrySendError},
     error::{ErrorKind, Failure, TaskError},
     function::{FunctionId, FunctionInfo},
-    future::{Asked, Handle, Owner, WeakHandle},
+    future::{Asked, Handle, Owner},
     graph::{KeySource, Node},
     hello::Welcome,
-    id::{Fence, RequestId, WantId, WorkerId},
+    id::{Fence, RequestId, WantId},
     key::Key,
     limits::CHUNK_TASKS,
     message::{Batch, ClientToScheduler, Messages, Query},
 };
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 use tokio::runtime;
 
 use brisk_worker::server::interruption;
@@ -33,10 +32,12 @@ use brisk_worker::server::interruption;
 use crate::{connect::Ground, local::LocalCluster};
 
 mod actors;
+mod chunks;
 mod coordination;
 mod cork;
 mod fetch;
 mod lineage;
+mod look;
 mod news;
 mod outbox;
 mod plots;
@@ -46,14 +47,17 @@ mod run;
 mod scatter;
 mod submit;
 mod waits;
+mod wanted;
 
 use coordination::Held;
 use cork::Cork;
 use fetch::Fetcher;
 use lineage::Lineage;
+use look::Looks;
 use outbox::Outbox;
 use plots::Plots;
 use request::Request;
+use wanted::Wanted;
 
 pub(crate) use actors::Call;
 pub(crate) use plots::Feeder;
@@ -81,6 +85,7 @@ pub(crate) struct Session {
     /// Whether the connection takes nothing, and room is being waited for.
     full: AtomicBool,
     cork: Cork,
+    looks: Looks,
     /// Held while what arrived is handled: until then a handle that the program has dropped may live on there.
     delivering: RwLock<()>,
     /// Whether it is of all tasks of a worker: each says which run it is, and none closes it.
@@ -125,35 +130,6 @@ struct Table {
     closed: Option<TaskError>,
 }
 
-/// A key that this program wants.
-struct Wanted {
-    handle: WeakHandle,
-    want: WantId,
-    /// Tells two calls under one chosen name apart. `None` if another client made the call.
-    fingerprint: Option<Key>,
-    /// The submission that first named the key, which fails it when it is refused.
-    submission: RequestId,
-    /// The scheduler has not taken the submission, or has ended the want.
-    refused: bool,
-    /// This program has scattered the value: no call makes it, and what it is called is known here only.
-    scattered: bool,
-    /// The length of a value that exists and did not come with the news of it; else 0.
-    nbytes: u64,
-    /// Who holds the value, as far as is known.
-    holders: SmallVec<[WorkerId; 1]>,
-    /// Holders that were asked in vain since the last news.
-    tried: SmallVec<[WorkerId; 1]>,
-}
-
-impl Wanted {
-    /// A new want, of which nothing is known yet.
-    fn new(handle: &Handle, fingerprint: Option<Key>, submission: RequestId) -> Self {
-        let (holders, tried) = Default::default();
-        let (handle, want) = (handle.downgrade(), handle.want());
-        Wanted { handle, want, fingerprint, submission, refused: false, scattered: false, nbytes: 0, holders, tried }
-    }
-}
-
 impl Session {
     /// A session that is about to [`open`](Session::open). `keys` names its impure calls.
     pub(crate) fn new(
@@ -172,6 +148,7 @@ impl Session {
             sending: AtomicBool::new(false),
             full: AtomicBool::new(false),
             cork: Cork::new(),
+            looks: Looks::default(),
             delivering: RwLock::new(()),
             reconnect,
             of_tasks,
@@ -391,7 +368,7 @@ impl Session {
         let table = self.table.lock();
         let length = |handle: &Handle| {
             let wanted = table.wanted.get(&handle.key()).filter(|wanted| wanted.want == handle.want());
-            wanted.map_or(0, |wanted| wanted.nbytes)
+            wanted.map_or(0, Wanted::nbytes)
         };
         handles.into_iter().map(length).collect()
     }
@@ -483,7 +460,11 @@ impl Owner for Session {
 
     fn awaited(&self, handle: &Handle) -> Option<TaskError> {
         self.let_go();
-        interruption().or_else(|| if self.of_tasks { waits::for_itself(handle) } else { None })
+        let why = interruption().or_else(|| if self.of_tasks { waits::for_itself(handle) } else { None });
+        if why.is_none() {
+            self.look_around(handle);
+        }
+        why
     }
 
     fn fetch(&self, handle: &Handle) {

@@ -236,7 +236,7 @@ impl Owner for SyncSession {
         let mut outcomes = Outcomes::default();
         let planned = {
             let mut table = self.table.lock();
-            plan([&node], &mut table.keys, |_, _| Known::No)
+            plan(std::slice::from_ref(&node), &mut table.keys, |_, _| Known::No)
         };
         for task in planned.unwrap_or_default() {
             let outcome = self.run(&task, &outcomes);

@@ -85,8 +85,9 @@ pub trait Owner: Send + Sync {
         None
     }
 
-    /// Somebody waits for this handle of the client's: whatever the client still keeps back is to be done now. If the wait is
-    /// not to go on, why: whoever waits may have been cancelled, or be the task itself.
+    /// Somebody waits for this handle of the client's: whatever the client still keeps back is to be done now. What will be
+    /// there in a moment may be waited for here, for some tens of microseconds. If the wait is not to go on, why: whoever waits
+    /// may have been cancelled, or be the task itself.
     fn awaited(&self, _: &Handle) -> Option<TaskError> {
         None
     }
@@ -318,7 +319,14 @@ impl Handle {
             Status::Pending => {
                 cell.waiting.register(slot, context.waker());
                 drop(cell);
-                self.0.owner.awaited(self).map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+                if let Some(error) = self.0.owner.awaited(self) {
+                    return Poll::Ready(Err(error));
+                }
+                // The client may have waited a moment for it.
+                match self.status() {
+                    Status::Pending => Poll::Pending,
+                    status => Poll::Ready(Ok(status)),
+                }
             }
             status => Poll::Ready(Ok(status)),
         }
@@ -340,7 +348,15 @@ impl Handle {
             // It may settle the handle before it returns: the waker was registered first.
             self.0.owner.fetch(self);
         }
-        self.0.owner.awaited(self).map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+        if let Some(error) = self.0.owner.awaited(self) {
+            return Poll::Ready(Err(error));
+        }
+        // The client may have waited a moment for it.
+        match &self.cell().state {
+            State::Here(value) => Poll::Ready(Ok(value.clone())),
+            State::Erred(error) | State::Cancelled(error) => Poll::Ready(Err(error.clone())),
+            State::Pending | State::Finished { .. } => Poll::Pending,
+        }
     }
 
     fn stop_waiting(&self, slot: usize) {

@@ -14,6 +14,9 @@ use crate::{error::EncodeError, function::FunctionId, id::EnvironmentId, value::
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(#[serde(with = "crate::hex")] u128);
 
+/// How many keys [`Key::unique`] gives at once.
+pub const UNIQUE_AT_ONCE: usize = 64;
+
 impl Key {
     /// A key from its number, as decoded from the wire or chosen by a test.
     pub const fn from_u128(number: u128) -> Self {
@@ -43,12 +46,16 @@ impl Key {
         Ok(hasher.finish())
     }
 
-    /// A key that no other call has, for impure calls: `session` must be unique to the process's session and `count`
-    /// within it.
-    pub fn unique(session: u128, count: u64) -> Self {
+    /// Keys that no other calls have, for impure calls: `session` must be unique to the process's session and `block`
+    /// within it. As many as one hash gives at little more than the price of one.
+    pub fn unique(session: u128, block: u64) -> [Self; UNIQUE_AT_ONCE] {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"brisk key, unique\0").update(&session.to_le_bytes()).update(&count.to_le_bytes());
-        Key(truncate(&hasher))
+        hasher.update(b"brisk keys, unique\0").update(&session.to_le_bytes()).update(&block.to_le_bytes());
+        let mut reader = hasher.finalize_xof();
+        let mut bytes = [0; 16 * UNIQUE_AT_ONCE];
+        reader.fill(&mut bytes);
+        let (keys, _) = bytes.as_chunks::<16>();
+        std::array::from_fn(|i| Key(u128::from_be_bytes(keys[i])))
     }
 }
 

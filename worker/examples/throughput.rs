@@ -106,7 +106,7 @@ fn with_shell(tasks: u64, threads: u32) {
     let calls: Vec<_> = (0..tasks)
         .map(|n| {
             let node = Arc::new(Node::new(&INC, [Slot::One(Item::Inline(Datum::new(n)))]));
-            plan([&node], &mut keys, |_, _| Known::No).unwrap();
+            plan(std::slice::from_ref(&node), &mut keys, |_, _| Known::No).unwrap();
             node
         })
         .collect();

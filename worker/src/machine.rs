@@ -57,6 +57,7 @@ mod peers;
 #[cfg(feature = "planted")]
 mod planted;
 mod put;
+mod ready;
 mod runs;
 mod seceding;
 mod slab;
@@ -80,6 +81,7 @@ pub use planted::Planted;
 
 use self::{
     measured::Measured,
+    ready::Ready,
     slab::Slab,
     state::{Entry, Execution, Peer, Phase, Rank, Request, Task},
     timers::{Timer, Timers},
@@ -100,7 +102,7 @@ pub struct Worker {
     /// All and only the current runs.
     tasks: Slab<Task>,
     /// All and only the tasks that are ready, the most urgent first.
-    ready: BTreeSet<(Rank, u32)>,
+    ready: Ready,
     /// All and only the runs that were handed to the executor and have not come back, forgotten ones too: they hold a slot.
     executions: BTreeMap<RunId, Execution>,
     slots: Slots,
@@ -191,7 +193,7 @@ impl Worker {
             phase: Phase::Working,
             entries: FxHashMap::default(),
             tasks: Slab::default(),
-            ready: BTreeSet::new(),
+            ready: Ready::default(),
             executions: BTreeMap::new(),
             slots: Slots::default(),
             last_run: RunId::default(),

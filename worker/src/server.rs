@@ -20,6 +20,7 @@ mod abandoned;
 mod actors;
 mod aside;
 mod call;
+mod condense;
 mod context;
 mod detached;
 mod driver;

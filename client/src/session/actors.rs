@@ -91,7 +91,7 @@ impl Session {
     pub(crate) fn holder_of(&self, handle: &Handle) -> Option<WorkerId> {
         let table = self.table.lock();
         let wanted = table.wanted.get(&handle.key()).filter(|wanted| wanted.want == handle.want())?;
-        wanted.holders.first().copied()
+        wanted.holder()
     }
 
     /// A worker has answered a call.

@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 use super::{
     Session,
     actors::{Call, Calls, Reply},
+    wanted::Wanted,
 };
 
 /// Keys in one request: enough to make the journey worth while, few enough to start answering soon.
@@ -162,14 +163,14 @@ impl Session {
         let holder = {
             let table = self.table.lock();
             let wanted = table.wanted.get(&key).filter(|wanted| wanted.want == want);
-            wanted.and_then(|wanted| wanted.holders.first().copied())
+            wanted.and_then(Wanted::holder)
         };
         match holder {
             Some(worker) => self.ask_for(worker, key),
             None => {
                 // The next news of this key starts over.
                 handle.set_pending();
-                let tried = self.table.lock().wanted.get_mut(&key).map(|wanted| std::mem::take(&mut wanted.tried));
+                let tried = self.table.lock().wanted.get_mut(&key).map(Wanted::take_tried);
                 self.say(ClientToScheduler::Missing { key, want, holders: tried.unwrap_or_default() });
             }
         }
@@ -403,8 +404,7 @@ impl Session {
     /// A holder can't give a value: crosses it off, and asks the next.
     fn missing(&self, worker: WorkerId, key: Key) {
         if let Some(wanted) = self.table.lock().wanted.get_mut(&key) {
-            wanted.holders.retain(|holder| *holder != worker);
-            wanted.tried.push(worker);
+            wanted.was_not_with(worker);
         }
         self.with_handle(key, |handle| self.fetch_value(handle));
     }

@@ -148,9 +148,7 @@ impl Table {
         let exists = match news {
             KeyNews::Memory { value: Some(_), .. } => true,
             KeyNews::Memory { holders, nbytes, .. } => {
-                wanted.holders = std::mem::take(holders);
-                wanted.nbytes = *nbytes;
-                wanted.tried.clear();
+                wanted.is_held_by(std::mem::take(holders), *nbytes);
                 true
             }
             KeyNews::Cancelled(_) => {

@@ -188,8 +188,7 @@ impl Table {
             let submission = RequestId(self.next_request + 1);
             let Some(wanted) = self.wanted.get_mut(&key) else { continue };
             let Some(handle) = wanted.handle.upgrade() else { continue };
-            wanted.holders.clear();
-            wanted.tried.clear();
+            wanted.forget_holders();
             if wanted.refused || matches!(handle.status(), Status::Erred | Status::Cancelled) {
                 // Unknown there from now on: nothing to try again, or to depend on.
                 wanted.refused = true;

@@ -194,7 +194,8 @@ impl Session {
                 let handle = live.unwrap_or_else(|| {
                     let name = TaskName::of_call(how.name.clone(), key);
                     let handle = Handle::new(name, table.next_want(), owner.clone());
-                    let wanted = Wanted { scattered: true, ..Wanted::new(&handle, None, submission) };
+                    let mut wanted = Wanted::new(&handle, None, submission);
+                    wanted.scattered = true;
                     table.wanted.insert(key, wanted);
                     handle
                 });

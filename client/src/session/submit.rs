@@ -18,7 +18,7 @@ use brisk_core::{
 use brisk_worker::server::{TaskContext, carried};
 use smallvec::SmallVec;
 
-use super::{Session, Table, Wanted, outbox};
+use super::{Session, Table, Wanted, chunks, outbox};
 
 /// Handles, one for each root: of one call most of the time.
 pub(crate) type Handles = SmallVec<[Handle; 1]>;
@@ -62,8 +62,9 @@ impl Session {
             let single = !self.of_tasks && roots.len() == 1 && matches!(&*tasks, [task] if outbox::is_single(task));
             let open = table.outbox.open_submission().filter(|_| single);
             let submission = open.unwrap_or_else(|| table.next_request());
-            let mut wants = Wants::new();
-            let mut handles = Handles::new();
+            let mut wants = Wants::with_capacity(roots.len());
+            let mut handles = Handles::with_capacity(roots.len());
+            table.wanted.reserve(roots.len());
             for root in roots {
                 let (handle, new) = table.want(root, submission, || self.owner(), &mut spare);
                 if new {
@@ -216,7 +217,7 @@ impl Table {
             match status {
                 _ if known.refused || status == Status::Cancelled => Known::No,
                 _ => known
-                    .fingerprint
+                    .fingerprint(key)
                     .map_or(Known::No, |known| if known == fingerprint { Known::Yes } else { Known::Conflict }),
             }
         })
@@ -242,14 +243,16 @@ impl Table {
         spare: &mut Vec<Handle>,
     ) -> (Handle, bool) {
         let name = root.name().expect("the root was planned");
-        if let Some(handle) = self.live(name.key, spare) {
+        let entry = self.wanted.entry(name.key);
+        if let Entry::Occupied(known) = &entry
+            && let Some(handle) = known.get().live(spare)
+        {
             return (handle, false);
         }
-        let key = name.key;
-        let want = self.next_want();
-        let handle = Handle::new(name, want, owner());
+        self.next_want += 1;
+        let handle = Handle::new(name, WantId(self.next_want), owner());
         let fingerprint = Some(root.fingerprint().expect("the root was planned"));
-        self.wanted.insert(key, Wanted::new(&handle, fingerprint, submission));
+        entry.insert_entry(Wanted::new(&handle, fingerprint, submission));
         (handle, true)
     }
 
@@ -272,13 +275,7 @@ impl Table {
 
     /// The handle of a key that is wanted, unless the want has ended. `spare` receives handles to be dropped after the lock.
     pub(super) fn live(&self, key: Key, spare: &mut Vec<Handle>) -> Option<Handle> {
-        let wanted = self.wanted.get(&key).filter(|wanted| !wanted.refused)?;
-        let handle = wanted.handle.upgrade()?;
-        if handle.status() == Status::Cancelled {
-            spare.push(handle);
-            return None;
-        }
-        Some(handle)
+        self.wanted.get(&key)?.live(spare)
     }
 
     /// Tells the scheduler of functions it has not heard of.
@@ -332,29 +329,10 @@ impl Table {
         if tasks.len() <= CHUNK_TASKS && all_bytes <= CHUNK_BYTES as u64 {
             return self.say(ClientToScheduler::Submit { submission, chunk: 0, last: true, tasks, wants });
         }
-        let mut chunks: Vec<Vec<SubmittedTask>> = vec![Vec::new()];
-        let mut bytes = 0;
-        for task in tasks {
-            let current = chunks.last_mut().expect("there is always a chunk");
-            if current.len() >= CHUNK_TASKS || (bytes > CHUNK_BYTES as u64 && !current.is_empty()) {
-                bytes = 0;
-                chunks.push(Vec::new());
-            }
-            bytes += task.spec.len();
-            chunks.last_mut().expect("there is always a chunk").push(task);
-        }
-        // A want names a task of its own chunk or of an earlier one, so that results come while later chunks go out.
-        let mut place: rustc_hash::FxHashMap<Key, usize> = rustc_hash::FxHashMap::default();
-        if chunks.len() > 1 {
-            let placed = chunks.iter().enumerate().flat_map(|(i, chunk)| chunk.iter().map(move |task| (task.key, i)));
-            place.extend(placed);
-        }
-        let mut wants_of: Vec<Vec<(Key, WantId)>> = vec![Vec::new(); chunks.len()];
-        for (key, want) in wants {
-            wants_of[place.get(&key).copied().unwrap_or(0)].push((key, want));
-        }
+        let chunks = chunks::cut(tasks);
+        let wants = chunks::wants_of(&chunks, wants);
         let last = chunks.len() - 1;
-        for (index, (tasks, wants)) in chunks.into_iter().zip(wants_of).enumerate() {
+        for (index, (tasks, wants)) in chunks.into_iter().zip(wants).enumerate() {
             let chunk = u32::try_from(index).expect("a submission has fewer than four billion chunks");
             self.say(ClientToScheduler::Submit { submission, chunk, last: index == last, tasks, wants });
         }

@@ -1,7 +1,7 @@
 //! From a graph to a list of tasks in the order of their dependencies: depth first, the arguments that need most room
 //! first, which is also the order in which they should run so that few results are alive at once.
 
-use std::sync::Arc;
+use std::{collections::hash_map::Entry, sync::Arc};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -9,8 +9,13 @@ use thiserror::Error;
 
 use super::{Item, Keyed, Node, order};
 use crate::{
-    error::EncodeError, function::FunctionInfo, id::EnvironmentId, key::Key, limits::MAX_DEPENDENCIES,
-    options::TaskOptions, task::TaskName,
+    error::EncodeError,
+    function::FunctionInfo,
+    id::EnvironmentId,
+    key::{Key, UNIQUE_AT_ONCE},
+    limits::MAX_DEPENDENCIES,
+    options::TaskOptions,
+    task::TaskName,
 };
 
 /// Hands out the keys of one session's calls.
@@ -19,20 +24,34 @@ pub struct KeySource {
     /// The build whose calls these are.
     pub environment: EnvironmentId,
     session: u128,
-    count: u64,
+    /// How many blocks of unique keys were made, and what is left of the last one.
+    blocks: u64,
+    unused: std::array::IntoIter<Key, UNIQUE_AT_ONCE>,
 }
 
 impl KeySource {
     /// `session` must differ from that of every other key source whose keys may meet these.
     pub fn new(environment: EnvironmentId, session: u128) -> Self {
-        KeySource { environment, session, count: 0 }
+        KeySource { environment, session, blocks: 0, unused: used_up() }
     }
 
     /// A key that nothing else has.
     pub fn unique(&mut self) -> Key {
-        self.count += 1;
-        Key::unique(self.session, self.count)
+        if let Some(key) = self.unused.next() {
+            return key;
+        }
+        self.blocks += 1;
+        let block = Key::unique(self.session, self.blocks);
+        self.unused = block.into_iter();
+        self.unused.next().unwrap_or(block[0])
     }
+}
+
+/// A block of keys of which none is left.
+fn used_up() -> std::array::IntoIter<Key, UNIQUE_AT_ONCE> {
+    let mut keys = [Key::from_u128(0); UNIQUE_AT_ONCE].into_iter();
+    keys.by_ref().for_each(drop);
+    keys
 }
 
 /// One call of a graph, with its place in the order.
@@ -111,48 +130,43 @@ pub enum PlanError {
 ///
 /// # Errors
 /// See [`PlanError`]. The graph is unchanged but for the keys.
-pub fn plan<'a>(
-    roots: impl IntoIterator<Item = &'a Arc<Node>>,
+pub fn plan(
+    roots: &[Arc<Node>],
     keys: &mut KeySource,
     known: impl Fn(Key, Key) -> Known,
 ) -> Result<PlannedTasks, PlanError> {
-    let mut roots = roots.into_iter().peekable();
-    if let Some(root) = lone_call(&mut roots) {
-        let keyed = assign_key(root, keys)?;
-        return match known(keyed.key, keyed.fingerprint) {
-            Known::No => Ok(PlannedTasks::from_buf([planned_task(root, keyed)?])),
-            Known::Yes => Ok(PlannedTasks::new()),
-            Known::Conflict => Err(conflict(root)),
-        };
-    }
-    let mut tasks = PlannedTasks::new();
-    let mut visited: FxHashSet<*const Node> = FxHashSet::default();
-    let mut fingerprints: FxHashMap<Key, Key> = FxHashMap::default();
-    let mut planned: FxHashSet<Key> = FxHashSet::default();
-    let mut stack: Vec<(&'a Arc<Node>, bool)> = Vec::new();
+    let mut tasks = PlannedTasks::with_capacity(roots.len());
+    let (mut seen, mut visited) = (Seen::default(), FxHashSet::default());
+    let mut stack: Vec<(&Arc<Node>, bool)> = Vec::new();
     for root in roots {
         stack.push((root, false));
         while let Some((node, children_done)) = stack.pop() {
             if !children_done {
-                if !visited.insert(Arc::as_ptr(node)) {
+                // What has one owner is come to one way.
+                if Arc::strong_count(node) > 1 && roots.len() + stack.len() > 1 && !visited.insert(Arc::as_ptr(node)) {
                     continue;
                 }
-                stack.push((node, true));
-                let first_child = stack.len();
-                stack.extend(node.items().filter_map(|item| match item {
-                    Item::Call(child) => Some((child, false)),
-                    _ => None,
-                }));
-                order::in_order(&mut stack[first_child..]);
-                continue;
+                if push_children(node, &mut stack) {
+                    continue;
+                }
             }
-            let keyed = assign_key(node, keys)?;
-            let first = *fingerprints.entry(keyed.key).or_insert(keyed.fingerprint);
-            let known = known(keyed.key, keyed.fingerprint);
-            if first != keyed.fingerprint || known == Known::Conflict {
-                return Err(conflict(node));
-            }
-            if known == Known::No && planned.insert(keyed.key) {
+            let (keyed, identity) = assign_key(node, keys)?;
+            let known = || known(keyed.key, keyed.fingerprint);
+            let first = match identity {
+                // Nobody can have heard of it.
+                Identity::New => true,
+                Identity::OfNode => known_or_new(known(), node)?,
+                Identity::OfContent => seen.calls.insert(keyed.key) && known_or_new(known(), node)?,
+                Identity::Chosen => match seen.named.entry(keyed.key) {
+                    Entry::Occupied(before) if *before.get() != keyed.fingerprint => return Err(conflict(node)),
+                    Entry::Occupied(_) => false,
+                    Entry::Vacant(entry) => {
+                        entry.insert(keyed.fingerprint);
+                        known_or_new(known(), node)?
+                    }
+                },
+            };
+            if first {
                 tasks.push(planned_task(node, keyed)?);
             }
         }
@@ -160,23 +174,71 @@ pub fn plan<'a>(
     Ok(tasks)
 }
 
-/// The only root, if there are no other calls below it: the most frequent graph, which takes no look-ups.
-fn lone_call<'a>(roots: &mut std::iter::Peekable<impl Iterator<Item = &'a Arc<Node>>>) -> Option<&'a Arc<Node>> {
-    let is_only_one = roots.size_hint().1 == Some(1);
-    let is_leaf = |root: &Arc<Node>| !root.items().any(|item| matches!(item, Item::Call(_)));
-    roots.peek().copied().filter(|root| is_only_one && is_leaf(root))
+/// Calls that this plan has come upon, apart from those whose keys no other call can have.
+#[derive(Default)]
+struct Seen {
+    calls: FxHashSet<Key>,
+    /// Under names that their callers chose, with their fingerprints.
+    named: FxHashMap<Key, Key>,
 }
 
-fn assign_key(node: &Node, keys: &mut KeySource) -> Result<Keyed, PlanError> {
+/// What else may have a call's key.
+enum Identity {
+    /// Nothing: it was made just now.
+    New,
+    /// Nothing else, but it was handed out before.
+    OfNode,
+    /// Equal calls.
+    OfContent,
+    /// Any call of the same name.
+    Chosen,
+}
+
+/// Puts a call and the calls among its arguments on the stack, to be come back to after them. Whether there are any:
+/// else nothing was put there.
+fn push_children<'a>(node: &'a Arc<Node>, stack: &mut Vec<(&'a Arc<Node>, bool)>) -> bool {
+    let before = stack.len();
+    for item in node.items() {
+        if let Item::Call(child) = item {
+            if stack.len() == before {
+                stack.push((node, true));
+            }
+            stack.push((child, false));
+        }
+    }
+    let some = stack.len() > before;
+    if some {
+        order::in_order(&mut stack[before + 1..]);
+    }
+    some
+}
+
+fn known_or_new(known: Known, node: &Node) -> Result<bool, PlanError> {
+    match known {
+        Known::No => Ok(true),
+        Known::Yes => Ok(false),
+        Known::Conflict => Err(conflict(node)),
+    }
+}
+
+fn assign_key(node: &Node, keys: &mut KeySource) -> Result<(Keyed, Identity), PlanError> {
     if node.items().any(|item| matches!(item, Item::Placeholder(_))) {
         let FunctionInfo { name: function, place, .. } = node.def.info().clone();
         return Err(PlanError::Placeholder { function, place });
     }
-    node.assign_key(keys).map_err(|error| PlanError::Argument {
+    let is_named = node.options().is_some_and(|options| options.name.is_some());
+    let identity = match node.is_impure() {
+        _ if is_named => Identity::Chosen,
+        true if node.key().is_none() => Identity::New,
+        true => Identity::OfNode,
+        false => Identity::OfContent,
+    };
+    let keyed = node.assign_key(keys).map_err(|error| PlanError::Argument {
         function: node.def.info().name.clone(),
         place: node.def.info().place.clone(),
         error,
-    })
+    })?;
+    Ok((keyed, identity))
 }
 
 /// The name of a call that has its key.
@@ -231,6 +293,8 @@ fn dependencies(node: &Node) -> Result<SmallVec<[Key; 2]>, PlanError> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::{
         function::Identity,
@@ -268,7 +332,7 @@ mod tests {
     fn dependencies_come_first_and_shared_parts_once() {
         let shared = add(1, 2);
         let root = add(add(&shared, 3), &shared);
-        let tasks = plan([root.node()], &mut keys(), |_, _| Known::No).unwrap();
+        let tasks = plan(from_ref(root.node()), &mut keys(), |_, _| Known::No).unwrap();
         assert_eq!(tasks.len(), 3);
         for (i, task) in tasks.iter().enumerate() {
             for dependency in &task.dependencies {
@@ -282,15 +346,45 @@ mod tests {
     #[test]
     fn equal_pure_calls_are_one_task_and_impure_ones_are_not() {
         let root = add(add(1, 2), add(1, 2));
-        assert_eq!(plan([root.node()], &mut keys(), |_, _| Known::No).unwrap().len(), 2);
+        assert_eq!(plan(from_ref(root.node()), &mut keys(), |_, _| Known::No).unwrap().len(), 2);
+        let shared = add(1, 2).impure();
+        let root = add(&shared, &shared);
+        let both = [root.node().clone(), root.node().clone()];
+        assert_eq!(plan(&both, &mut keys(), |_, _| Known::No).unwrap().len(), 2);
         let root = add(add(1, 2).impure(), add(1, 2).impure());
-        assert_eq!(plan([root.node()], &mut keys(), |_, _| Known::No).unwrap().len(), 3);
+        assert_eq!(plan(from_ref(root.node()), &mut keys(), |_, _| Known::No).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn nobody_is_asked_for_a_call_that_was_just_given_its_key() {
+        let call = add(1, 2).impure();
+        let asked = std::cell::Cell::new(0);
+        let known = |_, _| {
+            asked.set(asked.get() + 1);
+            Known::Yes
+        };
+        let mut keys = keys();
+        assert_eq!(plan(from_ref(call.node()), &mut keys, known).unwrap().len(), 1);
+        assert_eq!(plan(from_ref(call.node()), &mut keys, known).unwrap().len(), 0);
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[test]
+    fn unique_keys_are_unique() {
+        let mut keys = keys();
+        let mut all: Vec<Key> = (0..1_000).map(|_| keys.unique()).collect();
+        all.extend({
+            let mut others = KeySource::new(EnvironmentId::IN_PROCESS, 2);
+            (0..1_000).map(move |_| others.unique())
+        });
+        assert!(!all.contains(&Key::from_u128(0)));
+        assert_eq!(all.iter().collect::<FxHashSet<_>>().len(), 2_000);
     }
 
     #[test]
     fn a_call_over_a_placeholder_is_for_collections() {
         let call = add(crate::graph::Elem::placeholder(0), 1);
-        let error = plan([call.node()], &mut keys(), |_, _| Known::No).unwrap_err();
+        let error = plan(from_ref(call.node()), &mut keys(), |_, _| Known::No).unwrap_err();
         assert!(error.to_string().contains("takes an element of a collection"), "{error}");
         assert!(call.run().unwrap_err().to_string().contains("element of a collection"));
     }
@@ -301,7 +395,7 @@ mod tests {
         for _ in 0..1_000_000 {
             chain = add(chain, 1);
         }
-        assert_eq!(plan([chain.node()], &mut keys(), |_, _| Known::No).unwrap().len(), 1_000_001);
+        assert_eq!(plan(from_ref(chain.node()), &mut keys(), |_, _| Known::No).unwrap().len(), 1_000_001);
         assert_eq!(chain.run().unwrap(), 1_000_001);
     }
 
@@ -317,7 +411,7 @@ mod tests {
     fn a_call_that_names_itself_is_refused() {
         let inner = add(1, 2).key("sum");
         let outer = add(&inner, 1).key("sum");
-        let error = plan([outer.node()], &mut keys(), |_, _| Known::No).unwrap_err();
+        let error = plan(from_ref(outer.node()), &mut keys(), |_, _| Known::No).unwrap_err();
         assert!(error.to_string().starts_with("two different calls have the key `sum`"), "{error}");
     }
 }

@@ -115,6 +115,8 @@ impl Scheduler {
             }
             return;
         };
+        // It may not have said so: the end tells it too.
+        self.has_started(t, w, run);
         self.learn_speed(t, w, took);
         self.functions.measure_value(self.tasks[t].function, nbytes);
         self.measure(t, took);

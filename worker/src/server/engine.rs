@@ -17,6 +17,7 @@ use brisk_core::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    condense,
     context::TaskContext,
     driver::{Done, Fetched, News, Put, Shared},
     executor::{Aborted, Job},
@@ -227,7 +228,7 @@ impl Engine {
                 if let WorkerToScheduler::Finished { value, .. } = &mut message {
                     *value = brought.inline.take();
                 }
-                self.outbox.push(message);
+                condense::add(&mut self.outbox, message);
             }
             Action::Execute { run, spec, task, attempt, wanted, limit, .. } => {
                 let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));

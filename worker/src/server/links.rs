@@ -9,6 +9,8 @@ use brisk_core::{
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::Notify};
 
+use super::condense;
+
 /// Batches that wait are joined up to this many messages, so that a peer that was slow for a while gets few long batches
 /// and not many short ones.
 const MAX_MESSAGES: usize = 1_024;
@@ -69,7 +71,7 @@ impl Sender {
             && let Messages::WorkerToScheduler(second) = &mut next.batch.messages
             && first.len() + second.len() <= MAX_MESSAGES
         {
-            return first.append(second);
+            return condense::join(first, std::mem::take(second));
         }
         queue.waiting.push_back(next);
     }

@@ -192,7 +192,7 @@ impl Cluster {
     /// A call that is ready to be given out.
     pub(crate) fn call(&self, def: &'static brisk_core::task::TaskDef, slots: Vec<Slot>) -> Arc<Node> {
         let node = Arc::new(Node::new(def, slots));
-        plan([&node], &mut self.keys.lock().unwrap(), |_, _| Known::No).unwrap();
+        plan(std::slice::from_ref(&node), &mut self.keys.lock().unwrap(), |_, _| Known::No).unwrap();
         node
     }
 

@@ -132,3 +132,21 @@ fn a_machine_tells_how_many_tasks_it_has_and_of_what() {
     });
     assert_eq!(function.and_then(|index| bench.machine.function(index)).map(|f| &*f.name), Some("inc"));
 }
+
+/// A worker leaves out that a run has begun if it can say in the same breath that it has ended.
+#[test]
+fn a_run_that_has_ended_had_begun() {
+    let recorded = |says_so: bool| {
+        let mut bench = Bench::new();
+        let (w, c) = (bench.worker(1), bench.client());
+        let sent = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+        if says_so {
+            bench.start(w, sent);
+        }
+        bench.finish(w, sent, 8);
+        let started = bench.whats().iter().filter(|what| matches!(what, What::Started { .. })).count();
+        assert_eq!(started, 1, "{says_so}");
+        (bench.whats(), bench.machine.describe())
+    };
+    assert_eq!(recorded(true), recorded(false));
+}

@@ -47,6 +47,7 @@ impl Worker {
                 }
             }
         }
+        check!("the ready queue is in order", self.ready.is_in_order(), "{:?}", self.ready);
         check!("the ready queue holds ready tasks only", self.ready.len() == ready, "{} of {ready}", self.ready.len());
         Ok(())
     }
