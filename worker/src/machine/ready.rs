@@ -4,7 +4,10 @@
 //! just come, first of all. These stand in a plain line; only what belongs between others goes into a tree. The line is
 //! short, so that taking one out of its midst costs little.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt,
+};
 
 use super::state::Rank;
 
@@ -14,7 +17,7 @@ pub(super) type Place = (Rank, u32);
 /// The longest that the line may be.
 const LINE: usize = 1_024;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Ready {
     /// In order.
     line: VecDeque<Place>,
@@ -71,6 +74,22 @@ impl Ready {
     }
 }
 
+impl FromIterator<Place> for Ready {
+    fn from_iter<T: IntoIterator<Item = Place>>(places: T) -> Self {
+        let mut ready = Ready::default();
+        places.into_iter().for_each(|place| ready.insert(place));
+        ready
+    }
+}
+
+/// In order: where each stands is no part of what it is.
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: BTreeSet<_> = self.line.iter().chain(&self.others).collect();
+        f.debug_set().entries(all).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use brisk_core::message::Priority;
@@ -116,6 +135,8 @@ mod tests {
             }
             assert_eq!((ready.len(), ready.is_empty()), (set.len(), set.is_empty()));
         }
+        let again: Ready = set.iter().rev().copied().collect();
+        assert_eq!(format!("{again:?}"), format!("{ready:?}"));
         while let Some(first) = set.pop_first() {
             assert_eq!(ready.pop_first(), Some(first));
         }
