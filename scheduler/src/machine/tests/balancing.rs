@@ -83,6 +83,7 @@ fn what_awaits_inputs_that_are_being_made_is_not_asked_for() {
 #[test]
 fn a_task_is_moved_three_times() {
     let (mut bench, mut victim, _, mut kept) = behind(95);
+    let mut requests = Vec::new();
     for moves in 0.. {
         let (thief, actions) = bench.worker_with(1, "", &[]);
         let questions = asked(&[actions, bench.wait(5 * MILLI)].concat());
@@ -90,7 +91,8 @@ fn a_task_is_moved_three_times() {
             assert_eq!((moves, questions), (3, vec![]), "{} are left", kept.len());
             return;
         };
-        assert_eq!(question.0, victim);
+        assert!(question.0 == victim && !requests.contains(&question.1), "{requests:?}");
+        requests.push(question.1);
         let given = runs(&bench.give_up(question));
         assert!(given.iter().all(|(worker, _)| *worker == thief));
         kept.retain(|run| given.iter().all(|(_, (number, _))| *number != run.0));
@@ -138,4 +140,14 @@ fn a_worker_that_would_take_much_longer_is_given_nothing_that_waits_for_less() {
         bench.worker_at(percent, 1);
         assert_eq!(!asked(&bench.wait(5 * MILLI)).is_empty(), given, "{percent} %");
     }
+}
+
+#[test]
+fn what_was_taken_for_a_worker_that_takes_no_more_goes_elsewhere() {
+    let (mut bench, w, _, _) = behind(95);
+    let thief = bench.worker(1);
+    let question = one_question(&bench.wait(5 * MILLI));
+    bench.report(thief, WorkerToScheduler::Paused(true));
+    let given = runs(&bench.give_up(&question));
+    assert!(given.len() == question.2.len() && given.iter().all(|(worker, _)| *worker == w), "{given:?}");
 }

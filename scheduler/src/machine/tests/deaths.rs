@@ -166,6 +166,21 @@ fn an_end_of_a_worker_that_nobody_knows_of_ends_no_other_and_is_told_to_who_wait
 }
 
 #[test]
+fn of_deaths_of_workers_that_never_spoke_of_the_run_one_may_be_chance() {
+    let mut bench = allowing(1);
+    let c = bench.client();
+    let (first, _) = bench.starter("", Some((c, task(1, &[]))));
+    bench.kill(first);
+    let unheard = |bench: &mut Bench| {
+        let (w, actions) = bench.worker_with(1, "", &[]);
+        assert_eq!(run(&actions).0, w);
+        bench.kill(w)
+    };
+    assert_eq!(news(&unheard(&mut bench)), []);
+    assert_eq!(error(&unheard(&mut bench), 1).kind(), ErrorKind::WorkerDied);
+}
+
+#[test]
 fn who_is_tried_again_by_hand_after_a_death_runs_beside_others() {
     let mut bench = allowing(0);
     let (w, c) = (bench.worker(2), bench.client());

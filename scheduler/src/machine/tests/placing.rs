@@ -120,3 +120,36 @@ fn a_neighbour_of_the_holder_is_better_than_a_stranger() {
     let (worker, _) = run(&bench.submit(c, vec![task(3, &[1])], &[3]));
     assert_eq!(worker, neighbour);
 }
+
+#[test]
+fn what_others_bring_along_counts_for_each_that_follows() {
+    let mut bench = Bench::new();
+    let (holder, c) = (bench.worker_on("a", 1, 0), bench.client());
+    bench.value(c, 1, GIGABYTE / 2);
+    bench.submit(c, vec![task(2, &[])], &[2]);
+    let first = bench.worker_on("b", 4, 0);
+    let known = run(&bench.submit(c, vec![task(3, &[])], &[3]));
+    bench.finish_in(known.0, known.1, 8, Duration::from_secs(10));
+    bench.worker_on("b", 4, 0);
+    let numbers = [4, 5, 6, 7];
+    let sent = runs(&bench.submit(c, numbers.map(|number| task(number, &[1])).to_vec(), &numbers));
+    assert!(
+        sent.len() == 4 && sent.iter().all(|(worker, _)| *worker == first),
+        "not {holder}, nor the third: {sent:?}"
+    );
+}
+
+#[test]
+fn of_workers_whose_threads_are_taken_the_one_that_has_less_to_do_by_thread_is_next() {
+    let mut bench = Bench::new();
+    let (c, one) = (bench.client(), bench.worker(1));
+    // Calls take a millisecond: of those that have started there is one on a worker, and there are four on the other.
+    bench.learn(c, Duration::from_millis(1));
+    let four = bench.worker(4);
+    let sent = runs(&bench.submit(c, (10..15).map(|number| task(number, &[])).collect(), &[10, 11, 12, 13, 14]));
+    sent.iter().for_each(|(worker, run)| bench.start(*worker, *run));
+    let more =
+        runs(&bench.submit(c, (20..30).map(|number| task(number, &[])).collect(), &(20..30).collect::<Vec<_>>()));
+    let of = |w| more.iter().filter(|(worker, _)| *worker == w).count();
+    assert_eq!((of(one), of(four)), (2, 8), "as they have threads");
+}

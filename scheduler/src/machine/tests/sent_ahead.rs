@@ -286,3 +286,17 @@ fn what_follows_an_input_that_turns_out_too_long_for_its_worker_goes_elsewhere()
         }
     }
 }
+
+#[test]
+fn what_needs_a_long_value_follows_only_where_that_is() {
+    const LONG: u64 = 10 << 30;
+    let (mut bench, w, c) = measured(&[1, 1]);
+    let actions = bench.submit(c, vec![task(1, &[]), task(2, &[]), task(3, &[1, 2])], &[3]);
+    assert_eq!(sent(&actions), [(w[0], 1), (w[1], 2)]);
+    assert_eq!(sent(&bench.finish_in(w[0], run_of(&actions, 1), LONG, MICRO)), [], "it is on another worker");
+    let (mut bench, w, c) = measured(&[1, 1]);
+    let actions = bench.submit(c, vec![task(1, &[])], &[1]);
+    bench.finish_in(w[0], run_of(&actions, 1), LONG, MICRO);
+    let actions = bench.submit(c, vec![task(2, &[]), task(3, &[1, 2])], &[3]);
+    assert_eq!(sent(&actions), [(w[0], 2), (w[0], 3)]);
+}
