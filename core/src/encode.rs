@@ -34,6 +34,11 @@ pub fn encode<T: Value>(value: &T) -> Result<Bytes, EncodeError> {
     }
 }
 
+/// Whether the value's own bytes are its encoding.
+pub(crate) fn is_raw<T: Value>(value: &T) -> bool {
+    raw(value).is_some()
+}
+
 /// Encodes `value`, or lends its own bytes if they are its encoding. Short ones are copied: to lend takes two allocations.
 ///
 /// # Errors

@@ -41,6 +41,9 @@ pub trait ErasedValue: Any + Send + Sync {
     /// If its `Serialize` refuses.
     fn encode(self: Arc<Self>) -> Result<Bytes, EncodeError>;
 
+    /// Whether the value's own bytes are its encoding, so that to encode it takes no time.
+    fn is_raw(&self) -> bool;
+
     /// Feeds the value's encoding to `hasher`.
     ///
     /// # Errors
@@ -57,6 +60,10 @@ pub trait ErasedValue: Any + Send + Sync {
 impl<T: Value> ErasedValue for T {
     fn encode(self: Arc<Self>) -> Result<Bytes, EncodeError> {
         encode::encode_shared(self)
+    }
+
+    fn is_raw(&self) -> bool {
+        encode::is_raw(self)
     }
 
     fn hash_into(&self, hasher: &mut KeyHasher) -> Result<(), EncodeError> {
@@ -112,6 +119,14 @@ impl Datum {
         match &self.0 {
             Repr::Typed(value) => value.clone().encode(),
             Repr::Encoded(encoded) => Ok(encoded.bytes.clone()),
+        }
+    }
+
+    /// Whether [`Datum::encode`] takes no time, however long the value is: its bytes are here, or are the value's own.
+    pub fn is_encoded(&self) -> bool {
+        match &self.0 {
+            Repr::Typed(value) => (**value).is_raw(),
+            Repr::Encoded(_) => true,
         }
     }
 
@@ -244,6 +259,8 @@ mod tests {
         let bytes = datum.encode().unwrap();
         let place = datum.shared::<Vec<f64>>().unwrap().as_ptr();
         assert_eq!(bytes.as_ptr(), place.cast());
+        assert!(datum.is_encoded() && Datum::from_bytes(bytes.clone()).is_encoded());
+        assert!(!Datum::new(vec!["text".to_owned()]).is_encoded());
         // The bytes keep the value.
         drop(datum);
         let there = Datum::from_bytes(bytes);

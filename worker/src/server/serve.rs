@@ -32,7 +32,8 @@ use super::{
 /// Peers that are served at once. Further ones are told to come again.
 const MAX_LINKS: usize = 4_096;
 
-/// Values that are together shorter than this are encoded where the question arrives: to move the work would take longer.
+/// Values of at most this length are encoded where the question arrives: to move the work would take longer. So are those of
+/// any length whose bytes are at hand.
 const SMALL_BYTES: u64 = 16 << 10;
 
 /// Payload bytes after which an answer is continued in another message, so that what is there can be used while the rest
@@ -206,8 +207,9 @@ impl Shared {
             return sender.flush();
         }
         let found: Vec<_> = found.collect();
-        let lengths = found.iter().filter_map(|(_, value)| value.as_ref());
-        let small = found.len() <= 64 && lengths.map(|(_, bytes)| *bytes).all(|bytes| bytes <= SMALL_BYTES);
+        let here = || found.iter().filter_map(|(_, value)| value.as_ref());
+        let small = found.len() <= 64 && here().all(|(_, bytes)| *bytes <= SMALL_BYTES);
+        let quick = small || here().all(|(value, _)| value.is_encoded());
         let turn = if small { None } else { self.serve.outgoing.reserve_answer() };
         let goes = small || turn.is_some();
         let outgoing = &self.serve.outgoing;
@@ -215,7 +217,7 @@ impl Shared {
         let reserved: Vec<Found> = found.into_iter().map(|(key, value)| (key, value.map(room))).collect();
         let (shared, sender) = (self.clone(), sender.clone());
         let encode = move || shared.encode_and_send(&sender, request, reserved, (turn, permit));
-        if small || !goes {
+        if quick || !goes {
             encode();
         } else {
             self.runtime.spawn_blocking(encode);

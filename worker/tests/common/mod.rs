@@ -436,6 +436,11 @@ impl DataLink {
         }
     }
 
+    /// How much has come that was not looked at.
+    pub(crate) fn unread(&self) -> usize {
+        self.heard.len()
+    }
+
     /// All answers to one question, and in how many messages they came.
     pub(crate) async fn answers(&mut self, request: u64, count: usize) -> (Vec<(Key, FetchOutcome)>, usize) {
         let mut answers = Vec::new();

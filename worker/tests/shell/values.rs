@@ -112,6 +112,21 @@ fn a_client_is_answered_for_every_key_in_pieces_if_they_are_long() {
 }
 
 #[test]
+fn a_value_whose_bytes_are_at_hand_is_answered_at_once_however_long_it_is() {
+    on(InprocNetwork::encoding(), |cluster| async move {
+        let mut giver = cluster.worker("giver", 1).await;
+        let key = blob(&cluster, &mut giver, 1 << 20).await;
+        let mut link = cluster.data_link(&giver).await;
+        // So that the link is open on both sides.
+        link.ask(1, vec![Key::from_u128(1)]);
+        link.answers(1, 1).await;
+        link.ask(2, vec![key]);
+        assert_eq!(link.unread(), 1, "the thread that asks has the answer");
+        link.answers(2, 1).await;
+    });
+}
+
+#[test]
 fn a_value_that_cannot_be_encoded_is_the_consumers_error() {
     on(InprocNetwork::encoding(), |cluster| async move {
         let (mut giver, mut taker) = (cluster.worker("giver", 1).await, cluster.worker("taker", 1).await);
