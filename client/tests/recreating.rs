@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use brisk_client::{CaseError, ErrorKind, pack, replay_case, task, wait};
+use brisk_client::{CaseError, ErrorKind, TaskState, pack, replay_case, task, wait};
 
 brisk_client::test_worker!();
 
@@ -103,6 +103,23 @@ on_every_cluster! {
         let error = client.recreate_error_locally(&badly).await.unwrap().run().unwrap_err();
         assert!(error.to_string().contains("-1 is not positive"), "{error}");
         assert!(error.to_string().ends_with("called with (-1)"), "{error}");
+    }
+
+    async fn what_had_failed_before_it_was_an_argument_is_kept_for_who_looks(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let ratios = client.map([(5, 5), (25, 0)], |(x, y)| ratio(x, y));
+        wait(&ratios).await;
+        let asked = client.submit(sum(&ratios));
+        drop(ratios);
+        let error = asked.exception().await.unwrap();
+        assert_eq!(error.report().needed_by.last().map(|task| task.key), Some(asked.key()), "{error}");
+        let case = client.recreate_error_locally(&asked).await.unwrap();
+        assert!(format!("{case:?}").contains("(25, 0)"), "{case:?}");
+        // And for who tries again: it fails as it did.
+        client.retry([&asked]);
+        assert_eq!(asked.exception().await.unwrap().kind(), ErrorKind::Panicked);
+        let attempts = client.tasks().function("ratio").state(TaskState::Erred).await.unwrap();
+        assert_eq!(attempts.tasks.iter().map(|task| task.attempt).collect::<Vec<_>>(), [2]);
     }
 
     async fn what_was_packed_comes_as_the_task_took_it(cluster: LocalCluster) {

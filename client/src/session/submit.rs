@@ -123,8 +123,8 @@ impl Session {
         handles
     }
 
-    /// Whether each future among the arguments of planned calls is one of this client that may yet have a value, and the names
-    /// in the calls' options are names.
+    /// Whether each future among the arguments of planned calls is one of this client that the cluster knows, and the names in
+    /// the calls' options are names.
     ///
     /// # Errors
     /// The first that is not.
@@ -136,7 +136,13 @@ impl Session {
                     let text = format!("the argument {} is a future of another client", handle.name());
                     return Err(named(&task.node, TaskError::new(ErrorKind::ForeignFuture, text)));
                 }
-                let error = handle.error().or_else(|| table.let_go(handle));
+                let error = match handle.error() {
+                    // The scheduler has what failed, and fails what needs it. So both are there to be tried again, or to be
+                    // looked into, also when the argument's future is dropped.
+                    Some(_) if table.has_failed(handle) => None,
+                    Some(error) => Some(error),
+                    None => table.let_go(handle),
+                };
                 if let Some(error) = error {
                     return Err(needed_by_all(error, &planned[place..]));
                 }
@@ -222,6 +228,12 @@ impl Table {
             }
         })
         .map_err(plan_error)
+    }
+
+    /// Whether a future is of a task that the scheduler knows as failed, and keeps.
+    fn has_failed(&self, handle: &Handle) -> bool {
+        let is_kept = |wanted: &Wanted| wanted.want == handle.want() && !wanted.refused;
+        handle.status() == Status::Erred && self.wanted.get(&handle.key()).is_some_and(is_kept)
     }
 
     /// Why the cluster knows nothing of a future that has its value: it was cancelled after that had come here.
