@@ -5,7 +5,8 @@ use std::time::Duration;
 use brisk_core::{
     error::{ErrorKind, TaskError},
     id::{ClientId, Epoch, Fence, RequestId},
-    message::{Answer, ClientToScheduler, Operation, SchedulerToClient},
+    message::{Answer, ClientToScheduler, Operation, SchedulerToClient, Shared},
+    payload::Payload,
 };
 
 use super::bench::*;
@@ -196,4 +197,40 @@ fn a_question_that_comes_twice_is_asked_once() {
     assert_eq!(bench.say(a, acquire(1, 2, 1)), []);
     assert_eq!(granted(&bench.say(a, try_acquire(2, 2, 1))).len(), 1);
     assert_eq!(bench.machine.counters().repeated_requests, 1);
+}
+
+#[test]
+fn who_is_not_there_any_more_waits_for_nothing_though_it_may_come_back() {
+    let mut bench = Bench::new();
+    let [a, b, c] = [(); 3].map(|()| bench.client());
+    bench.say(a, acquire(1, 1, 1));
+    assert_eq!([bench.say(b, acquire(1, 1, 1)), bench.say(c, acquire(1, 1, 1))], [vec![], vec![]]);
+    // It keeps what it holds, for a while.
+    bench.say(b, ask(2, Operation::Acquire { name: "y".into(), limit: 1, count: 1, wait: true }));
+    lost(&mut bench, b);
+    assert_eq!(granted(&bench.say(a, release(2, fence(1)))), [(c, 1, 3)]);
+}
+
+#[test]
+fn names_of_all_kinds_count_together() {
+    let mut bench = Bench::with(Config { max_shared_names: 2, ..Config::default() });
+    let a = bench.client();
+    let value = Shared::Value(Payload::from_bytes(vec![1]));
+    let item = value.clone();
+    let variable = Operation::SetVariable { name: "v".into(), shape: "i64".into(), value };
+    let queue = Operation::Put { name: "q".into(), shape: "i64".into(), limit: 0, item, wait: true };
+    assert_eq!(answers(&bench.say(a, ask(1, variable))), [(a, 1, &Answer::Done)]);
+    assert_eq!(answers(&bench.say(a, ask(2, queue))), [(a, 2, &Answer::Done)]);
+    let third = ask(3, Operation::SetEvent { name: "f".into() });
+    assert!(refusal(&bench.say(a, third)).to_string().contains("2 shared names in use"));
+}
+
+#[test]
+fn who_takes_over_the_lease_of_another_session_needs_room_for_it() {
+    let mut bench = Bench::with(Config { max_claims: 1, ..Config::default() });
+    let (a, b) = (bench.client(), bench.client());
+    bench.say(a, acquire(1, 1, 1));
+    bench.say(b, ask(1, Operation::Acquire { name: "y".into(), limit: 1, count: 1, wait: true }));
+    assert_eq!(refusal(&bench.say(b, keep(2, fence(1)))).kind(), ErrorKind::LeaseLost);
+    assert_eq!(answers(&bench.say(a, keep(2, fence(1)))), [(a, 2, &Answer::Done)], "it has it already");
 }

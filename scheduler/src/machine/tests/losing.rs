@@ -212,3 +212,19 @@ fn a_copy_of_another_length_under_a_chosen_name_is_no_copy() {
     let free = to_worker(b, SchedulerToWorker::Free(vec![key(1)]));
     assert_eq!(bench.report(b, WorkerToScheduler::Added(vec![(key(1), 9)])), [free]);
 }
+
+#[test]
+fn who_has_started_goes_on_though_an_input_of_it_is_lost() {
+    let mut bench = Bench::new();
+    let ((x, _), (y, _), c) = (bench.worker_with(1, "x", &[]), bench.worker_with(1, "y", &[]), bench.client());
+    let on = |name: &str, task| with(task, |options| options.workers = vec![name.into()]);
+    let first = run(&bench.submit(c, vec![on("x", task(1, &[])), on("y", task(2, &[1]))], &[2])).1;
+    let (worker, second) = run(&bench.finish(x, first, 8));
+    assert_eq!(worker, y);
+    bench.start(y, second);
+    let actions = bench.kill(x);
+    let cancels =
+        |action: &Action| matches!(action, Action::ToWorker { message: SchedulerToWorker::Cancel { .. }, .. });
+    assert!(!actions.iter().any(cancels), "{actions:?}");
+    assert!(matches!(news(&bench.finish(y, second, 8))[..], [(_, 2, KeyNews::Memory { .. })]));
+}

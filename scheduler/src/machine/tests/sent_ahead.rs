@@ -300,3 +300,19 @@ fn what_needs_a_long_value_follows_only_where_that_is() {
     let actions = bench.submit(c, vec![task(2, &[]), task(3, &[1, 2])], &[3]);
     assert_eq!(sent(&actions), [(w[0], 2), (w[0], 3)]);
 }
+
+#[test]
+fn what_could_follow_goes_before_less_urgent_roots_of_its_client_and_not_before_those_of_others() {
+    for (same_client, priority, next) in [(true, 0, 4), (true, 5, 5), (false, 0, 5)] {
+        let mut bench = Bench::with(Config { prefetch_tasks: 1, ..Config::default() });
+        let (w, a) = (bench.worker(2), bench.client());
+        bench.learn(a, MICRO);
+        // Two run, one is ahead, and there is no room for what could follow the first.
+        let actions = bench.submit(a, vec![task(1, &[]), task(2, &[]), task(3, &[]), task(4, &[1])], &[2, 3, 4]);
+        assert_eq!(sent(&actions), [(w, 1), (w, 2), (w, 3)]);
+        let c = if same_client { a } else { bench.client() };
+        let root = with(task(5, &[]), |options| options.priority = priority);
+        assert_eq!(sent(&bench.submit(c, vec![root], &[5])), []);
+        assert_eq!(sent(&bench.finish_in(w, run_of(&actions, 2), 8, MICRO)), [(w, next)]);
+    }
+}

@@ -255,3 +255,29 @@ fn what_can_not_be_shared_is_refused_with_a_sentence() {
     assert_eq!(answers(&bench.say(a, other(24, 3, "text"))), [(a, 24, &Answer::Done)]);
     bench.wait(Duration::from_secs(60));
 }
+
+#[test]
+fn waiting_for_room_is_a_claim_and_putting_in_is_none() {
+    let mut bench = Bench::with(Config { max_claims: 1, ..Config::default() });
+    let a = bench.client();
+    assert_eq!(answers(&bench.say(a, put(1, 1, value(1)))), [(a, 1, &Answer::Done)]);
+    assert_eq!(bench.say(a, put(2, 1, value(1))), []);
+    assert!(refusal(&bench.say(a, put(3, 1, value(1)))).to_string().contains("1 locks and the like already"));
+    let other = |number| {
+        let (name, shape, item) = ("other".into(), "i64".into(), value(1));
+        ask(number, Operation::Put { name, shape, limit: 0, item, wait: true })
+    };
+    assert_eq!(answers(&bench.say(a, other(4))), [(a, 4, &Answer::Done)]);
+}
+
+#[test]
+fn an_answer_is_of_a_mebibyte_or_so() {
+    let mut bench = Bench::new();
+    let a = bench.client();
+    for number in 0..40 {
+        bench.say(a, put(number, 0, value(60_000)));
+    }
+    let actions = bench.say(a, take(50, 40));
+    let [(_, _, Answer::Shared(items))] = answers(&actions)[..] else { panic!("{actions:?}") };
+    assert_eq!(items.len(), 18);
+}
