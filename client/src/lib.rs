@@ -56,6 +56,11 @@
 //!   that call and its inputs here, for a debugger or a test ([`Case::save`], [`replay_case`]); [`Client::dump_cluster_state`]
 //!   writes down what scheduler and workers know.
 
+#![cfg_attr(
+    not(any(feature = "inproc", feature = "quic")),
+    allow(dead_code, unused_imports, reason = "without any way to a cluster there is `Client::sync` only")
+)]
+
 pub use brisk_core::{
     address::{Address, AddressError},
     comm::{CloseReason, ConnectError},
