@@ -98,12 +98,14 @@ impl Client {
     /// Makes an actor: state on one worker, and a handle to call it by. Returns at once; what goes wrong is an error of the
     /// calls.
     ///
-    /// Calls of one actor are made one at a time: those of one caller in the order in which they are made, those of several as they come.
-    /// Each is made once at most, and a panic in one ends the actor. So does the end of its worker, or of the scheduler: what it knew
-    /// is lost, and calls fail with [`ErrorKind::ActorLost`]. In a method there are [`TaskContext::current`](crate::TaskContext::current)
-    /// and [`current`](crate::current()), as in a task; it may await whatever it likes but its own actor's calls, which is
-    /// [`ErrorKind::Deadlock`]. Other calls of the actor wait meanwhile. An actor is never moved or copied; the worker it lives on is not let go by
-    /// [`retire_workers`](Client::retire_workers).
+    /// Calls of one actor are made one at a time: those of one caller in the order in which they are made, those of several as
+    /// they come. Each is made once at most, and a panic in one ends the actor. So does the end of its worker, or of the scheduler:
+    /// what it knew is lost, and calls fail with [`ErrorKind::ActorLost`]. An actor is never moved or copied; the worker it lives
+    /// on is not let go by [`retire_workers`](Client::retire_workers).
+    ///
+    /// In a method there are [`TaskContext::current`](crate::TaskContext::current) and [`current`](crate::current()), as in a task;
+    /// it may await whatever it likes but its own actor's calls, which is [`ErrorKind::Deadlock`]. Other calls of the actor wait
+    /// meanwhile. A call is no task of the scheduler's: what it says by `progress`, `log` or `metadata` is kept by nobody.
     ///
     /// ```
     /// use brisk_client::{Client, actor};

@@ -21,9 +21,10 @@ impl Client {
     /// `brisk_worker::dump::Dumps` one of each worker; they can be looked at, and checked. Arguments and results are not in it, only
     /// their lengths; names, addresses, paths and the texts of errors are.
     ///
-    /// Workers are those of this program's own build. Each part is of one moment, the workers' a little later than the scheduler's. A worker that is lost meanwhile, or knows so
-    /// much that it would be 128 MiB of text, is in it with the reason why there is no more of it. Taking a dump holds the
-    /// scheduler up, for about a second for each million tasks. Of the file no more than the parts of eight workers are in memory.
+    /// Workers are those of this program's own build. Each part is of one moment, the workers' a little later than the scheduler's.
+    /// A worker that is lost meanwhile, or knows so much that it would be 128 MiB of text, is in it with the reason why there is
+    /// no more of it. Taking a dump holds the scheduler up, for about a second for each million tasks. Of the file no more than
+    /// the parts of eight workers are in memory.
     ///
     /// ```
     /// # use brisk_client::{Client, task};
