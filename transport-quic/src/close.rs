@@ -19,6 +19,8 @@ pub(crate) const ROLE: VarInt = VarInt::from_u32(3);
 /// The words must fit into one packet of the shortest kind.
 const MAX_WORDS_BYTES: usize = 900;
 
+/// QUIC's number for what went wrong on a side itself; quinn has it for a socket's task that was ended with its runtime.
+const INTERNAL_ERROR: u64 = 0x1;
 /// TLS numbers its alerts, and QUIC carries them above this.
 const CRYPTO: u64 = 0x100;
 /// QUIC's number for a listener that takes no more callers.
@@ -46,9 +48,10 @@ pub(crate) fn close_reason(error: &ConnectionError) -> CloseReason {
         ConnectionError::Reset => CloseReason::Lost(
             "the peer does not know this connection any more: it ended it, or was started again".to_owned(),
         ),
-        ConnectionError::TransportError(error) => match alert(error.code.into()) {
-            Some(alert) => CloseReason::Protocol(untrusted(alert, false).unwrap_or_else(|| error.to_string())),
-            None => CloseReason::Protocol(error.to_string()),
+        ConnectionError::TransportError(error) => match (u64::from(error.code), alert(error.code.into())) {
+            (_, Some(alert)) => CloseReason::Protocol(untrusted(alert, false).unwrap_or_else(|| error.to_string())),
+            (INTERNAL_ERROR, None) => CloseReason::Lost(format!("this side can't go on: {error}")),
+            _ => CloseReason::Protocol(error.to_string()),
         },
         ConnectionError::ConnectionClosed(close) => {
             let said = alert(close.error_code.into()).and_then(|alert| untrusted(alert, true));
@@ -56,6 +59,11 @@ pub(crate) fn close_reason(error: &ConnectionError) -> CloseReason {
         }
         other => CloseReason::Lost(other.to_string()),
     }
+}
+
+/// Why everything ended whose runtime has.
+pub(crate) fn runtime_ended() -> CloseReason {
+    CloseReason::Lost("the transport's runtime has ended".to_owned())
 }
 
 /// Why a connection was not made.

@@ -86,8 +86,8 @@ pub(crate) fn start(shared: &Shared, parts: Parts, receiver: PendingReceiver) ->
         }
     };
     let tasks = ending::Tasks { reader, writer };
-    let link = ending::Link { connection, outbox: outbox.clone(), patience: config.close_timeout };
-    tokio::spawn(ending::see_to_the_end(link, tasks, receiver));
+    let link = ending::Link { connection, outbox: outbox.clone(), patience: config.close_timeout, receiver };
+    tokio::spawn(ending::see_to_the_end(link, tasks));
     Arc::new(QuicComm { outbox, remote })
 }
 
@@ -142,8 +142,7 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         let reason = self.reason.take();
-        let gone = || CloseReason::Lost("the transport's runtime has ended".to_owned());
-        self.inbox.closed(self.peer, reason.unwrap_or_else(gone));
+        self.inbox.closed(self.peer, reason.unwrap_or_else(close::runtime_ended));
     }
 }
 
@@ -156,6 +155,8 @@ enum Broken {
     Protocol(String),
     /// The peer takes nothing.
     Stalled,
+    /// The runtime ends, and its tasks with it.
+    Ended,
 }
 
 impl Broken {
@@ -163,7 +164,7 @@ impl Broken {
     fn close(&self, connection: &Connection) {
         match self {
             // It is gone as a rule; then this does nothing.
-            Broken::Lost => close::close(connection, close::CLOSED, "this end broke off"),
+            Broken::Lost | Broken::Ended => close::close(connection, close::CLOSED, "this end broke off"),
             Broken::Protocol(what) => close::close(connection, close::PROTOCOL, what),
             Broken::Stalled => close::close(connection, close::CLOSED, "you take nothing of what waits for you"),
         }

@@ -304,7 +304,8 @@ fn a_runtime_that_ends_takes_its_connections_along() {
     let inboxes = (scene.good.caller_inbox.clone(), scene.good.callee_inbox.clone());
     scene.runtime.shutdown_background();
     for (inbox, peer) in [(&inboxes.0, Pair::CALLER), (&inboxes.1, Pair::CALLEE)] {
-        assert!(matches!(inbox.wait_for_end(peer), CloseReason::Lost(_)));
+        let reason = inbox.wait_for_end(peer);
+        assert!(matches!(reason, CloseReason::Lost(_)), "{reason:?}");
     }
     block_on(scene.good.caller.ready());
     assert!(scene.good.caller.try_send(numbered(1)).is_err());

@@ -89,7 +89,7 @@ fn joined(ended: Result<Result<(), Broken>, JoinError>) -> Result<(), Broken> {
     match ended {
         Ok(ended) => ended,
         Err(error) if error.is_panic() => Err(Broken::Protocol("a batch could not be handled here".to_owned())),
-        Err(_) => Err(Broken::Lost),
+        Err(_) => Err(Broken::Ended),
     }
 }
 

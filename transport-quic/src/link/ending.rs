@@ -18,6 +18,8 @@ pub(super) struct Link {
     pub(super) outbox: Arc<Outbox>,
     /// How long the last words may take.
     pub(super) patience: Duration,
+    /// Hears of the end last: see [`Drop`].
+    pub(super) receiver: Arc<Receiver>,
 }
 
 /// The tasks that read and write. Both end well when the last batch has gone through them.
@@ -29,11 +31,9 @@ pub(super) struct Tasks {
 type Task = JoinHandle<Result<(), Broken>>;
 
 /// Waits for the end, and leaves the reason with the receiver, which tells its inbox when the reader has let go of it.
-pub(super) async fn see_to_the_end(link: Link, mut tasks: Tasks, receiver: Arc<Receiver>) {
-    let guard = ShutOnDrop(&link.outbox);
+pub(super) async fn see_to_the_end(link: Link, mut tasks: Tasks) {
     let reason = link.settle(&mut tasks).await;
-    drop(guard);
-    receiver.end(reason);
+    link.receiver.end(reason);
 }
 
 impl Link {
@@ -107,6 +107,7 @@ impl Link {
             Broken::Lost => None,
             Broken::Protocol(what) => Some(CloseReason::Protocol(what)),
             Broken::Stalled => Some(CloseReason::Stalled),
+            Broken::Ended => Some(close::runtime_ended()),
         }
     }
 
@@ -137,12 +138,11 @@ impl Drop for Tasks {
     }
 }
 
-/// Wakes those who wait for room, whatever ends this task.
-struct ShutOnDrop<'a>(&'a Outbox);
-
-impl Drop for ShutOnDrop<'_> {
+/// Whatever ends the task, and be it before its first step: nothing more is taken to be sent, and those who wait for room are woken,
+/// before the inbox hears of the end.
+impl Drop for Link {
     fn drop(&mut self) {
-        self.0.shut();
+        self.outbox.shut();
     }
 }
 
@@ -151,6 +151,6 @@ fn done(ended: Result<Result<(), Broken>, JoinError>) -> Result<(), Broken> {
     match ended {
         Ok(ended) => ended,
         Err(error) if error.is_panic() => Err(Broken::Protocol("a batch could not be handled here".to_owned())),
-        Err(_) => Err(Broken::Lost),
+        Err(_) => Err(Broken::Ended),
     }
 }
