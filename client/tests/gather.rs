@@ -93,10 +93,13 @@ on_every_cluster! {
         assert!(text.contains("in 10 pieces") && text.contains("500000 bytes"), "{text}");
         let total: u64 = text.split(' ').find_map(|word| word.parse().ok()).expect("the total");
         assert!(total >= 10 * BLOCK as u64, "{text}");
-        // As many as may come have come while the others were awaited; the rest has the error.
+        // What this gathering and the one before asked for while others were awaited may have come, and no more than four blocks
+        // and their headers are within the limit of each; the rest has the error.
         let each = client.gather_each(blocks.iter()).await;
         let come = each.iter().filter(|outcome| outcome.is_ok()).count();
-        assert!(come <= 5, "{come}");
+        assert!(come <= 2 * 4, "{come}");
+        let refused = each.into_iter().filter_map(Result::err);
+        assert!(refused.map(|error| error.kind()).all(|kind| kind == ErrorKind::TooLarge));
         assert_eq!(client.gather([&short]).await.unwrap(), [2]);
         // A part of them may come, or all if somebody says so.
         assert_eq!(client.gather(&blocks[..4]).await.unwrap().len(), 4);
