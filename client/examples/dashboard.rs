@@ -20,7 +20,7 @@ const PARTS: u32 = 48;
 /// Rounds whose data stays on the workers, for others to use.
 const KEPT: usize = 4;
 
-/// Numbers that would come from a file, say.
+/// Numbers that would come from a file, say, and take as long: what is asleep can be watched as well as what reads.
 #[task]
 fn load(round: u32, part: u32) -> Vec<f64> {
     sleep(Duration::from_millis(u64::from(2 + part % 9)));
@@ -28,7 +28,7 @@ fn load(round: u32, part: u32) -> Vec<f64> {
     (0..20_000 + 500 * part).map(|i| f64::from((i * 31 + part * 7 + round) % 1000) * swing).collect()
 }
 
-/// Their sum and the sum of their squares.
+/// Their sum and the sum of their squares; long enough for a rectangle that can be seen.
 #[task]
 fn moments(numbers: &[f64]) -> (f64, f64) {
     sleep(Duration::from_millis(1));

@@ -221,10 +221,11 @@ mod tests {
 
     use super::*;
 
-    /// A client that does nothing.
-    struct Nobody;
+    /// A client that does nothing, and whose scheduler answers from a list, of task 1.
+    #[derive(Default)]
+    struct Told(Mutex<VecDeque<Vec<(&'static str, u64)>>>);
 
-    impl Owner for Nobody {
+    impl Owner for Told {
         fn released(&self, _: Key, _: WantId) {}
         fn fetch(&self, _: &Handle) {}
         fn cancel(&self, _: &Handle) {}
@@ -233,10 +234,17 @@ mod tests {
         fn submit(&self, _: &[Arc<Node>]) -> Vec<Handle> {
             Vec::new()
         }
+        fn ask(&self, query: Query) -> Option<Asked> {
+            let functions = self.0.lock().unwrap().pop_front()?;
+            assert_eq!(query, Query::Remaining(vec![Key::from_u128(1)]));
+            let functions = functions.into_iter().map(|(name, left)| (name.into(), left)).collect();
+            let told = message::Told::Remaining(Remaining { functions, complete: true });
+            Some(Box::pin(std::future::ready(Some(told))))
+        }
     }
 
     fn handle(function: &str, number: u128) -> Handle {
-        Handle::new(TaskName::of_call(function.into(), Key::from_u128(number)), WantId(1), Arc::new(Nobody))
+        Handle::new(TaskName::of_call(function.into(), Key::from_u128(number)), WantId(1), Arc::new(Told::default()))
     }
 
     fn watch(handles: &[Handle]) -> Watch {
@@ -272,27 +280,6 @@ mod tests {
         assert_eq!((watch.count().ended, watch.rate()), (1, 0.0));
         handles[1].set_value(Datum::new(2i64));
         assert!(!watch.look() && watch.rate() > 0.0);
-    }
-
-    /// A client whose scheduler answers from a list.
-    struct Told(Mutex<VecDeque<Vec<(&'static str, u64)>>>);
-
-    impl Owner for Told {
-        fn released(&self, _: Key, _: WantId) {}
-        fn fetch(&self, _: &Handle) {}
-        fn cancel(&self, _: &Handle) {}
-        fn retry(&self, _: &Handle) {}
-        fn detach(&self, _: &Handle) {}
-        fn submit(&self, _: &[Arc<Node>]) -> Vec<Handle> {
-            Vec::new()
-        }
-        fn ask(&self, query: Query) -> Option<Asked> {
-            assert_eq!(query, Query::Remaining(vec![Key::from_u128(1)]));
-            let functions = self.0.lock().unwrap().pop_front()?;
-            let functions = functions.into_iter().map(|(name, left)| (name.into(), left)).collect();
-            let told = message::Told::Remaining(Remaining { functions, complete: true });
-            Some(Box::pin(std::future::ready(Some(told))))
-        }
     }
 
     #[test]

@@ -96,6 +96,7 @@ pub(super) async fn latency_idle(bench: &mut Bench, n: usize) -> anyhow::Result<
 async fn round_trips(bench: &mut Bench, workload: &'static str, n: usize, pause: Duration) -> anyhow::Result<()> {
     let mut times = Vec::with_capacity(n);
     for i in 0..n {
+        // It is the pause that is measured against: in it all threads fall asleep, this one too.
         if !pause.is_zero() {
             std::thread::sleep(pause);
         }
