@@ -82,6 +82,15 @@ pub(crate) fn on_both<F: Future<Output = ()>>(test: impl Fn(Cluster) -> F) {
 
 pub(crate) fn on<F: Future<Output = ()>>(network: InprocNetwork, test: impl Fn(Cluster) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    run(runtime, network, test);
+}
+
+/// Runs a test whose shells share its thread: while it does not wait, none of them moves.
+pub(crate) fn on_one_thread<F: Future<Output = ()>>(network: InprocNetwork, test: impl Fn(Cluster) -> F) {
+    run(tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap(), network, test);
+}
+
+fn run<F: Future<Output = ()>>(runtime: tokio::runtime::Runtime, network: InprocNetwork, test: impl Fn(Cluster) -> F) {
     runtime.block_on(async {
         let cluster = Cluster::new(network);
         timeout(3 * PATIENCE, test(cluster)).await.expect("the test takes too long");

@@ -14,7 +14,7 @@ use brisk_core::{
 use brisk_transport_inproc::InprocNetwork;
 
 use crate::common::{
-    Cluster, Joined, inline, on, on_both, result_of,
+    Cluster, Joined, inline, on, on_both, on_one_thread, result_of,
     tasks::{Add, Blob, Secret, shared},
 };
 
@@ -113,11 +113,11 @@ fn a_client_is_answered_for_every_key_in_pieces_if_they_are_long() {
 
 #[test]
 fn a_value_whose_bytes_are_at_hand_is_answered_at_once_however_long_it_is() {
-    on(InprocNetwork::encoding(), |cluster| async move {
+    on_one_thread(InprocNetwork::encoding(), |cluster| async move {
         let mut giver = cluster.worker("giver", 1).await;
         let key = blob(&cluster, &mut giver, 1 << 20).await;
         let mut link = cluster.data_link(&giver).await;
-        // So that the link is open on both sides.
+        // Once this is answered the link is open on both sides.
         link.ask(1, vec![Key::from_u128(1)]);
         link.answers(1, 1).await;
         link.ask(2, vec![key]);
