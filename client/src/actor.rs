@@ -105,7 +105,8 @@ impl Client {
     ///
     /// In a method there are [`TaskContext::current`](crate::TaskContext::current) and [`current`](crate::current()), as in a task;
     /// it may await whatever it likes but its own actor's calls, which is [`ErrorKind::Deadlock`]. Other calls of the actor wait
-    /// meanwhile. A call is no task of the scheduler's: what it says by `progress`, `log` or `metadata` is kept by nobody.
+    /// meanwhile. What it says by `progress`, `log` or `metadata` is kept with the actor, for as long as that lives: see
+    /// [`tasks`](Client::tasks), [`story`](Client::story) and [`metadata`](Client::metadata), which take its handle.
     ///
     /// ```
     /// use brisk_client::{Client, actor};

@@ -30,7 +30,11 @@ use brisk_core::{
 };
 use brisk_worker::server::block_on;
 
-use crate::{client::Dataset, error::ClientError, gather::Gather};
+use crate::{
+    client::{Dataset, Keyed},
+    error::ClientError,
+    gather::Gather,
+};
 
 /// A [`Client`](crate::Client) whose waits block the thread. Everything that does not wait is that client's own:
 /// `submit`, `map`, `compute`; and what is to be awaited there is waited for here by [`block`](Block::block):
@@ -264,16 +268,16 @@ impl Client {
     ///
     /// # Errors
     /// As there.
-    pub fn metadata<T: Value>(&self, future: &TaskFuture<T>) -> Result<BTreeMap<Arc<str>, Arc<str>>, TaskError> {
-        block_on(self.0.metadata(future))
+    pub fn metadata(&self, of: &impl Keyed) -> Result<BTreeMap<Arc<str>, Arc<str>>, TaskError> {
+        block_on(self.0.metadata(of))
     }
 
     /// As [`Client::story`](crate::Client::story).
     ///
     /// # Errors
     /// As there.
-    pub fn story<T: Value>(&self, future: &TaskFuture<T>) -> Result<Vec<StoryLine>, TaskError> {
-        block_on(self.0.story(future))
+    pub fn story(&self, of: &impl Keyed) -> Result<Vec<StoryLine>, TaskError> {
+        block_on(self.0.story(of))
     }
 
     /// As [`Client::dump_cluster_state`](crate::Client::dump_cluster_state).

@@ -42,7 +42,7 @@ pub use coordination::{Event, Lease, Lock, MultiLock, Queue, Semaphore, Variable
 pub use copies::{Rebalance, Replicate};
 pub use datasets::{Dataset, Publish};
 pub use gather::Gathering;
-pub use inspection::Tasks;
+pub use inspection::{Keyed, Tasks};
 pub use persist::Persist;
 pub use plot::{HeatMap, Plot, PlotBuilder};
 pub use recreate::Recreate;

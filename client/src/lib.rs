@@ -113,9 +113,9 @@ pub use actor::{ActorFuture, ActorHandle, NewActor};
 pub use as_completed::AsCompleted;
 pub use case::{Case, CaseError, SavedCase, replay_case};
 pub use client::{
-    Calls, Checkpoint, Client, Dataset, Event, Gathering, HeatMap, Lease, Lock, MultiLock, Persist, Plot, PlotBuilder,
-    Publish, Queue, Rebalance, Recreate, Replicate, RunOnWorkers, Scatter, Semaphore, TaskStream, Tasks, Variable,
-    WaitForWorkers,
+    Calls, Checkpoint, Client, Dataset, Event, Gathering, HeatMap, Keyed, Lease, Lock, MultiLock, Persist, Plot,
+    PlotBuilder, Publish, Queue, Rebalance, Recreate, Replicate, RunOnWorkers, Scatter, Semaphore, TaskStream, Tasks,
+    Variable, WaitForWorkers,
 };
 pub use entry::init;
 pub use error::ClientError;

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use brisk_client::{
-    ActorHandle, Client, ErrorKind, TaskContext, TaskError, actor,
+    ActorHandle, Client, ErrorKind, TaskContext, TaskError, TaskState, actor,
     blocking::{self, Block},
     current, task,
 };
@@ -84,6 +84,8 @@ struct Foreman {
 #[actor]
 impl Foreman {
     fn new() -> Self {
+        let context = TaskContext::current().expect("a constructor is a task");
+        context.metadata("born", "here").expect("there is room");
         Foreman { done: 0 }
     }
 
@@ -91,6 +93,20 @@ impl Foreman {
         let context = TaskContext::current().expect("a method has one, as a task has");
         assert!(!context.is_cancelled() && context.time_left().is_none(), "{context:?}");
         format!("{} on {}", context.name(), context.worker_name())
+    }
+
+    /// Says how far it is, and the time of its call.
+    fn report(&mut self, day: u64) -> Result<(), TaskError> {
+        let context = TaskContext::current().expect("a method has one, as a task has");
+        context.progress((day, 7), "working");
+        context.log(format!("day {day}"));
+        context.metadata("day", day)
+    }
+
+    /// Notes facts until there are too many.
+    async fn note_all(&mut self) -> usize {
+        let context = TaskContext::current().expect("a method has one, as a task has");
+        (0..100).take_while(|fact| context.metadata(fact.to_string(), fact).is_ok()).count()
     }
 
     async fn have_done(&mut self, n: i64) -> Result<i64, TaskError> {
@@ -147,6 +163,34 @@ on_every_cluster! {
         while foreman.have_done_here(-1).await.unwrap() != 17 {}
         drop((foreman, other));
         all_is_forgotten(&cluster).await;
+    }
+
+    async fn what_calls_say_is_kept_with_their_actor(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let foreman = client.actor(ForemanActor::new());
+        for day in 1..=3 {
+            foreman.report(day).await.unwrap();
+        }
+        let facts = loop {
+            let facts = client.metadata(&foreman).await.unwrap();
+            if facts.get("day").is_some_and(|day| &**day == "3") {
+                break facts;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(facts.get("born").map(|born| &**born), Some("here"), "its constructor's are kept: {facts:?}");
+        let story: Vec<_> = client.story(&foreman).await.unwrap().into_iter().map(|line| line.what.to_string()).collect();
+        let said: Vec<_> = story.iter().filter(|line| line.starts_with("a call says: ")).collect();
+        assert_eq!(said, [1, 2, 3].map(|day| format!("a call says: Foreman::report: day {day}")).iter().collect::<Vec<_>>());
+        let actor = client.tasks().state(TaskState::Memory).await.unwrap().tasks.pop().expect("it is the only one");
+        assert!(actor.to_string().contains(": 3 of 7, working ("), "{actor}");
+        // All calls have one set of facts, which is full some time.
+        assert_eq!(foreman.note_all().await.unwrap(), 31);
+        assert_eq!(foreman.note_all().await.unwrap(), 31, "what is known already may change");
+        let key = actor.task.key;
+        drop(foreman);
+        all_is_forgotten(&cluster).await;
+        assert!(client.metadata(&key).await.unwrap().is_empty(), "and goes with it");
     }
 
     async fn calls_are_made_in_order_on_one_state(cluster: LocalCluster) {

@@ -145,7 +145,7 @@ impl RawActor {
         }
     }
 
-    pub(super) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         self.0.name.key
     }
 

@@ -17,6 +17,7 @@ use brisk_core::{
 };
 
 use super::{Client, not_asked, unexpected};
+use crate::actor::ActorHandle;
 
 /// How many tasks are told of, unless it is set.
 const LIMIT: u32 = 100;
@@ -137,26 +138,64 @@ impl Client {
     }
 
     /// The facts that the last run of a task has [noted](crate::TaskContext::metadata), by name: while it runs, a quarter of a
-    /// second late at most, and afterwards, for as long as the task is known. (Beyond 32 MB of what all tasks have said, the scheduler
-    /// forgets those that have been silent for longest.)
+    /// second late at most, and afterwards, for as long as the task is known. (Beyond 32 MB of what all tasks have said, the
+    /// scheduler forgets those that have been silent for longest.) Of an actor, those of its constructor and of its calls. The
+    /// task is given by its future, its [`Key`], or the handle of the actor that it has made; of one that is not known there is
+    /// nothing.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, TaskContext, TaskError, task};
+    /// #[task]
+    /// fn read(path: String) -> Result<u64, TaskError> {
+    ///     let rows = 7; // Many more, from a file.
+    ///     TaskContext::current().expect("this is a task").metadata("rows", rows)?;
+    ///     Ok(rows)
+    /// }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let future = client.submit(read("accounts.json".to_owned()));
+    /// future.wait().await?;
+    /// assert_eq!(&*client.metadata(&future).await?["rows"], "7");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`scheduler_info`](Client::scheduler_info).
-    pub async fn metadata<T: Value>(&self, future: &TaskFuture<T>) -> Result<BTreeMap<Arc<str>, Arc<str>>, TaskError> {
-        match self.ask(Query::Metadata(future.key())).await? {
+    pub async fn metadata(&self, of: &impl Keyed) -> Result<BTreeMap<Arc<str>, Arc<str>>, TaskError> {
+        match self.ask(Query::Metadata(of.key())).await? {
             Told::Metadata(facts) => Ok(facts.into_iter().collect()),
             other => Err(strange(other)),
         }
     }
 
     /// What happened to a task, the oldest first: how it went from state to state, who ran and held it, who died, and what it has
-    /// [said](crate::TaskContext::log). The scheduler
-    /// keeps the last events of all tasks, 65,536 unless it is configured otherwise, so the beginning of a story may be missing.
+    /// [said](crate::TaskContext::log); of an actor also what its calls have. The scheduler keeps the last events of all tasks,
+    /// 65,536 unless it is configured otherwise, so the beginning of a story may be missing. The task is given by its future, its
+    /// [`Key`] (as [`tasks`](Client::tasks) tells it), or the handle of the actor that it has made; of one that never was there
+    /// is no story.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let future = client.submit(inc(1));
+    /// future.wait().await?;
+    /// for line in client.story(&future).await? {
+    ///     println!("{line}"); // 1.204ms ago: …
+    /// }
+    /// # assert!(!client.story(&future.key()).await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`scheduler_info`](Client::scheduler_info).
-    pub async fn story<T: Value>(&self, future: &TaskFuture<T>) -> Result<Vec<StoryLine>, TaskError> {
-        match self.ask(Query::Story(future.key())).await? {
+    pub async fn story(&self, of: &impl Keyed) -> Result<Vec<StoryLine>, TaskError> {
+        match self.ask(Query::Story(of.key())).await? {
             Told::Story(lines) => Ok(lines),
             other => Err(strange(other)),
         }
@@ -173,6 +212,31 @@ impl Client {
     async fn list(&self, keys: Vec<Key>) -> Result<TaskList, TaskError> {
         let limit = TaskFilter::MAX_TOLD as u32;
         listed(self.ask(Query::Tasks(TaskFilter { keys, limit, ..TaskFilter::default() })).await?)
+    }
+}
+
+/// What the scheduler knows by a key: a task, given by its future, by the key itself, or by the handle of the actor that it has
+/// made. See [`Client::story`].
+pub trait Keyed {
+    /// The key.
+    fn key(&self) -> Key;
+}
+
+impl Keyed for Key {
+    fn key(&self) -> Key {
+        *self
+    }
+}
+
+impl<T: Value> Keyed for TaskFuture<T> {
+    fn key(&self) -> Key {
+        TaskFuture::key(self)
+    }
+}
+
+impl<A: ActorHandle> Keyed for A {
+    fn key(&self) -> Key {
+        self.raw().key()
     }
 }
 

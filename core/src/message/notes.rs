@@ -14,7 +14,8 @@ use crate::{id::RunId, key::Key};
 pub struct RunNotes {
     /// The task.
     pub key: Key,
-    /// The run. What comes of any but the current run of the task is dropped.
+    /// The run. What comes of any but the current run of the task is dropped. Calls of an actor say what they say under
+    /// [`RunNotes::CALL`].
     pub run: RunId,
     /// The number of the worker's thread that it holds; none for an asynchronous one.
     pub thread: Option<u32>,
@@ -63,6 +64,9 @@ pub enum Extent {
 }
 
 impl RunNotes {
+    /// Stands for a run where calls of an actor speak, under the key of the task that has made it: they are no runs of the
+    /// scheduler's, which counts those from 1. They are listened to while the actor lives on the worker that says so.
+    pub const CALL: RunId = RunId(0);
     /// The longest message beside a progress, in bytes; a longer one is cut.
     pub const MAX_MESSAGE_BYTES: usize = 200;
     /// The longest line of a log, in bytes; a longer one is cut.

@@ -78,6 +78,12 @@ impl Scheduler {
         Some((self.workers[run.worker].id, run.id))
     }
 
+    /// Whether a task's value is an actor that lives on this worker.
+    pub fn is_actor_on(&self, key: Key, worker: WorkerId) -> bool {
+        let found = self.tasks.find(key).map(|t| &self.tasks[t]).zip(self.workers.find(worker));
+        found.is_some_and(|(task, worker)| task.is_pinned() && task.is_held_by(worker))
+    }
+
     fn info(&self) -> SchedulerInfo {
         let mut tasks = BTreeMap::<TaskState, u64>::new();
         let mut functions = BTreeMap::<FunctionIndex, (BTreeMap<TaskState, u64>, u64)>::new();

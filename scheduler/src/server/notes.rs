@@ -48,7 +48,9 @@ pub(super) struct Notes {
 
 /// What a task has said.
 struct Talker {
+    /// Who has spoken last, and where.
     run: RunId,
+    worker: WorkerId,
     thread: Option<u32>,
     progress: Option<(TaskProgress, Moment)>,
     log: VecDeque<Line>,
@@ -82,7 +84,7 @@ impl Notes {
     /// Takes what a worker's runs say, as far as they are current.
     pub(super) fn take(&mut self, machine: &Scheduler, now: Moment, worker: WorkerId, all: Vec<RunNotes>) {
         for notes in all {
-            if !notes.is_within_limits() || machine.current_run(notes.key) != Some((worker, notes.run)) {
+            if !notes.is_within_limits() || !is_listened_to(machine, notes.key, worker, notes.run) {
                 tracing::debug!(%worker, key = %notes.key, run = %notes.run, "notes were dropped: too late, or too long");
                 continue;
             }
@@ -110,7 +112,7 @@ impl Notes {
     pub(super) fn add_to(&self, machine: &Scheduler, now: Moment, tasks: &mut [TaskStatus]) {
         for status in tasks {
             let Some(talker) = self.tasks.get(&status.task.key) else { continue };
-            if machine.current_run(status.task.key).is_some_and(|(_, run)| run == talker.run) {
+            if is_listened_to(machine, status.task.key, talker.worker, talker.run) {
                 status.thread = talker.thread;
                 status.progress =
                     talker.progress.clone().map(|(progress, at)| TaskProgress { ago: now.since(at), ..progress });
@@ -133,8 +135,11 @@ impl Notes {
             lines.push(StoryLine { ago: now.since(first.at), what });
         }
         let said = talker.log.iter().map(|Line { at, run, text, .. }| {
-            let what = format!("run {run} says: {text}").into();
-            StoryLine { ago: now.since(*at), what }
+            let what = match *run {
+                RunNotes::CALL => format!("a call says: {text}"),
+                run => format!("run {run} says: {text}"),
+            };
+            StoryLine { ago: now.since(*at), what: what.into() }
         });
         lines.extend(said);
         lines
@@ -156,7 +161,7 @@ impl Notes {
 
     fn keep(&mut self, now: Moment, worker: WorkerId, notes: RunNotes) {
         self.clock += 1;
-        let talker = self.tasks.entry(notes.key).or_insert_with(|| Talker::new(notes.run));
+        let talker = self.tasks.entry(notes.key).or_insert_with(|| Talker::new(notes.run, worker));
         self.order.remove(&std::mem::replace(&mut talker.at, self.clock));
         self.order.insert(self.clock, notes.key);
         self.bytes -= talker.bytes;
@@ -167,9 +172,10 @@ impl Notes {
 }
 
 impl Talker {
-    fn new(run: RunId) -> Self {
+    fn new(run: RunId, worker: WorkerId) -> Self {
         Talker {
             run,
+            worker,
             thread: None,
             progress: None,
             log: VecDeque::new(),
@@ -182,23 +188,30 @@ impl Talker {
 
     fn hear(&mut self, now: Moment, worker: WorkerId, notes: RunNotes) {
         let before = |ago: Duration| Moment::ORIGIN + Duration::from_nanos(now.as_nanos()).saturating_sub(ago);
-        if self.run != notes.run {
-            (self.run, self.progress) = (notes.run, None);
+        // What an actor's constructor has noted stays true of the actor.
+        if self.run != notes.run && notes.run != RunNotes::CALL {
+            self.progress = None;
             self.metadata.clear();
         }
+        (self.run, self.worker) = (notes.run, worker);
         self.thread = notes.thread;
         if let Some(progress) = notes.progress {
             let at = before(progress.ago);
             self.progress = Some((progress, at));
         }
         self.left_out += notes.left_out;
-        let lines = notes.log.into_iter();
-        self.log.extend(lines.map(|line| Line { at: before(line.ago), run: notes.run, worker, text: line.text }));
+        for line in notes.log {
+            // Two messages take two different times on their way, and lines stay in the order in which they were said.
+            let at = before(line.ago).max(self.log.back().map_or(Moment::ORIGIN, |last| last.at));
+            self.log.push_back(Line { at, run: notes.run, worker, text: line.text });
+        }
         let surplus = self.log.len().saturating_sub(LINES);
         self.left_out += surplus as u64;
         self.log.drain(..surplus);
+        // An actor has its constructor's facts and those of its calls.
+        let most = if notes.run == RunNotes::CALL { 2 * RunNotes::MAX_FACTS } else { RunNotes::MAX_FACTS };
         for (name, fact) in notes.metadata {
-            if self.metadata.len() < RunNotes::MAX_FACTS || self.metadata.contains_key(&name) {
+            if self.metadata.len() < most || self.metadata.contains_key(&name) {
                 self.metadata.insert(name, fact);
             }
         }
@@ -208,6 +221,14 @@ impl Talker {
         let log: usize = self.log.iter().map(|line| LINE_OVERHEAD + line.text.len()).sum();
         let facts: usize = self.metadata.iter().map(|(name, fact)| 32 + name.len() + fact.len()).sum();
         OVERHEAD + log + facts + self.progress.as_ref().map_or(0, |(progress, _)| progress.message.len())
+    }
+}
+
+/// Whether somebody may speak for a task: its current run, or the calls of the actor that it has made, where that lives.
+fn is_listened_to(machine: &Scheduler, key: Key, worker: WorkerId, run: RunId) -> bool {
+    match run {
+        RunNotes::CALL => machine.is_actor_on(key, worker),
+        run => machine.current_run(key) == Some((worker, run)),
     }
 }
 
@@ -237,6 +258,28 @@ mod tests {
         assert_eq!((notes.metadata(key(1)).len(), notes.metadata(key(1_999)).len()), (0, facts.len()));
         (0..2_000).for_each(|number| notes.forget(key(number)));
         assert_eq!((notes.bytes, notes.order.len()), (0, 0));
+    }
+
+    #[test]
+    fn lines_stay_in_their_order_however_long_their_messages_take() {
+        let (mut now, mut notes, key) = (Moment::ORIGIN + Duration::from_secs(9), Notes::default(), Key::from_u128(1));
+        for (text, ago) in [("first", 0), ("second", 1)] {
+            let line = LogLine { ago: Duration::from_millis(ago), text: text.into() };
+            notes.keep(now, HERE, RunNotes { log: vec![line], ..RunNotes::new(key, RunId(1)) });
+        }
+        now = now + Duration::from_secs(1);
+        let log = notes.log(key, now);
+        assert!(log.is_sorted_by_key(|line| std::cmp::Reverse(line.ago)), "{log:?}");
+    }
+
+    #[test]
+    fn what_an_actors_calls_say_is_added_to_what_its_constructor_has() {
+        let (now, mut notes, key) = (Moment::ORIGIN, Notes::default(), Key::from_u128(1));
+        for (run, most) in [(RunId(1), 32), (RunNotes::CALL, 32), (RunNotes::CALL, 1)] {
+            let metadata = (0..most).map(|number| (format!("{run} {number}").into(), "".into())).collect();
+            notes.keep(now, HERE, RunNotes { metadata, ..RunNotes::new(key, run) });
+        }
+        assert_eq!(notes.metadata(key).len(), 64);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::{future::poll_fn, sync::Arc, task::Poll};
 use brisk_core::{
     comm::PeerId,
     error::{ErrorKind, Failure},
-    id::{RequestId, RunId},
+    id::RequestId,
     key::Key,
     limits::MAX_DATA_PAYLOAD_BYTES,
-    message::{DataMessage, FetchOutcome},
+    message::{DataMessage, FetchOutcome, RunNotes},
     payload::Payload,
     task::{Ran, TaskName},
     value::Datum,
@@ -22,6 +22,7 @@ use super::{
     context::{self, Facts, TaskContext},
     driver::Shared,
     links::Sender,
+    notes::Notes,
     panics, trace,
 };
 use crate::machine::Calls;
@@ -94,13 +95,19 @@ impl Shared {
         if !self.store.has(actor) {
             return FetchOutcome::Missing;
         }
-        match self.called(actor, spec).and_then(|value| travelling(value, by_reference)) {
+        let (notes, new) = self.site.notebook.of_actor(actor);
+        // It may have been let go meanwhile, and its notes with it before they were made.
+        if new && !self.store.has(actor) {
+            self.site.notebook.forget(actor);
+            return FetchOutcome::Missing;
+        }
+        match self.called(actor, spec, notes).and_then(|value| travelling(value, by_reference)) {
             Ok(payload) => FetchOutcome::Value(payload),
             Err(failure) => FetchOutcome::Failed(failure),
         }
     }
 
-    fn called(&self, actor: Key, spec: &Payload) -> Result<Datum, Box<Failure>> {
+    fn called(&self, actor: Key, spec: &Payload, notes: Arc<Mutex<Notes>>) -> Result<Datum, Box<Failure>> {
         let call = panics::catch("while the call was read", || spec.call(&self.registry))?;
         let call = call.map_err(|error| Box::new(Failure::from(error)))?;
         let inputs = self.store.inputs(&call).map_err(|key| {
@@ -110,9 +117,9 @@ impl Shared {
         // Of one name for all calls of a method of one actor: a call has no key of its own.
         let task = TaskName::of_call(call.def.info().name.clone(), actor);
         // A run that no scheduler knows: what it submits is like what any client submits.
-        let facts = Facts { run: RunId(0), task, attempt: 1, deadline: None, trace: trace::trace_of(&call) };
+        let facts = Facts { run: RunNotes::CALL, task, attempt: 1, deadline: None, trace: trace::trace_of(&call) };
         let span = trace::span(&call, &facts, &self.name);
-        let context = TaskContext::new(facts, self.site.clone(), None);
+        let context = TaskContext::of_call(facts, self.site.clone(), notes);
         let ran = context::poll(&context, || panics::catch("of the method", || span.in_scope(|| call.run(inputs))))?;
         let outcome = match ran {
             Ran::Done(outcome) => outcome,

@@ -68,7 +68,15 @@ struct Inner {
     /// The number of the thread that it holds, or [`NO_THREAD`].
     thread: AtomicU32,
     /// What it has to say.
-    notes: Mutex<Notes>,
+    notes: Said,
+}
+
+/// Where it is kept what a context's owner has to say.
+enum Said {
+    /// A run's own.
+    Run(Mutex<Notes>),
+    /// Of all calls of an actor.
+    Actor(Arc<Mutex<Notes>>),
 }
 
 const NO_THREAD: u32 = u32::MAX;
@@ -163,6 +171,15 @@ impl TaskContext {
     }
 
     pub(super) fn new(facts: Facts, site: Arc<Site>, thread: Option<usize>) -> Self {
+        TaskContext::with(facts, site, thread, Said::Run(Mutex::default()))
+    }
+
+    /// Of a call of an actor, whose notes these are.
+    pub(super) fn of_call(facts: Facts, site: Arc<Site>, notes: Arc<Mutex<Notes>>) -> Self {
+        TaskContext::with(facts, site, None, Said::Actor(notes))
+    }
+
+    fn with(facts: Facts, site: Arc<Site>, thread: Option<usize>, notes: Said) -> Self {
         let Facts { run, task, attempt, deadline, trace } = facts;
         let thread = thread.and_then(|thread| u32::try_from(thread).ok()).unwrap_or(NO_THREAD);
         TaskContext(Arc::new(Inner {
@@ -177,7 +194,7 @@ impl TaskContext {
             told: Notify::new(),
             future: Mutex::new(None),
             thread: AtomicU32::new(thread),
-            notes: Mutex::default(),
+            notes,
         }))
     }
 
@@ -186,7 +203,10 @@ impl TaskContext {
     }
 
     pub(super) fn notes(&self) -> &Mutex<Notes> {
-        &self.0.notes
+        match &self.0.notes {
+            Said::Run(notes) => notes,
+            Said::Actor(notes) => notes,
+        }
     }
 
     /// The number of the thread that it holds.

@@ -244,7 +244,11 @@ impl Engine {
                     tracing::error!(%key, "a value to keep did not come along");
                 }
             }
-            Action::DropValue { key } => self.after.garbage.extend(shared.store.remove(key)),
+            Action::DropValue { key } => {
+                self.after.garbage.extend(shared.store.remove(key));
+                // Later than the value: whoever begins a call looks the other way round.
+                shared.site.notebook.forget(key);
+            }
             Action::Fetch { request, from, address, keys } => {
                 self.after.fetches.push(ToFetch { request, from, address, keys });
             }

@@ -3,21 +3,26 @@
 //! A run's notes lie in its [context](super::TaskContext), so that whoever says nothing pays nothing, and a task that reports
 //! its progress in a tight loop only replaces what it said before. The worker knows which contexts have something to say. What
 //! a run says last goes before the report of its end, and so before whoever awaits it goes on.
+//!
+//! The calls of an actor are no runs, and there may be many of them: all share one set of notes, which is the actor's, for as
+//! long as it lives here. What they say goes out a few times a second like everything else, and not with each answer.
 
 use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use brisk_core::{
     error::{ErrorKind, TaskError},
+    key::Key,
     message::{Extent, LogLine, RunNotes, TaskProgress, WorkerToScheduler},
 };
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
 use super::{
@@ -42,6 +47,10 @@ pub(super) struct Notebook {
     taking: Mutex<()>,
     waiting_bytes: AtomicUsize,
     due: Notify,
+    /// What the actors that were called here have to say.
+    actors: Mutex<FxHashMap<Key, Arc<Mutex<Notes>>>>,
+    /// Whether there ever was one.
+    has_actors: AtomicBool,
 }
 
 #[derive(Default)]
@@ -98,7 +107,12 @@ impl TaskContext {
     pub fn log(&self, line: impl AsRef<str>) {
         let line = line.as_ref();
         tracing::info!(target: "brisk::task", task = %self.name(), attempt = self.attempt(), "{line}");
-        let text = RunNotes::cut(line, RunNotes::MAX_LINE_BYTES);
+        let text = if self.run() == RunNotes::CALL {
+            // All calls of the actor have one log.
+            RunNotes::cut(&format!("{}: {line}", self.name().name), RunNotes::MAX_LINE_BYTES)
+        } else {
+            RunNotes::cut(line, RunNotes::MAX_LINE_BYTES)
+        };
         let now = Instant::now();
         self.note(|notes, book| notes.add_line(book, now, text));
     }
@@ -172,6 +186,22 @@ impl Notebook {
             talkers.contexts.push(talker.clone());
         }
         !talkers.over
+    }
+
+    /// The notes of an actor whose call is about to be made, and whether they are new.
+    pub(super) fn of_actor(&self, actor: Key) -> (Arc<Mutex<Notes>>, bool) {
+        self.has_actors.store(true, Ordering::Release);
+        let mut actors = self.actors.lock();
+        let new = !actors.contains_key(&actor);
+        (actors.entry(actor).or_default().clone(), new)
+    }
+
+    /// A value is let go. If it was an actor, nothing more is to be said of it.
+    pub(super) fn forget(&self, key: Key) {
+        if self.has_actors.load(Ordering::Acquire) {
+            let notes = self.actors.lock().remove(&key);
+            drop(notes);
+        }
     }
 
     /// Nobody is listened to any more. Contexts point here, so none may stay.
