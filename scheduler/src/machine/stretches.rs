@@ -357,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn where_another_begins_the_one_before_has_none_any_more() {
+        let ([a, b], mut stretches) = (workers(), Stretches::default());
+        let place = Priority { user: 0, generation: 1, order: 5 };
+        stretches.begin(a, place);
+        stretches.begin(b, place);
+        assert!(stretches.are_paired());
+        assert_eq!((stretches.starts.get(&a), stretches.starts.get(&b)), (None, Some(&place)));
+        stretches.begin(b, place);
+        assert_eq!(stretches.starts.get(&b), Some(&place), "who begins where it is stays there");
+    }
+
+    #[test]
     fn nobody_goes_without_and_everything_goes_once() {
         let [a, b] = workers();
         let mut tasks = ReadyTasks::default();

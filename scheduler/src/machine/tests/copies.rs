@@ -90,11 +90,11 @@ fn an_option_asks_for_copies_on_distinct_workers_and_lost_ones_are_made_again() 
 }
 
 #[test]
-fn other_hosts_come_first() {
+fn other_hosts_come_first_and_of_those_who_was_there_first() {
     let mut bench = Bench::new();
     let c = bench.client();
     let first = bench.worker_on("a", 1, 0);
-    let (_near, far) = (bench.worker_on("a", 1, 0), bench.worker_on("b", 1, 0));
+    let (_near, far, _alike) = (bench.worker_on("a", 1, 0), bench.worker_on("b", 1, 0), bench.worker_on("c", 1, 0));
     let runs = runs(&bench.submit(c, vec![with(task(1, &[]), |options| options.replicas = 2)], &[1]));
     assert_eq!(runs[0].0, first);
     let actions = bench.finish(first, runs[0].1, 8);
@@ -164,6 +164,31 @@ fn copies_on_named_workers_only_and_refused_where_there_are_none() {
     let [(_, 7, Answer::Refused(error))] = answers(&actions)[..] else { panic!("{actions:?}") };
     assert!(error.to_string().contains("nobody"), "{error}");
     assert_eq!(bench.machine.snapshot().workers[0].values, 1, "the holder is still believed");
+}
+
+#[test]
+fn a_copy_where_it_was_asked_for_is_no_surplus_and_one_elsewhere_is() {
+    let mut bench = Bench::new();
+    let (c, first) = (bench.client(), bench.worker(1));
+    bench.make(c, 1, 8);
+    let named = bench.worker_with(1, "bob", &[]).0;
+    assert_eq!(asked(&bench.replicate(c, 1, 1, &["bob"])), [(named, 1)]);
+    assert_eq!(answers(&bench.added(named, 1, 8)), [(c, 7, &Answer::Done)]);
+    assert_eq!(freed(&bench.wait(Duration::from_secs(5))), [(first, 1)]);
+}
+
+#[test]
+fn who_asked_for_copies_and_went_is_not_answered_and_another_is() {
+    let mut bench = Bench::new();
+    let (c, other) = (bench.client(), bench.client());
+    bench.worker(1);
+    bench.make(c, 1, 8);
+    bench.submit(other, vec![], &[1]);
+    let target = bench.worker(1);
+    bench.replicate(c, 1, 2, &[]);
+    assert_eq!(answers(&bench.replicate(other, 1, 2, &[])), []);
+    assert_eq!(answers(&bench.say(c, ClientToScheduler::Goodbye)), []);
+    assert_eq!(answers(&bench.added(target, 1, 8)), [(other, 7, &Answer::Done)]);
 }
 
 #[test]

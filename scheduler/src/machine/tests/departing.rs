@@ -116,6 +116,17 @@ fn detached_work_that_fails_or_is_asked_for_again_is_like_any_other() {
 }
 
 #[test]
+fn detached_work_that_fails_and_that_nobody_wants_is_forgotten() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.say(c, ClientToScheduler::Detach(vec![key(1)]));
+    bench.release(c, 1);
+    bench.fail(w, first);
+    assert_eq!(bench.machine.task_count(), 0);
+}
+
+#[test]
 fn a_task_that_two_clients_want_is_cancelled_for_one() {
     let mut bench = Bench::new();
     let (w, a, b) = (bench.worker(1), bench.client(), bench.client());

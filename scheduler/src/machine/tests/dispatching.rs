@@ -280,4 +280,7 @@ fn what_is_stuck_behind_a_call_that_does_not_end_goes_to_idle_workers() {
     assert_eq!(bench.machine.snapshot().workers[0].assigned, 2);
     assert_eq!(bench.report(w, stolen(*request, &asked[1..])), []);
     assert_eq!(bench.machine.counters().unasked_answers, 2);
+    // Nothing says that it may not have them back once it goes on: they were not taken to even things out.
+    let was_taken = bench.machine.tasks.slab.iter().filter(|(_, task)| task.was_taken_from(w)).count();
+    assert_eq!(was_taken, 0);
 }

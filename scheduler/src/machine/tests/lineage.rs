@@ -305,3 +305,26 @@ fn a_checkpoint_of_what_is_not_finished_waits_and_one_that_is_lost_is_lost_by_na
     assert_eq!(lost.kind(), ErrorKind::LineageCut);
     assert!(lost.to_string().contains("at a checkpoint"), "{lost}");
 }
+
+#[test]
+fn the_copies_of_a_checkpoint_stay_when_the_client_lets_go_that_asked_for_them() {
+    for (option, kept) in [(1, 2), (3, 3)] {
+        let mut bench = Bench::with(Config { send_ahead: false, ..Config::default() });
+        let (client, w) = (bench.client(), bench.worker(1));
+        let call = with(task(2, &[1]), |options| options.replicas = option);
+        let first = run(&bench.submit(client, vec![task(1, &[]), call, task(3, &[2])], &[2, 3])).1;
+        let second = run(&bench.finish(w, first, 8)).1;
+        let third = run(&bench.finish(w, second, 8)).1;
+        let others = [bench.worker(1), bench.worker(1)];
+        let (request, keys) = (RequestId(9), vec![want(2)]);
+        bench.say(client, ClientToScheduler::Checkpoint { request, keys, count: 2 });
+        for other in others {
+            bench.report(other, WorkerToScheduler::Added(vec![(key(2), 8)]));
+        }
+        bench.finish(w, third, 8);
+        bench.release(client, 2);
+        bench.wait(std::time::Duration::from_secs(5));
+        let values: u64 = bench.machine.snapshot().workers.iter().map(|worker| worker.values).sum();
+        assert_eq!(values, kept + 1, "with 3, of which there is one");
+    }
+}

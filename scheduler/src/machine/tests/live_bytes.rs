@@ -46,11 +46,82 @@ fn roots_wait_while_memory_is_short_and_something_runs_that_will_free_some() {
 
 #[test]
 fn what_makes_less_of_its_inputs_goes_on_while_roots_wait() {
+    // With little room, and where far too much is there already; not measured, and measured.
+    for (tenths, measured) in [(4, false), (7, false), (7, true)] {
+        let mut bench = Bench::new();
+        let (w, c, second, _) = full(&mut bench, GIB * tenths / 10);
+        if measured {
+            // Its input stays: another such call runs.
+            bench.submit(c, vec![call(2, 3, &[1])], &[3]);
+            bench.finish(w, second, 8);
+        }
+        let actions = bench.submit(c, vec![call(1, 30, &[1])], &[30]);
+        let (worker, (number, _)) = run(&actions);
+        assert_eq!((worker, number), (w, 30), "with {tenths} tenths");
+    }
+}
+
+#[test]
+fn what_takes_no_input_along_is_no_reduction_before_anybody_knows_how_long_it_is() {
     let mut bench = Bench::new();
-    let (w, c, _, _) = full(&mut bench, GIB * 4 / 10);
-    let actions = bench.submit(c, vec![call(1, 30, &[1])], &[30]);
-    assert_eq!(run(&actions), (w, run(&actions).1));
-    assert_eq!(run(&actions).1.0, 30);
+    let (_, c, _, _) = full(&mut bench, GIB * 7 / 10);
+    assert_eq!(runs(&bench.submit(c, vec![call(5, 30, &[])], &[30])), []);
+}
+
+#[test]
+fn of_an_input_that_others_need_as_well_a_task_makes_room_for_its_part_only() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker_on("a", 4, GIB), bench.client());
+    let lesson = run(&bench.submit(c, vec![call(2, 9, &[])], &[9])).1;
+    bench.finish(w, lesson, GIB * 3 / 10);
+    bench.release(c, 9);
+    let first = run(&bench.submit(c, vec![task(1, &[]), call(1, 2, &[1])], &[2])).1;
+    assert_eq!(numbers(&runs(&bench.finish(w, first, GIB / 2))), [2]);
+    let users: Vec<_> = (31..35).collect();
+    let sent = runs(&bench.submit(c, users.iter().map(|&n| call(2, n, &[1])).collect(), &users));
+    assert_eq!(sent, [], "three tenths come with each, and a fifth of five tenths goes");
+}
+
+#[test]
+fn only_what_takes_more_along_than_it_makes_is_waited_for() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker_on("a", 8, GIB), bench.client());
+    let first = run(&bench.submit(c, vec![task(1, &[]), call(3, 20, &[])], &[1])).1;
+    bench.finish(w, first, GIB * 9 / 10);
+    // One of which nothing is known and that takes nothing along, and one that takes eight bytes along and makes many.
+    let unknown = runs(&bench.submit(c, vec![call(2, 5, &[])], &[5]));
+    assert_eq!(numbers(&unknown), [5]);
+    assert_eq!(numbers(&runs(&bench.submit(c, vec![task(6, &[])], &[6]))), [6]);
+    let short = run(&bench.submit(c, vec![call(4, 20, &[]), task(21, &[20])], &[21])).1;
+    assert_eq!(numbers(&runs(&bench.finish(w, short, 8))), [21]);
+    assert_eq!(numbers(&runs(&bench.submit(c, vec![task(7, &[])], &[7]))), [7]);
+}
+
+#[test]
+fn patience_is_twice_what_the_longest_takes_that_frees_memory() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker_on("a", 3, GIB), bench.client());
+    let lesson = run(&bench.submit(c, vec![call(1, 9, &[])], &[9])).1;
+    bench.finish_in(w, lesson, 8, Duration::from_secs(10));
+    let first = run(&bench.submit(c, vec![task(1, &[]), call(1, 2, &[1])], &[2])).1;
+    assert_eq!(numbers(&runs(&bench.finish(w, first, GIB * 4 / 10))), [2]);
+    // A short one begins after the long one.
+    assert_eq!(run(&bench.submit(c, vec![call(2, 3, &[1])], &[3])).1.0, 3);
+    assert_eq!(runs(&bench.submit(c, vec![task(10, &[])], &[10])), []);
+    assert_eq!(runs(&bench.wait(Duration::from_secs(19))), []);
+    assert_eq!(numbers(&runs(&bench.wait(Duration::from_secs(2)))), [10]);
+}
+
+#[test]
+fn what_waits_goes_as_soon_as_somebody_lets_go_of_a_value() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker_on("a", 3, GIB), bench.client());
+    let kept = run(&bench.submit(c, vec![call(4, 5, &[])], &[5])).1;
+    bench.finish(w, kept, GIB / 2);
+    let first = run(&bench.submit(c, vec![task(1, &[]), call(1, 2, &[1])], &[2])).1;
+    assert_eq!(numbers(&runs(&bench.finish(w, first, GIB / 10))), [2]);
+    assert_eq!(runs(&bench.submit(c, vec![task(10, &[])], &[10])), []);
+    assert_eq!(numbers(&runs(&bench.release(c, 5))), [10]);
 }
 
 #[test]

@@ -228,3 +228,20 @@ fn who_has_started_goes_on_though_an_input_of_it_is_lost() {
     assert!(!actions.iter().any(cancels), "{actions:?}");
     assert!(matches!(news(&bench.finish(y, second, 8))[..], [(_, 2, KeyNews::Memory { .. })]));
 }
+
+#[test]
+fn an_input_that_is_made_anew_changes_nothing_for_who_has_started_with_the_old_one() {
+    let mut bench = Bench::new();
+    let ((x, _), (y, _), c) = (bench.worker_with(1, "x", &[]), bench.worker_with(1, "y", &[]), bench.client());
+    let on = |name: &str, task| with(task, |options| options.workers = vec![name.into()]);
+    let first = run(&bench.submit(c, vec![task(1, &[]), on("y", task(2, &[1]))], &[1, 2]));
+    assert_eq!(first.0, x);
+    let second = run(&bench.finish(x, first.1, 8)).1;
+    bench.start(y, second);
+    bench.kill(x);
+    let (z, actions) = bench.worker_with(1, "z", &[]);
+    let again = run(&actions);
+    assert_eq!((again.0, again.1.0), (z, 1));
+    bench.finish(z, again.1, 8);
+    assert!(matches!(news(&bench.finish(y, second, 8))[..], [(_, 2, KeyNews::Memory { .. })]));
+}

@@ -10,6 +10,7 @@ mod departing;
 mod dispatching;
 mod evening;
 mod failing;
+mod feeding;
 mod full;
 mod lineage;
 mod live_bytes;

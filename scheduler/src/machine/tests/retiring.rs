@@ -5,7 +5,9 @@ use std::{collections::VecDeque, time::Duration};
 use brisk_core::{
     error::ErrorKind,
     id::{ClientId, RequestId, WorkerId},
-    message::{Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToWorker, WorkerToScheduler},
+    message::{
+        Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SchedulerToWorker, WorkerToScheduler,
+    },
 };
 
 use super::{
@@ -29,6 +31,15 @@ fn is_dismissed(actions: &[Action], worker: WorkerId) -> bool {
     closed.is_some()
 }
 
+/// What clients are told in words.
+fn notices(actions: &[Action]) -> Vec<&str> {
+    let words = actions.iter().filter_map(|action| match action {
+        Action::ToClient { message: SchedulerToClient::Notice { message, .. }, .. } => Some(&**message),
+        _ => None,
+    });
+    words.collect()
+}
+
 fn gone(workers: &[WorkerId]) -> Answer {
     Answer::Workers(workers.iter().map(|worker| format!("test://{worker}").into()).collect())
 }
@@ -39,7 +50,7 @@ fn an_idle_worker_without_values_goes_at_once() {
     let (c, w) = (bench.client(), bench.worker(1));
     let actions = bench.retire(c, &[w]);
     assert!(is_dismissed(&actions, w));
-    assert_eq!(answers(&actions), [(c, 5, &gone(&[w]))]);
+    assert_eq!((answers(&actions), notices(&actions)), (vec![(c, 5, &gone(&[w]))], vec![]));
     // It is not there any more.
     assert!(matches!(answers(&bench.retire(c, &[w]))[..], [(_, 5, Answer::Refused(_))]));
 }
@@ -65,7 +76,7 @@ fn what_it_alone_holds_is_copied_first_and_nothing_is_computed_again() {
 }
 
 #[test]
-fn what_waits_is_asked_back_what_runs_ends_there_and_its_value_is_saved() {
+fn what_runs_ends_there_and_its_value_is_saved() {
     let mut bench = Bench::new();
     let c = bench.client();
     let w = bench.worker(1);
@@ -74,23 +85,8 @@ fn what_waits_is_asked_back_what_runs_ends_there_and_its_value_is_saved() {
     bench.finish(w, first, 8);
     let second = run(&bench.submit(c, vec![task(2, &[])], &[2])).1;
     bench.start(w, second);
-    let behind = runs(&bench.submit(c, vec![task(3, &[])], &[3]));
     let other = bench.worker(1);
-    let actions = bench.retire(c, &[w]);
-    assert_eq!(asked(&actions), [(other, 1)]);
-    if let [(to, third)] = behind[..] {
-        assert_eq!(to, w);
-        let steal = actions.iter().find_map(|action| match action {
-            Action::ToWorker { worker, message: SchedulerToWorker::Steal { request, runs } } => {
-                Some((*worker, *request, runs.clone()))
-            }
-            _ => None,
-        });
-        let (from, request, runs) = steal.expect("it is asked for what it has not started");
-        assert_eq!((from, &runs), (w, &vec![(key(3), third.1)]));
-        let actions = bench.report(w, WorkerToScheduler::Stolen { request, runs });
-        assert_eq!(run(&actions).0, other);
-    }
+    assert_eq!(asked(&bench.retire(c, &[w])), [(other, 1)]);
     bench.added(other, 1, 8);
     // New work goes elsewhere, or waits.
     assert!(runs(&bench.submit(c, vec![task(4, &[])], &[4])).iter().all(|(to, _)| *to == other));
@@ -98,6 +94,44 @@ fn what_waits_is_asked_back_what_runs_ends_there_and_its_value_is_saved() {
     assert_eq!(asked(&actions), [(other, 2)]);
     assert!(!is_dismissed(&actions, w));
     assert!(is_dismissed(&bench.added(other, 2, 8), w));
+}
+
+#[test]
+fn what_has_not_started_is_asked_back_at_once_and_goes_elsewhere() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    bench.learn(c, Duration::from_millis(1));
+    let sent = runs(&bench.submit(c, vec![task(1, &[]), task(2, &[])], &[1, 2]));
+    let [(_, first), (_, second)] = sent[..] else { panic!("{sent:?}") };
+    bench.start(w, first);
+    let actions = bench.retire(c, &[w]);
+    let question = actions.iter().find_map(|action| match action {
+        Action::ToWorker { worker, message: SchedulerToWorker::Steal { request, runs } } if *worker == w => {
+            Some((*request, runs.clone()))
+        }
+        _ => None,
+    });
+    let (request, asked_for) = question.expect("it is asked for what it has not started");
+    assert_eq!(asked_for, [(key(2), second.1)]);
+    let actions = bench.report(w, WorkerToScheduler::Stolen { request, runs: asked_for });
+    assert_eq!(runs(&actions), [], "who is to go is given nothing");
+    let (other, actions) = bench.worker_with(1, "", &[]);
+    let (to, (number, _)) = run(&actions);
+    assert_eq!((to, number), (other, 2));
+}
+
+#[test]
+fn who_has_to_go_in_any_case_goes_though_a_client_had_only_asked() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker(1));
+    bench.make(c, 1, 8);
+    let other = bench.worker(1);
+    assert_eq!(asked(&bench.retire(c, &[w])), [(other, 1)]);
+    bench.report(w, WorkerToScheduler::Retiring("its process ends".into()));
+    // Nobody can take what it holds.
+    let actions = bench.lacks(other, 1);
+    assert!(is_dismissed(&actions, w), "{actions:?}");
+    assert_eq!(answers(&actions), [(c, 5, &gone(&[w]))]);
 }
 
 #[test]
@@ -208,6 +242,8 @@ fn of_all_workers_the_last_stays_if_it_holds_something_needed() {
     bench.added(ws[1], 1, 10);
     let actions = bench.added(ws[1], 3, 10);
     assert_eq!(answers(&actions), [(c, 5, &gone(&[ws[0], ws[2]]))]);
+    let [said] = notices(&actions)[..] else { panic!("it is said who stays: {actions:?}") };
+    assert!(said.contains(&format!("test://{}", ws[1])) && said.contains("works on"), "{said}");
     // Once nobody needs anything, it goes too.
     for number in 1..=3 {
         bench.release(c, number);
@@ -247,6 +283,7 @@ fn an_operator_may_retire_a_worker_and_one_that_dies_meanwhile_is_gone_too() {
     assert_eq!(answers(&actions), [(c, 5, &gone(&[w]))]);
     let asked_for_nobody = bench.event(Event::RetireWorker { worker: w, reason: "scaled down".into() });
     assert_eq!(asked_for_nobody, []);
+    assert_eq!(bench.machine.counters().unknown_peers, 1);
 }
 
 #[test]

@@ -144,3 +144,18 @@ fn a_start_that_nobody_needed_any_more_was_a_start() {
     // By hand it may.
     assert_eq!(run(&bench.say(c, ClientToScheduler::Retry(vec![want(4)]))).1.0, 1);
 }
+
+#[test]
+fn what_is_let_go_and_may_start_again_or_has_not_started_is_made_when_it_is_needed_again() {
+    for (threads, plain) in [(2, true), (1, false)] {
+        let mut bench = Bench::new();
+        let (w, c) = (bench.worker(threads), bench.client());
+        let wanted = || if plain { task(1, &[]) } else { once(1, &[]) };
+        // With one thread only the first of the two runs.
+        let sent = runs(&bench.submit(c, vec![task(5, &[]), wanted(), task(2, &[1, 5])], &[2]));
+        assert_eq!(sent.len(), threads as usize);
+        bench.fail(w, sent[0].1);
+        let actions = bench.submit(c, vec![wanted(), task(4, &[1])], &[4]);
+        assert_eq!(run(&actions).1.0, 1);
+    }
+}

@@ -308,3 +308,22 @@ fn async_calls_that_wait_for_a_thread_are_shared() {
     let given = runs(&bench.give_up(all.last().unwrap()));
     assert!(!given.is_empty() && given.iter().all(|(worker, _)| *worker == other));
 }
+
+#[test]
+fn who_was_given_work_only_just_now_is_not_taken_for_stalled_though_it_did_nothing_before() {
+    let mut bench = Bench::new();
+    let (a, b, c) = (bench.worker_on("a", 1, 0), bench.worker_on("b", 1, 0), bench.client());
+    bench.learn(c, Duration::from_micros(100));
+    let on = |host: &str, number| with(task(number, &[]), |options| options.workers = vec![host.into()]);
+    let ahead = |bench: &mut Bench, host: &str, from: u128| {
+        let numbers: Vec<_> = (from..from + 3).collect();
+        runs(&bench.submit(c, numbers.iter().map(|&number| on(host, number)).collect(), &numbers)).len()
+    };
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(ahead(&mut bench, "a", 1), 3);
+    bench.wait(crate::machine::Config::default().steal_after - Duration::from_millis(1));
+    assert_eq!(ahead(&mut bench, "b", 11), 3);
+    bench.wait(Duration::from_millis(1));
+    assert_eq!(runs(&bench.submit(c, vec![on("a", 5)], &[5])), [], "{a} has ended nothing for a while");
+    assert_eq!(run(&bench.submit(c, vec![on("b", 15)], &[15])).0, b);
+}

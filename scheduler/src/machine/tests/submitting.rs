@@ -218,6 +218,16 @@ fn a_client_that_goes_takes_all_with_it_but_what_is_detached() {
 }
 
 #[test]
+fn what_an_open_submission_names_begins_before_its_last_chunk_comes() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let (submission, tasks, wants) = (RequestId(77), vec![task(1, &[])], vec![]);
+    let actions = bench.say(c, ClientToScheduler::Submit { submission, chunk: 0, last: false, tasks, wants });
+    let (worker, (number, _)) = run(&actions);
+    assert_eq!((worker, number), (w, 1));
+}
+
+#[test]
 fn what_is_detached_is_computed_though_its_value_was_dropped() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());

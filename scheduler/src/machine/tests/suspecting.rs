@@ -208,3 +208,19 @@ fn nobody_can_declare_or_ask_for_quarantine() {
     assert_eq!(runs(&actions).len(), 2);
     assert!(assignments(&actions).all(|(worker, a)| worker == w && a.resources.is_empty()));
 }
+
+#[test]
+fn who_is_tried_again_by_hand_is_kept_apart_no_longer() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(2), bench.client());
+    let both = runs(&bench.submit(c, vec![task(1, &[]), task(2, &[])], &[1, 2]));
+    both.iter().for_each(|(_, run)| bench.start(w, *run));
+    bench.kill(w);
+    let (w, actions) = bench.worker_with(2, "", &[]);
+    // One after the other, since each may be what the worker died of; and both fail by themselves.
+    let first = run(&actions).1;
+    let second = run(&bench.fail(w, first)).1;
+    bench.fail(w, second);
+    let again = runs(&bench.say(c, ClientToScheduler::Retry(vec![want(1), want(2)])));
+    assert_eq!(again.len(), 2, "{again:?}");
+}
