@@ -390,6 +390,38 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_taken_of_the_stretch_with_most_left_for_each_thread() {
+        let ([a, b], c) = (workers(), WorkerIndex::from_u32(2));
+        // Sixty for two threads and forty for one, in either order.
+        for (parted, of, expected) in [(60, [2, 1, 1], 80), (40, [1, 2, 1], 20)] {
+            let mut tasks = ReadyTasks::default();
+            roots(&mut tasks, 1, 0..100);
+            let (first, _) = tasks.first().unwrap();
+            tasks.stretches.begin(a, first);
+            tasks.stretches.begin(b, Priority { order: parted, ..first });
+            let asked = Asked { by: c, first, threads: 4, rounds: 1_000 };
+            let got = tasks.root_for(asked, |w| of[w.as_u32() as usize]).unwrap();
+            assert_eq!(got.as_u32(), expected, "it takes half of the forty");
+        }
+    }
+
+    #[test]
+    fn a_stretch_is_parted_where_most_of_the_graph_lies_between_two_roots_but_not_far_from_its_middle() {
+        let [a, b] = workers();
+        let near_a_gap = |orders: &mut dyn Iterator<Item = u32>| {
+            let mut tasks = ReadyTasks::default();
+            roots(&mut tasks, 1, orders);
+            let mut take = |by| take(&mut tasks, by, (1_000, 16), [1, 1]);
+            (take(a), take(b)).1
+        };
+        let with_gaps = |gaps: &'static [u32]| (0..600).step_by(2).filter(move |at| !gaps.contains(&(at / 10)));
+        assert_eq!(near_a_gap(&mut with_gaps(&[31])), 320, "ten further on a sum may lie between them");
+        assert_eq!(near_a_gap(&mut with_gaps(&[10])), 300);
+        // Of a short one that is its middle third.
+        assert_eq!(near_a_gap(&mut (0..12).chain([20])), 11);
+    }
+
+    #[test]
     fn nothing_behind_the_horizon_goes_before_it_has_moved_on() {
         let [a, b] = workers();
         let mut tasks = ReadyTasks::default();
