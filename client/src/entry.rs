@@ -62,7 +62,7 @@ where
         .build()
         .expect("the system gives a test its threads");
     let output = runtime.block_on(async {
-        let client = match Client::local().await {
+        let client = match Client::local().dashboard_later().await {
             Ok(client) => client,
             Err(error) => panic!("the test's cluster did not start: {error}"),
         };

@@ -54,6 +54,7 @@ pub struct LocalBuilder {
     shown_bytes: Option<usize>,
     registry: Option<Arc<Registry>>,
     dashboard: Option<String>,
+    dashboard_later: bool,
 }
 
 impl LocalBuilder {
@@ -133,10 +134,16 @@ impl LocalBuilder {
 
     /// Where the cluster's [dashboard](LocalCluster::dashboard_url) is served, from the start: an address with a port, a port at
     /// the loopback address, `on` for port 8787 or the next free one, or `off`. Unless set, what the variable `BRISK_DASHBOARD`
-    /// says in the same words, and then the link is printed. Without it, the first cluster of a program whose standard error is
-    /// a terminal is served from the start, and its link printed there; any other once somebody asks for the link.
+    /// says in the same words, and then the link is printed. Without it, the page of a program's first cluster is served from the
+    /// start, and its link printed to standard error; that of any other once somebody asks for the link.
     pub fn dashboard(mut self, at: impl Into<String>) -> Self {
         self.dashboard = Some(at.into());
+        self
+    }
+
+    /// No page before somebody asks for it, and nothing printed.
+    pub(crate) fn dashboard_later(mut self) -> Self {
+        self.dashboard_later = true;
         self
     }
 
@@ -147,7 +154,7 @@ impl LocalBuilder {
     /// processes.
     pub async fn start(self) -> Result<LocalCluster, ClientError> {
         let size = self.size()?;
-        let page = Page::wanted(self.dashboard.as_deref())?;
+        let page = Page::wanted(self.dashboard.as_deref(), self.dashboard_later)?;
         if self.processes && self.registry.is_some() {
             let what = "worker processes know what is linked into them: a registry is for workers in this process";
             return Err(ClientError::Configuration(what.to_owned()));

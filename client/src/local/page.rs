@@ -1,9 +1,9 @@
 //! The page of a local cluster.
 //!
-//! The first cluster of a program that somebody watches in a terminal has one from the start, and its link is printed there.
-//! Any other has it from when it is first asked for: without the link nobody could open it, and neither a test nor a program
-//! that starts many clusters should take ports, nor a service write to a log what lets people in. Whoever says beforehand
-//! where, or that there is to be none, is obeyed.
+//! The first cluster of a program has one from the start, and its link is printed to standard error, as Jupyter does, be that a
+//! terminal or the log of what runs unattended. Any other, and that of a `#[brisk_client::test]`, has it from when it is first asked
+//! for: without the link nobody could open it, and neither a test nor a program that starts many clusters should take ports.
+//! Whoever says beforehand where, or that there is to be none, is obeyed.
 
 #[cfg(feature = "dashboard")]
 pub(super) use served::Page;
@@ -15,10 +15,7 @@ const VARIABLE: &str = "BRISK_DASHBOARD";
 
 #[cfg(feature = "dashboard")]
 mod served {
-    use std::{
-        io::IsTerminal as _,
-        sync::atomic::{AtomicBool, Ordering},
-    };
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use brisk_dashboard::{Bind, Dashboard};
     use brisk_scheduler::server::Server;
@@ -45,6 +42,8 @@ mod served {
     pub(in crate::local) enum Wanted {
         /// Nothing.
         Unsaid,
+        /// That it is served once somebody asks for it.
+        Later,
         Off,
         At(Bind),
         /// The variable says so: whoever has set it waits for the link.
@@ -52,14 +51,14 @@ mod served {
     }
 
     impl Page {
-        /// What the builder says, or else the environment.
-        pub(in crate::local) fn wanted(said: Option<&str>) -> Result<Wanted, ClientError> {
+        /// What the builder says, or else the environment, or else that it is `later`.
+        pub(in crate::local) fn wanted(said: Option<&str>, later: bool) -> Result<Wanted, ClientError> {
             if let Some(said) = said {
                 let bind = Bind::parse(said).map_err(|error| ClientError::Configuration(error.to_string()))?;
                 return Ok(bind.map_or(Wanted::Off, Wanted::At));
             }
             let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else {
-                return Ok(Wanted::Unsaid);
+                return Ok(if later { Wanted::Later } else { Wanted::Unsaid });
             };
             let value = value.to_string_lossy().into_owned();
             let bind = Bind::parse(&value).map_err(|error| {
@@ -73,6 +72,7 @@ mod served {
         pub(in crate::local) fn begin(&self, scheduler: &Server, wanted: Wanted) -> Result<(), ClientError> {
             match wanted {
                 Wanted::Unsaid => self.offer(scheduler),
+                Wanted::Later => {}
                 Wanted::Off => *self.0.lock() = State::Off,
                 Wanted::At(bind) => *self.0.lock() = State::Served(serve(scheduler, &bind)?),
                 Wanted::Told(bind) => {
@@ -84,10 +84,10 @@ mod served {
             Ok(())
         }
 
-        /// Shows the link to whoever watches the program; that there is no port for the page is no reason not to work.
+        /// Shows the link to whoever runs the program; that there is no port for the page is no reason not to work.
         fn offer(&self, scheduler: &Server) {
             static OFFERED: AtomicBool = AtomicBool::new(false);
-            if !std::io::stderr().is_terminal() || OFFERED.swap(true, Ordering::Relaxed) {
+            if OFFERED.swap(true, Ordering::Relaxed) {
                 return;
             }
             match serve(scheduler, &Bind::Loopback) {
@@ -142,7 +142,7 @@ mod unserved {
     pub(in crate::local) struct Unserved;
 
     impl Page {
-        pub(in crate::local) fn wanted(said: Option<&str>) -> Result<Unserved, ClientError> {
+        pub(in crate::local) fn wanted(said: Option<&str>, _: bool) -> Result<Unserved, ClientError> {
             let asked = said.map(str::to_owned).or_else(|| std::env::var(VARIABLE).ok());
             match asked.as_deref() {
                 None | Some("" | "off") => Ok(Unserved),
