@@ -105,6 +105,7 @@ mod tests {
         assert!(resource("gpu").is_err());
         assert!(resource("=1").is_err());
         assert!(resource("gpu=many").is_err());
+        assert!(resource("gpu=-1").is_err() && resource("gpu=NaN").is_err() && resource("gpu=inf").is_err());
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub(crate) async fn open_session(
     let called = address.clone();
     let connecting = async move { connector.connect(&called, hello, Session::scheduler_peer(), inbox).await };
     let (comm, welcome) = runtime.spawn(connecting).await.map_err(|error| ClientError::Io {
-        what: "connecting was interrupted",
+        what: "connecting was interrupted".to_owned(),
         source: std::io::Error::other(error),
     })??;
     session.open(comm, welcome, address, ground);

@@ -1,6 +1,9 @@
 //! Why there is no client.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use brisk_core::{
     comm::ConnectError,
@@ -49,14 +52,14 @@ pub enum ClientError {
     /// A worker process ended before it joined.
     #[error("a worker process did not start: {0}")]
     Worker(String),
-    /// The number of workers or threads can't be used.
+    /// A number, range, name or combination of settings can't be used.
     #[error("{0}")]
     Configuration(String),
     /// The system refused something.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
-        what: &'static str,
+        /// What was tried, and with which file.
+        what: String,
         /// What the system says.
         source: io::Error,
     },
@@ -95,6 +98,11 @@ impl From<ClientError> for TaskError {
 
 impl ClientError {
     pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> ClientError {
-        move |source| ClientError::Io { what, source }
+        move |source| ClientError::Io { what: what.to_owned(), source }
+    }
+
+    /// Of a file.
+    pub(crate) fn file(what: &'static str, path: &Path) -> impl Fn(io::Error) -> ClientError {
+        move |source| ClientError::Io { what: format!("{}: {what}", path.display()), source }
     }
 }

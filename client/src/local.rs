@@ -91,7 +91,7 @@ impl LocalBuilder {
         self
     }
 
-    /// Declares a resource of each worker, for tasks to take.
+    /// Declares a resource of each worker, for tasks to take: a number, and 0 at least.
     pub fn resource(mut self, name: impl Into<String>, amount: f64) -> Self {
         self.resources.push((name.into(), amount));
         self
@@ -173,6 +173,11 @@ impl LocalBuilder {
             if count == 0 || count > most {
                 return Err(ClientError::Configuration(format!("{count} {what}: there must be from 1 to {most}")));
             }
+        }
+        if let Some((name, amount)) = self.resources.iter().find(|(_, amount)| !(amount.is_finite() && *amount >= 0.0))
+        {
+            let text = format!("{amount} of the resource `{name}`: there must be a number of it, and 0 at least");
+            return Err(ClientError::Configuration(text));
         }
         Ok(Size { workers, threads })
     }

@@ -3,11 +3,16 @@
 
 mod support;
 
-use std::{fmt::Debug, future::Future, ops::RangeInclusive, time::Duration};
+use std::{
+    fmt::Debug,
+    future::Future,
+    ops::{Range, RangeInclusive},
+    time::Duration,
+};
 
 use brisk_client::{
-    AsCompleted, CaseError, Client, ClientError, Delayed, ErrorKind, LocalCluster, TaskError, TaskFuture, task, wait,
-    wait_first,
+    AsCompleted, CaseError, Client, ClientError, Delayed, ErrorKind, LocalCluster, Status, TaskError, TaskFuture,
+    progress, replay_case, task, wait, wait_first,
 };
 use support::all_is_forgotten;
 
@@ -147,6 +152,7 @@ async fn with_nothing(client: &Client) {
     assert!(client.gather_each(NONE).await.is_empty());
     assert!(client.map(0..0, inc).is_empty());
     assert!(client.map_stream(0..0, inc).next().await.is_none());
+    progress(NONE).await.unwrap();
 }
 
 async fn unknown_names(client: &Client, x: &TaskFuture<i64>) {
@@ -183,8 +189,10 @@ async fn absurd_sizes(client: &Client, x: &TaskFuture<i64>) {
         "scatter": client.scatter(2i64).replicas(u32::MAX).await, None;
         "retries": client.submit(inc(10).retries(u32::MAX).priority(i32::MIN)).await, None;
         "copies": client.submit(inc(11).replicas(u32::MAX)).await, None;
-        "not a number": client.submit(inc(15).resource("gpu", f64::NAN)).await, None;
-        "negative": client.submit(inc(12).resource("gpu", -1.0)).await, None;
+        "not a number": client.submit(inc(15).resource("gpu", f64::NAN)).await, Some((ErrorKind::Refused, "of the resource `gpu`"));
+        "negative": client.submit(inc(12).resource("gpu", -1.0)).await, Some((ErrorKind::Refused, "must be a number"));
+        "endless": client.submit(inc(16).resource("gpu", f64::INFINITY)).await, Some((ErrorKind::Refused, "of the resource"));
+        "nothing of it": client.submit(inc(17).resource("gpu", 0.0)).await, None;
         "a time limit": client.submit(inc(13).timeout(Duration::MAX)).await, None;
         "a pause": client.submit(inc(14).retry_delay(Duration::MAX)).await, None;
     }
@@ -217,6 +225,57 @@ async fn absurd_clusters(cluster: &LocalCluster) {
         "adapt to none": cluster.adapt(0..=0), Some((ErrorKind::Refused, "there is no such number"));
         "adapt backwards": cluster.adapt(RangeInclusive::new(3, 2)), Some((ErrorKind::Refused, "there is no such number"));
     }
+}
+
+/// Names that are none, and paths where no file can be.
+async fn no_names_and_no_places(client: &Client, x: &TaskFuture<i64>) {
+    let nowhere = "/nowhere/at/all";
+    let case = client.recreate_task_locally(x).await.unwrap();
+    ask! {
+        "lock": client.lock("").acquire().await, Some((ErrorKind::Refused, "from 1 to"));
+        "multi_lock": client.multi_lock([""]).try_acquire().await, Some((ErrorKind::Refused, "from 1 to"));
+        "semaphore": client.semaphore("", 1).try_acquire().await, Some((ErrorKind::Refused, "from 1 to"));
+        "event": client.event("").wait().await, Some((ErrorKind::Refused, "from 1 to"));
+        "variable": client.variable::<i64>("").set(1).await, Some((ErrorKind::Refused, "from 1 to"));
+        "queue": client.queue::<i64>("").put(1).await, Some((ErrorKind::Refused, "from 1 to"));
+        "publish": client.publish("", x).await, Some((ErrorKind::Refused, "from 1 to"));
+        "dataset": client.dataset::<TaskFuture<i64>>("").await, Some((ErrorKind::Refused, "nothing is published"));
+        "unpublish": client.unpublish("").await, Some((ErrorKind::Refused, "nothing is published"));
+        "has_what": client.has_what("").await, None;
+        "a call's worker": holds(client.submit(inc(60).workers([""])).status() != Status::Finished), None;
+        "report": client.performance_report(nowhere, async {}).await.1, Some((ErrorKind::Refused, nowhere));
+        "dump": client.dump_cluster_state(nowhere).await, Some((ErrorKind::Refused, nowhere));
+        "to_file": client.checkpoint([x]).to_file(nowhere).await, Some((ErrorKind::Refused, nowhere));
+        "save": case.save(nowhere), Some((ErrorKind::Refused, nowhere));
+        "replay": replay_case(nowhere), Some((ErrorKind::Refused, nowhere));
+    }
+    assert!(case.run().is_ok(), "the case is as it was");
+    let ((), report) = client.performance_report(nowhere, async {}).await;
+    assert!(report.unwrap_err().to_string().contains("can't be written"));
+}
+
+/// Plots without words, and with backgrounds that are none.
+async fn odd_plots(client: &Client) {
+    let grid = |x: Range<f64>, columns, values| client.plot("p").grid(x, 0.0..1.0, columns, vec![0.0; values]);
+    let wrong = Some((ErrorKind::Refused, "the background of the plot `p`"));
+    ask! {
+        "an empty range": grid(1.0..1.0, 2, 4), wrong;
+        "backwards": grid(1.0..0.0, 2, 4), wrong;
+        "without an end": grid(0.0..f64::INFINITY, 2, 4), wrong;
+        "no number": grid(f64::NAN..1.0, 2, 4), wrong;
+        "no columns": grid(0.0..1.0, 0, 4), wrong;
+        "no values": grid(0.0..1.0, 2, 0), wrong;
+        "half a row": grid(0.0..1.0, 2, 3), wrong;
+        "too many": grid(0.0..1.0, 1, 100_000), wrong;
+        "of a function": client.plot("p").background(0.0..1.0, 1.0..0.0, |x, _| x), wrong;
+        "a good one": grid(0.0..1.0, 2, 4), None;
+    }
+    let plot = client.plot("").title(long()).axes("", long()).scatter();
+    plot.extend([]);
+    plot.push(f64::NAN, f64::INFINITY);
+    plot.series("").push(0.0, 0.0);
+    plot.series(long()).push(0.0, 0.0);
+    client.plot(long()).heat().push(0.0, 0.0, f64::NAN);
 }
 
 /// No time, no room, no bytes. What asks for one at least gets one.
@@ -295,10 +354,98 @@ on_every_cluster! {
         absurd_sizes(&client, &x).await;
         absurd_clusters(&cluster).await;
         nothing_allowed(&client, &x).await;
+        no_names_and_no_places(&client, &x).await;
+        odd_plots(&client).await;
         strangers(&client, &other).await;
         assert_eq!(x.await.unwrap(), 2);
         assert_eq!(client.submit(inc(40)).await.unwrap(), 41, "the client goes on");
         all_is_forgotten(&cluster).await;
         assert_eq!(cluster.snapshot().workers.len(), 2);
+    }
+}
+
+/// Clusters that there can't be. Each is refused before anything of it was started.
+#[tokio::test]
+async fn a_cluster_that_cannot_be_is_refused() {
+    let local = Client::local;
+    ask! {
+        "no workers": local().workers(0).await, Some((ErrorKind::Refused, "0 workers: there must be from 1"));
+        "no threads": local().threads(0).await, Some((ErrorKind::Refused, "0 threads: there must be from 1"));
+        "more workers than there may be": local().workers(u32::MAX).await, Some((ErrorKind::Refused, "workers: there must be"));
+        "more threads than there may be": local().threads(u32::MAX).await, Some((ErrorKind::Refused, "threads: there must be"));
+        "a debt": local().resource("gpu", -1.0).await, Some((ErrorKind::Refused, "of the resource `gpu`"));
+        "no number": local().resource("gpu", f64::NAN).await, Some((ErrorKind::Refused, "of the resource `gpu`"));
+        "a page nowhere": local().dashboard("nowhere at all").await, Some((ErrorKind::Refused, "nowhere at all"));
+        "processes of none": local().processes().workers(0).await, Some((ErrorKind::Refused, "0 workers"));
+        "processes of no threads": local().processes().threads(0).await, Some((ErrorKind::Refused, "0 threads"));
+    }
+}
+
+/// What is 0 where that is no number at all is no limit, or the least that there can be.
+#[cfg(feature = "inproc")]
+#[tokio::test]
+async fn zeros_that_mean_something_are_taken() {
+    let builder = Client::local().workers(1).memory_limit(0).shown_argument_bytes(0).resource("gpu", 0.0);
+    let client = builder.no_worker_timeout(Duration::ZERO).await.unwrap();
+    client.wait_for_workers(1).await.unwrap();
+    assert_eq!(client.submit(inc(1)).await.unwrap(), 2);
+    let error = client.submit(inc(2).resource("gpu", 1.0)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoWorker, "{error}");
+}
+
+/// Addresses, files and credentials by which there is no scheduler to be had.
+#[cfg(feature = "quic")]
+mod connecting {
+    use brisk_transport_quic::Credentials;
+
+    use super::*;
+
+    /// A file of credentials, which is gone when this is.
+    struct File(std::path::PathBuf);
+
+    impl File {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("brisk-bad-input-{}-{name}", std::process::id()));
+            Credentials::create(&path).unwrap();
+            File(path)
+        }
+    }
+
+    impl Drop for File {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_and_who_is_not_there_is_told() {
+        let file = File::new("addresses");
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let nobody = format!("quic://{}", silent.local_addr().unwrap());
+        ask! {
+            "nothing": Client::connect("", &file.0).await, Some((ErrorKind::Refused, "address"));
+            "no port": Client::connect("quic://127.0.0.1", &file.0).await, Some((ErrorKind::Refused, "quic://127.0.0.1"));
+            "no scheme": Client::connect("127.0.0.1:8786", &file.0).await, Some((ErrorKind::Refused, "127.0.0.1:8786"));
+            "another scheme": Client::connect("tcp://127.0.0.1:8786", &file.0).await, Some((ErrorKind::Refused, "tcp://127.0.0.1:8786"));
+            "this process": Client::connect("inproc://nobody", &file.0).await, Some((ErrorKind::Refused, "inproc://nobody"));
+            "no file": Client::connect(&nobody, "/nowhere/at/all").await, Some((ErrorKind::Refused, "/nowhere/at/all"));
+            "no credentials": Client::connect(&nobody, "/dev/null").await, Some((ErrorKind::Refused, "/dev/null"));
+            "nobody there": Client::connect(&nobody, &file.0).await, Some((ErrorKind::Refused, &nobody));
+            "no name": Client::connect("quic://nobody.invalid:8786", &file.0).await, Some((ErrorKind::Refused, "nobody.invalid"));
+        }
+        let no_time = tokio::time::timeout(Duration::ZERO, Client::connect(&nobody, &file.0));
+        assert!(no_time.await.is_err(), "it is dropped before it has begun");
+    }
+
+    #[test]
+    fn credentials_of_another_cluster_are_refused_and_nobody_is_let_in() {
+        support::run_on(support::Kind::Processes, |cluster| async move {
+            let file = File::new("strangers");
+            let (before, address) = (cluster.snapshot().clients.len(), cluster.address().to_string());
+            ask! {
+                "a stranger": Client::connect(&address, &file.0).await, Some((ErrorKind::Refused, "credentials"));
+            }
+            assert_eq!(cluster.snapshot().clients.len(), before);
+        });
     }
 }

@@ -216,7 +216,7 @@ on_every_cluster! {
         let mut events = browser.follow(&cookie);
         let mut page = Page::default();
         let plot = client.plot("a search/1").title("<b>where</b>").axes("x", "y").background(-1.0..1.0, 0.0..1.0, |x, y| x * y);
-        let points = plot.scatter();
+        let points = plot.unwrap().scatter();
         points.push(1.0, 2.0);
         page.until(&mut events, "there is a plot", |page| page.plots.get("a search/1").is_some_and(|row| row["points"] == 1));
         let first = page.plots["a search/1"]["revision"].as_u64().unwrap();

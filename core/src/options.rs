@@ -41,9 +41,15 @@ pub struct TaskOptions {
 pub struct Quantity(pub u64);
 
 impl Quantity {
-    /// The nearest quantity; nothing for a negative or undefined amount.
+    /// What stands where no amount was given: more than anybody has.
+    pub const NO_AMOUNT: Quantity = Quantity(u64::MAX);
+
+    /// The nearest quantity; [`NO_AMOUNT`](Quantity::NO_AMOUNT) for one that is negative, undefined or beyond all bounds.
     pub fn from_f64(amount: f64) -> Self {
-        // A float beyond the range is cut to it by `as`, and NaN becomes 0.
+        if amount.is_nan() || amount < 0.0 {
+            return Quantity::NO_AMOUNT;
+        }
+        // A float beyond the range is cut to it by `as`.
         Quantity((amount * 1e6).round() as u64)
     }
 

@@ -24,7 +24,7 @@ fn height(x: f64, y: f64) -> f64 {
 async fn main() -> anyhow::Result<()> {
     let client = Client::from_env().await?;
     let contours = |x, y| height(x, y).max(1e-3).log10();
-    let plot = client.plot("search").title("A search").axes("x", "y").background(-2.0..2.0, -1.0..3.0, contours);
+    let plot = client.plot("search").title("A search").axes("x", "y").background(-2.0..2.0, -1.0..3.0, contours)?;
     let points = plot.scatter();
     let (tried, bests) = (points.series("tried"), points.series("best so far"));
 

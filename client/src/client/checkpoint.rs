@@ -122,13 +122,13 @@ impl Checkpoint {
     }
 
     async fn write(&self, path: &Path) -> Result<(), ClientError> {
-        let failed = |error| ClientError::io("the checkpoint can't be written")(error);
-        let mut file = WholeFile::create(path).map_err(failed)?;
-        file.write_all(&file::beginning(self.type_name, self.handles.len())).map_err(failed)?;
+        let failed = ClientError::file("the checkpoint can't be written", path);
+        let mut file = WholeFile::create(path).map_err(&failed)?;
+        file.write_all(&file::beginning(self.type_name, self.handles.len())).map_err(&failed)?;
         for handle in &self.handles {
             let value = handle.bring().await?;
             let bytes = value.encode().map_err(|error| TaskError::from(Failure::from(error)))?;
-            file::write_value(&mut file, handle.key(), &bytes).map_err(failed)?;
+            file::write_value(&mut file, handle.key(), &bytes).map_err(&failed)?;
         }
         file.finish().map_err(failed)
     }

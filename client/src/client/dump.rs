@@ -46,42 +46,45 @@ impl Client {
     /// If the file can't be written, which leaves what was there as it was; if the client has no cluster, or the connection
     /// ends first; if the scheduler can't keep its dump in a temporary file until all of it was fetched.
     pub async fn dump_cluster_state(&self, path: impl AsRef<Path>) -> Result<u64, ClientError> {
-        let unwritten = || ClientError::io("the dump can't be written");
-        let mut file = WholeFile::create(path.as_ref()).map_err(unwritten())?;
+        let unwritten = ClientError::file("the dump can't be written", path.as_ref());
+        let mut file = WholeFile::create(path.as_ref()).map_err(&unwritten)?;
         let (mut place, mut length) = (None, 0);
         loop {
             let page = match self.ask(Query::Dump(place)).await? {
                 Told::Dump(page) => page,
                 other => return Err(strange(other).into()),
             };
-            let bytes = page.bytes.encode().map_err(|error| unwritten()(std::io::Error::other(error)))?;
-            file.write_all(&bytes).map_err(unwritten())?;
+            let bytes = page.bytes.encode().map_err(|error| unwritten(std::io::Error::other(error)))?;
+            file.write_all(&bytes).map_err(&unwritten)?;
             length += bytes.len() as u64;
             match page.next {
                 Some(next) => place = Some(next),
                 None => break,
             }
         }
-        length += self.dump_workers(&mut file).await?;
-        file.finish().map_err(unwritten())?;
+        length += self.dump_workers(&mut file, &unwritten).await?;
+        file.finish().map_err(&unwritten)?;
         Ok(length)
     }
 
     /// Adds what each worker knows. Returns how many bytes that took.
-    async fn dump_workers(&self, file: &mut WholeFile) -> Result<u64, ClientError> {
-        let unwritten = || ClientError::io("the dump can't be written");
+    async fn dump_workers(
+        &self,
+        file: &mut WholeFile,
+        unwritten: &(impl Fn(std::io::Error) -> ClientError + Sync),
+    ) -> Result<u64, ClientError> {
         // Without a cluster it does not come this far.
         let Backend::Session(session) = self.backend() else { return Ok(0) };
         let mut file = Counted { to: file, length: 0 };
         let workers = session.find_workers(Vec::new()).await?;
-        dump::write_names(workers.iter().map(|(_, name)| name), &mut file).map_err(unwritten())?;
+        dump::write_names(workers.iter().map(|(_, name)| name), &mut file).map_err(unwritten)?;
         for some in workers.chunks(AT_ONCE) {
             for (name, tables) in session.tables_of(some).await {
                 let written = match tables {
                     Ok(text) => file.write_all(&text),
                     Err(error) => dump::write_absent(&name, &error.to_string(), &mut file),
                 };
-                written.map_err(unwritten())?;
+                written.map_err(unwritten)?;
             }
         }
         Ok(file.length)

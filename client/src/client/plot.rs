@@ -8,7 +8,7 @@ use brisk_core::{
 };
 
 use super::Client;
-use crate::session::Feeder;
+use crate::{error::ClientError, session::Feeder};
 
 /// Columns and rows of a background that is made of a function.
 const CELLS: u32 = 128;
@@ -19,8 +19,9 @@ impl Client {
     ///
     /// Programs and tasks that name the same plot add to one plot. Adding points never waits; they are sent together, some
     /// twenty times a second. The newest 20,000 are kept, and the page says how many were left out. A plot stays for as long as
-    /// somebody who has fed it is connected, and five seconds more. A program has 64 plots at most. With a
-    /// [`Client::sync`] there is no dashboard, and nothing comes of it.
+    /// somebody who has fed it is connected, and five seconds more. A program has 64 plots at most; nothing comes
+    /// of a further one, nor of one with a [`Client::sync`], which has no dashboard. Words longer than 512 bytes are cut, and one
+    /// without a name is called `plot`.
     ///
     /// ```
     /// # use brisk_client::Client;
@@ -28,7 +29,7 @@ impl Client {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let client = Client::local().await?;
     /// let bowl = |x: f64, y: f64| x * x + y * y;
-    /// let points = client.plot("search").title("Where it looked").background(-2.0..2.0, -2.0..2.0, bowl).scatter();
+    /// let points = client.plot("search").title("Where it looked").background(-2.0..2.0, -2.0..2.0, bowl)?.scatter();
     /// points.push(0.5, -1.0);
     /// points.series("best").push(0.0, 0.1);
     /// println!("see {}", client.dashboard_url()?);
@@ -38,7 +39,9 @@ impl Client {
     pub fn plot(&self, name: impl Into<Arc<str>>) -> PlotBuilder {
         let words: Arc<str> = "".into();
         let spec = PlotSpec { kind: PlotKind::default(), title: words.clone(), x: words.clone(), y: words };
-        PlotBuilder { client: self.clone(), name: cut(name.into()), spec, background: None }
+        let name = cut(name.into());
+        let name = if name.is_empty() { "plot".into() } else { name };
+        PlotBuilder { client: self.clone(), name, spec, background: None }
     }
 }
 
@@ -68,9 +71,14 @@ impl PlotBuilder {
     /// Draws a function behind the points, in colours that say how high it is. It is called here and now, for each of 128 × 128
     /// places.
     ///
-    /// # Panics
+    /// # Errors
     /// If a range is empty or not finite.
-    pub fn background(self, x: Range<f64>, y: Range<f64>, height: impl Fn(f64, f64) -> f64) -> Self {
+    pub fn background(
+        self,
+        x: Range<f64>,
+        y: Range<f64>,
+        height: impl Fn(f64, f64) -> f64,
+    ) -> Result<Self, ClientError> {
         let middle = |range: &Range<f64>, i: u32| {
             range.start + (range.end - range.start) * (f64::from(i) + 0.5) / f64::from(CELLS)
         };
@@ -83,19 +91,21 @@ impl PlotBuilder {
 
     /// Draws heights on a grid behind the points: row by row from the lowest, of so many columns.
     ///
-    /// # Panics
+    /// # Errors
     /// If a range is empty or not finite, the values are no whole rows, or there are more than 65,536.
-    pub fn grid(mut self, x: Range<f64>, y: Range<f64>, columns: u32, values: Vec<f64>) -> Self {
+    pub fn grid(mut self, x: Range<f64>, y: Range<f64>, columns: u32, values: Vec<f64>) -> Result<Self, ClientError> {
         let grid = PlotGrid { x: (x.start, x.end), y: (y.start, y.end), columns, values };
-        assert!(
-            grid.is_within_limits(),
-            "a background goes from a number to a greater one in both directions, and has whole rows and at most {} values; \
-             this one: x {x:?}, y {y:?}, {columns} columns, {} values",
-            PlotGrid::MAX_VALUES,
-            grid.values.len()
-        );
+        if !grid.is_within_limits() {
+            return Err(ClientError::Configuration(format!(
+                "the background of the plot `{}` must go from a number to a greater one in both directions, and have whole rows \
+                 and from 1 to {} values; this one: x {x:?}, y {y:?}, {columns} columns, {} values",
+                self.name,
+                PlotGrid::MAX_VALUES,
+                grid.values.len()
+            )));
+        }
         self.background = Some(grid);
-        self
+        Ok(self)
     }
 
     /// Begins a plot of points.
@@ -115,7 +125,7 @@ impl PlotBuilder {
 
     fn begin(self, kind: PlotKind) -> Option<Arc<Feeder>> {
         let spec = PlotSpec { kind, ..self.spec };
-        let session = self.client.session().filter(|_| !self.name.is_empty())?;
+        let session = self.client.session()?;
         Some(session.plot(self.name, spec, self.background))
     }
 }

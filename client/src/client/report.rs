@@ -71,7 +71,7 @@ impl Client {
         // Before the work: that it can't be written is better known now than in an hour.
         let begun = match fs::File::create(path.as_ref()) {
             Ok(file) => self.task_stream().limit(0).await.map(|stream| (file, stream.now)).map_err(ClientError::from),
-            Err(error) => Err(unwritten(error)),
+            Err(error) => Err(unwritten(path.as_ref())(error)),
         };
         let output = work.await;
         let report = match begun {
@@ -86,7 +86,7 @@ impl Client {
         let stream = self.runs(Duration::MAX, since, RunList::MAX_TOLD).await?;
         let info = self.scheduler_info().await?;
         let took = stream.now.saturating_sub(since);
-        file.write_all(page::page(&info, &stream, took).as_bytes()).map_err(unwritten)?;
+        file.write_all(page::page(&info, &stream, took).as_bytes()).map_err(unwritten(path))?;
         Ok(path.to_owned())
     }
 
@@ -98,8 +98,8 @@ impl Client {
     }
 }
 
-fn unwritten(error: std::io::Error) -> ClientError {
-    ClientError::io("the report can't be written")(error)
+fn unwritten(path: &Path) -> impl Fn(std::io::Error) -> ClientError {
+    ClientError::file("the report can't be written", path)
 }
 
 /// Which runs are asked for; see [`Client::task_stream`].

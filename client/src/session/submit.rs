@@ -9,8 +9,8 @@ use brisk_core::{
     id::{RequestId, WantId},
     key::Key,
     limits::{CHUNK_BYTES, CHUNK_TASKS, MAX_NAME_BYTES, MAX_SPEC_BYTES},
-    message::{ClientToScheduler, SubmittedTask},
-    options::TaskOptions,
+    message::{ClientToScheduler, RunNotes, SubmittedTask},
+    options::{Quantity, TaskOptions},
     payload::Payload,
     task::TaskName,
     trace::Traced,
@@ -148,7 +148,7 @@ impl Session {
                 }
             }
             if let Some(options) = &task.options {
-                check_names(&task.node, options)?;
+                check_options(&task.node, options)?;
             }
         }
         Ok(())
@@ -365,8 +365,8 @@ pub(super) fn sealed(node: &Node, call: &Payload) -> Result<Payload, TaskError> 
     Ok(sealed)
 }
 
-/// Whether what a call's options name is short enough to travel, beside others', in a frame.
-fn check_names(node: &Node, options: &TaskOptions) -> Result<(), TaskError> {
+/// Whether what a call's options name is short enough to travel, beside others', in a frame, and amounts are amounts.
+fn check_options(node: &Node, options: &TaskOptions) -> Result<(), TaskError> {
     /// Bytes of all names together.
     const MOST: usize = 64 << 10;
     let resources = options.resources.iter().map(|(name, _)| name);
@@ -375,6 +375,10 @@ fn check_names(node: &Node, options: &TaskOptions) -> Result<(), TaskError> {
         let place = node.def.info().place.clone();
         Err(TaskError::new(ErrorKind::Refused, text).with(|report| report.place = Some(place)))
     };
+    if let Some((name, _)) = options.resources.iter().find(|(_, amount)| *amount == Quantity::NO_AMOUNT) {
+        let name = RunNotes::cut(name, 40);
+        return refused(format!("the amount that it takes of the resource `{name}` must be a number, and 0 at least"));
+    }
     if let Some(long) = names().find(|name| name.len() > MAX_NAME_BYTES) {
         let beginning = &long[..long.floor_char_boundary(40)];
         return refused(format!("the name `{beginning}…` has {} bytes: at most {MAX_NAME_BYTES} may be", long.len()));

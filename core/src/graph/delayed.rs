@@ -215,7 +215,8 @@ impl<T: Value> Delayed<T> {
         self.change(|node| node.options_mut().allow_other_workers = true)
     }
 
-    /// Takes `amount` of a resource that workers declare, for as long as the task runs.
+    /// Takes `amount` of a resource that workers declare, for as long as the task runs. An amount that is negative or no number
+    /// is an error of the future.
     pub fn resource(self, name: impl Into<Arc<str>>, amount: f64) -> Self {
         let resource = (name.into(), Quantity::from_f64(amount));
         self.change(|node| node.options_mut().resources.push(resource))

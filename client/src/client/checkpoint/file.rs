@@ -56,7 +56,7 @@ pub(super) struct Reader {
 impl Reader {
     /// Opens a file of values of this type.
     pub(super) fn open<T: Value>(path: &Path) -> Result<Self, ClientError> {
-        let unread = ClientError::io("the checkpoint can't be read");
+        let unread = ClientError::file("the checkpoint can't be read", path);
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (left, file) = opened.map_err(unread)?;
         let mut reader = Reader { path: path.to_owned(), file: BufReader::new(file), left, values: 0 };
@@ -103,7 +103,7 @@ impl Reader {
         self.left = self.left.checked_sub(length).ok_or_else(|| self.wrong("it is cut off"))?;
         let mut bytes = Vec::new();
         let read = self.file.by_ref().take(length).read_to_end(&mut bytes);
-        match read.map_err(ClientError::io("the checkpoint can't be read"))? as u64 == length {
+        match read.map_err(ClientError::file("the checkpoint can't be read", &self.path))? as u64 == length {
             true => Ok(bytes),
             false => Err(self.wrong("it is cut off")),
         }
