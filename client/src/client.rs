@@ -73,8 +73,20 @@ impl Client {
     /// for again, and what workers still hold is not computed again. After that they fail with
     /// [`ErrorKind::SchedulerLost`](crate::ErrorKind::SchedulerLost).
     ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Run as it is, or with BRISK_SCHEDULER=quic://10.0.0.1:8786 BRISK_CREDENTIALS=cluster.brisk.
+    /// let client = Client::from_env().await?;
+    /// assert_eq!(client.submit(inc(1)).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// If a variable can't be used, or the scheduler can't be reached.
+    /// If a variable can't be used, or the scheduler can't be reached within five seconds.
     pub async fn from_env() -> Result<Client, ClientError> {
         match connect::Environment::read()? {
             Some(environment) => connect::connect(environment.scheduler, &environment.credentials).await,
@@ -98,14 +110,37 @@ impl Client {
 
     /// Connects to the scheduler at `address`, as in `quic://10.0.0.1:8786`, with the credentials in a file.
     ///
+    /// ```no_run
+    /// # use brisk_client::Client;
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::connect("quic://10.0.0.1:8786", "cluster.brisk").await?;
+    /// println!("{}", client.scheduler_info().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// If the address or the file can't be used, nobody answers, or the scheduler refuses.
+    /// If the address or the file can't be used, nobody answers within five seconds, or the scheduler refuses: the credentials
+    /// of another cluster, for one.
     pub async fn connect(address: &str, credentials: impl AsRef<std::path::Path>) -> Result<Client, ClientError> {
         connect::connect(address.parse().map_err(brisk_core::comm::ConnectError::from)?, credentials.as_ref()).await
     }
 
     /// A client that runs every task in the submitting thread, when it is submitted: for debuggers. A panic in a task is a
-    /// panic of `submit`.
+    /// panic of `submit`. What only a cluster can do is an error: there are no workers, and nobody to share anything with.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::sync();
+    /// let x = client.submit(inc(1)); // A break point in `inc` is met here.
+    /// assert_eq!(client.submit(inc(&x)).await?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sync() -> Client {
         Client(Backend::Sync(SyncSession::new()))
     }
@@ -122,6 +157,20 @@ impl Client {
     /// future.
     ///
     /// A pure call that is wanted already is not run again: both futures are of one key.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[task] fn add(x: i64, y: i64) -> i64 { x + y }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let x = client.submit(inc(1));
+    /// let sum = client.submit(add(&x, inc(10)));
+    /// assert_eq!((sum.await?, client.submit(inc(1)).key()), (13, x.key()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit<C: Call>(&self, call: C) -> TaskFuture<C::Output> {
         let call = call.delayed();
         let mut handles = self.submit_nodes(std::slice::from_ref(call.node()));
@@ -183,7 +232,8 @@ impl Client {
         calls.submit(|nodes| self.submit_nodes(nodes).into_vec())
     }
 
-    /// Waits until the scheduler has handled everything that was submitted, released or cancelled here before.
+    /// Waits until the scheduler has handled everything that was submitted, released or cancelled here before, or the session has
+    /// ended.
     pub async fn flush(&self) {
         if let Some(session) = self.session() {
             session.sync().await;
@@ -191,7 +241,7 @@ impl Client {
     }
 
     /// Ends the session in order: all futures are released, pending ones settle with [`ErrorKind::Closed`], and a cluster
-    /// of its own ends. Clones of this client are closed too.
+    /// of its own ends. Clones of this client are closed too. It waits for the scheduler and the workers for some seconds at most.
     ///
     /// [`ErrorKind::Closed`]: crate::ErrorKind::Closed
     pub async fn close(self) {

@@ -53,7 +53,25 @@ impl Client {
         self.map_stream_of(Items(items.into_iter()), call)
     }
 
-    /// As [`map_stream`](Client::map_stream), for items that come from another stream.
+    /// As [`map_stream`](Client::map_stream), for items that come from another stream: the results of an earlier step, for one.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn square(x: u64) -> u64 { x * x }
+    /// # #[task] fn digits(x: u64) -> usize { x.to_string().len() }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let squares = client.map_stream(0..1_000, square).limit(10);
+    /// let mut all = client.map_stream_of(squares, |square| digits(&square)).limit(10);
+    /// let mut longest = 0;
+    /// while let Some(length) = all.next().await {
+    ///     longest = longest.max(length.await?);
+    /// }
+    /// assert_eq!(longest, 6);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn map_stream_of<S, C, F>(&self, items: S, call: F) -> MapStream<S, F, C::Output>
     where
         S: Stream + Unpin,

@@ -34,6 +34,19 @@ pub async fn wait<'a, T: Value>(futures: impl IntoIterator<Item = &'a TaskFuture
 
 /// Waits until at least one has ended, and says which have: all that ended by then, and those that have not. Returns at
 /// once if there are none. Cancel safe.
+///
+/// ```
+/// # use brisk_client::{Client, task};
+/// # #[task] async fn nap(seconds: u64) { tokio::time::sleep(std::time::Duration::from_secs(seconds)).await; }
+/// # #[brisk_client::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Client::local().await?;
+/// let naps = client.map([600, 0, 700], nap);
+/// let first = brisk_client::wait_first(&naps).await;
+/// assert_eq!((first.ended.len(), first.pending.len()), (1, 2));
+/// # Ok(())
+/// # }
+/// ```
 pub async fn wait_first<'a, T: Value>(futures: impl IntoIterator<Item = &'a TaskFuture<T>>) -> Waited<T> {
     let all: Vec<TaskFuture<T>> = futures.into_iter().cloned().collect();
     AsCompleted::from_iter(all.iter().cloned()).next().await;

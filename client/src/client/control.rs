@@ -69,6 +69,26 @@ impl Client {
 
     /// Tries many failed tasks again, as [`TaskFuture::retry`] does one, and what they failed for. Those that have not failed are
     /// left as they are.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, TaskContext, task};
+    /// #[task]
+    /// fn second_time_lucky() -> Result<u32, String> {
+    ///     // Whatever was wrong was put right meanwhile.
+    ///     let attempt = TaskContext::current().expect("this is a task").attempt();
+    ///     if attempt == 1 { Err("the disk is full".to_owned()) } else { Ok(attempt) }
+    /// }
+    ///
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let futures = [client.submit(second_time_lucky())];
+    /// assert!(client.gather(&futures).await.is_err());
+    /// client.retry(&futures);
+    /// assert_eq!(client.gather(&futures).await?, [2]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn retry<'a, T: Value>(&self, futures: impl IntoIterator<Item = &'a TaskFuture<T>>) {
         let failed = futures.into_iter().filter(|future| future.status() == brisk_core::future::Status::Erred);
         failed.for_each(TaskFuture::retry);

@@ -28,6 +28,8 @@ impl Client {
     /// // Here, or in another program, under the type that it was published as:
     /// let same: Vec<TaskFuture<i64>> = client.dataset("numbers").await?;
     /// assert_eq!(client.gather(&same).await?, [1, 2, 3]);
+    /// assert_eq!(client.datasets().await?, ["numbers".into()]);
+    /// client.unpublish("numbers").await?;
     /// # Ok(())
     /// # }
     /// ```

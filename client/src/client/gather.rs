@@ -17,7 +17,19 @@ use crate::gather::{self, Gather, Values};
 
 impl Client {
     /// Waits for all values and brings them here, in order: straight from the workers that hold them, a window of bytes at a
-    /// time.
+    /// time. It ends when all have; to wait for less long, drop it (`tokio::time::timeout`), which leaves the tasks as they are.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let futures = client.map(0..3, inc);
+    /// assert_eq!(client.gather(&futures).await?, [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The error of the first future, in the order given, that failed. [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) if

@@ -37,6 +37,8 @@ impl Client {
     /// let info = client.scheduler_info().await?;
     /// assert_eq!((info.workers.len(), info.count(TaskState::Memory)), (2, 1));
     /// assert_eq!(&*info.functions[0].name, "inc");
+    /// println!("{info}"); // workers: 2; tasks: 1, of them Memory 1; values: 8 bytes …
+    /// # assert!(info.to_string().starts_with("workers: 2; tasks: 1, of them Memory 1; values: 8 bytes\nworker-0 at "));
     /// # Ok(())
     /// # }
     /// ```
@@ -108,6 +110,22 @@ impl Client {
     }
 
     /// The names of the workers that hold each of these values, of many a few; none of one that is not there.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let x = client.submit(inc(1));
+    /// x.wait().await?;
+    /// let holders = client.who_has([&x]).await?;
+    /// assert_eq!(*holders[0][0], *"worker-0");
+    /// assert_eq!(client.has_what("worker-0").await?.tasks[0].task.key, x.key());
+    /// assert_eq!(client.nbytes().await?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`scheduler_info`](Client::scheduler_info).

@@ -54,6 +54,24 @@ impl Client {
     /// The call behind a future, with its inputs, whether it went well or not. As
     /// [`recreate_error_locally`](Client::recreate_error_locally), but for this very task; what it may have failed for is not
     /// looked at, so inputs that failed are an error.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, replay_case, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// # let path = std::env::temp_dir().join(format!("brisk-case-doc-{}", std::process::id()));
+    /// let future = client.submit(inc(inc(1)));
+    /// let case = client.recreate_task_locally(&future).await?;
+    /// assert_eq!(case.result::<i64>()?, 3);
+    /// // For a debugger, or for a test of another day:
+    /// println!("{}", case.save(&path)?);
+    /// replay_case(&path)?.run()?;
+    /// # std::fs::remove_file(path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recreate_task_locally<T: Value>(&self, future: &TaskFuture<T>) -> Recreate {
         Recreate { client: self.clone(), handle: future.handle().clone(), error: false, limit: LIMIT }
     }

@@ -39,7 +39,9 @@ impl Client {
     /// # }
     /// ```
     ///
-    /// Options of the call mean nothing here. A worker that makes sixteen such calls already refuses more.
+    /// Options of the call mean nothing here, and what it says by `progress`, `log` or `metadata` is kept by nobody: it is no
+    /// task. A worker that makes sixteen such calls already refuses more. Awaiting it ends when all have returned, or their
+    /// workers are gone; to stop to wait earlier, drop it.
     ///
     /// # Errors
     /// If no worker has one of the names, or there are none, or an argument is the result of a task. What goes wrong on one worker is that

@@ -21,6 +21,20 @@ impl Client {
 
     /// Follows the work with the number of workers: as [`LocalCluster::adapt`], for the cluster that this program has started.
     ///
+    /// ```
+    /// # use brisk_client::{Client, task};
+    /// # #[task] fn inc(x: i64) -> i64 { x + 1 }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::local().workers(1).await?;
+    /// client.adapt(1..=4)?;
+    /// assert_eq!(client.gather(&client.map(0..100, inc)).await?.len(), 100);
+    /// client.scale(2).await?; // And no more of that.
+    /// assert_eq!(client.wait_for_workers(2).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there; and if this program has not started the cluster.
     pub fn adapt(&self, workers: RangeInclusive<u32>) -> Result<(), ClientError> {
@@ -60,6 +74,19 @@ impl Client {
     /// [cancelled](crate::ErrorKind::Cancelled), and all workers are ended and started again, as
     /// [`LocalCluster::restart`] does. Returns when they have joined. What other clients of the cluster want is not cancelled:
     /// it is computed again by the new workers.
+    ///
+    /// ```
+    /// # use brisk_client::{Client, ErrorKind, task};
+    /// # #[task] async fn pends() { std::future::pending::<()>().await; }
+    /// # #[brisk_client::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::local().await?;
+    /// let stuck = client.submit(pends());
+    /// client.restart().await?;
+    /// assert_eq!(stuck.await.unwrap_err().kind(), ErrorKind::Cancelled);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there; and if this program has not started the cluster: then nothing was dropped.

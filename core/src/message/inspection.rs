@@ -306,6 +306,36 @@ impl RunStatus {
 }
 
 /// A line for each task, and how many more there are.
+/// A line about all, and one for each worker.
+impl fmt::Display for SchedulerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks: u64 = self.tasks.iter().map(|(_, count)| count).sum();
+        let workers = self.workers.len() as u64 + self.more_workers;
+        write!(f, "workers: {workers}; tasks: {tasks}")?;
+        for (i, (state, count)) in self.tasks.iter().enumerate() {
+            write!(f, "{}{state:?} {count}", if i == 0 { ", of them " } else { ", " })?;
+        }
+        write!(f, "; values: {} bytes", self.nbytes)?;
+        self.workers.iter().try_for_each(|worker| write!(f, "\n{worker}"))?;
+        match self.more_workers {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more workers"),
+        }
+    }
+}
+
+impl fmt::Display for WorkerStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let WorkerStatus { name, address, threads, assigned, started, bytes, .. } = self;
+        write!(
+            f,
+            "{name} at {address}: threads {threads}, tasks {assigned}, of them started {started}, values {bytes} bytes"
+        )?;
+        f.write_str(if self.paused { ", paused for want of memory" } else { "" })?;
+        f.write_str(if self.retiring { ", retiring" } else { "" })
+    }
+}
+
 impl fmt::Display for TaskList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, status) in self.tasks.iter().enumerate() {
