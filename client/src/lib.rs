@@ -40,14 +40,14 @@
 //! - What is not to go on: [`TaskFuture::cancel`], [`Client::cancel`], [`Client::abandon`], [`Delayed::timeout`]; what is to go on
 //!   without its future: [`TaskFuture::detach`]; what is to be tried again: [`Client::retry`], [`Delayed::retries`].
 //! - Who works: [`Client::wait_for_workers`], [`Client::retire_workers`], [`Client::scale`], [`Client::adapt`],
-//!   [`Client::restart`], [`Client::run`].
+//!   [`Client::restart`], [`Client::shutdown`], [`Client::run`].
 //! - Where it runs: [`Client::from_env`], [`Client::local`], [`Client::connect`], [`Client::sync`]; [`LocalCluster`] for several
 //!   clients of one program.
 //! - Without async: [`blocking`].
 //! - Inside a task: [`current`] is a client, to submit others; [`TaskContext`] tells which run this is, and whether anybody still waits for it;
 //!   and it takes the task's word on how far it is. [`secede`] gives the thread up, [`Reschedule`] hands the task back.
 //! - Looking on: [`Client::scheduler_info`], [`Client::tasks`], [`Client::processing`], [`Client::who_has`], [`Client::has_what`],
-//!   [`Client::nbytes`], [`Client::story`], [`Client::task_stream`], [`Client::performance_report`], [`Client::dashboard_url`],
+//!   [`Client::nbytes`], [`Client::story`], [`Client::metadata`], [`Client::task_stream`], [`Client::performance_report`], [`Client::dashboard_url`],
 //!   [`Client::plot`]; [`Delayed::to_svg`] draws a graph that has not run.
 //! - In traces: [`trace`] joins the spans of tasks with those that they were submitted in.
 //! - State that is changed by calls: [`macro@actor`], [`Client::actor`].

@@ -67,6 +67,11 @@ impl Place {
     }
 }
 
+#[task]
+fn letters(text: &str) -> usize {
+    text.len()
+}
+
 on_every_cluster! {
     async fn the_same_call_of_two_clients_runs_once_and_an_impure_one_each_time(cluster: LocalCluster) {
         let (one, two) = (cluster.client().await.unwrap(), cluster.client().await.unwrap());
@@ -122,6 +127,22 @@ on_every_cluster! {
         assert!(error.to_string().contains("scatter the value"), "{error}");
         assert_eq!(here.await.unwrap(), 21);
         assert_eq!(client.submit(add(1, 1)).await.unwrap(), 2, "the client goes on");
+    }
+
+    async fn an_argument_that_is_too_large_to_travel_is_told_so(cluster: LocalCluster) {
+        let client = cluster.client().await.unwrap();
+        let large = || "x".repeat(17 << 20);
+        let by_pointer = std::thread::current().name().is_some_and(|name| name.ends_with("::threads"));
+        match client.submit(letters(large())).await {
+            Ok(count) => assert!(by_pointer && count == 17 << 20, "nothing of it travels"),
+            Err(error) => {
+                assert!(!by_pointer && error.kind() == ErrorKind::TooLarge, "{error}");
+                assert!(error.to_string().contains("and pass its future"), "{error}");
+            }
+        }
+        // As it says, or scattered, it is an argument all the same.
+        let scattered = client.scatter(large()).await.unwrap();
+        assert_eq!(client.submit(letters(&scattered)).await.unwrap(), 17 << 20);
     }
 
     async fn a_map_takes_the_shorter_of_two_lists_and_nothing_of_none(cluster: LocalCluster) {
