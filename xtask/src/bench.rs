@@ -37,8 +37,9 @@ pub(crate) struct Options {
     /// Where the peers' virtual environments are, or are to be made; in the target directory unless told otherwise
     #[arg(long, env = "BRISK_PEERS", value_name = "DIRECTORY")]
     peers_venv: Option<PathBuf>,
-    /// Measure what this machine allows (wake-ups, sockets, raw QUIC, memory) beside ours, by turns, and print ratios
-    #[arg(long, conflicts_with_all = ["peers", "only", "transport", "n"])]
+    /// Measure what this machine allows (wake-ups, sockets, raw QUIC, memory) beside ours, by turns, and print ratios; with
+    /// `--peers`, after them
+    #[arg(long, conflicts_with_all = ["only", "transport", "n"])]
     limits: bool,
 }
 
@@ -85,9 +86,16 @@ pub(crate) fn run(options: Options) -> Result<()> {
             workloads(&Options { only: Some("dashboard-memory".to_owned()), n: vec![tasks], ..options })
         }
         Some(What::ZeroWorker { tasks }) => zero_worker(&tasks),
-        None if options.limits => limits::run(options.rounds(), options.json),
-        None if options.peers.is_empty() => workloads(&options),
-        None => peers::run(&options),
+        None if options.peers.is_empty() && !options.limits => workloads(&options),
+        None => {
+            if !options.peers.is_empty() {
+                peers::run(&options)?;
+            }
+            if options.limits {
+                limits::run(options.rounds(), options.json)?;
+            }
+            Ok(())
+        }
     }
 }
 

@@ -41,7 +41,9 @@ const PAIRS: &[Pair] = &[
 pub(super) fn run(rounds: usize, json: bool) -> Result<()> {
     let mut limits: BTreeMap<String, (Vec<f64>, String)> = BTreeMap::new();
     let mut found: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
-    for _ in 0..rounds {
+    for round in 1..=rounds {
+        let begins = |what: &str| eprintln!("limits, round {round} of {rounds}: {what}");
+        begins("the machine");
         let mut command = process::cargo();
         command.args(["bench", "--quiet", "--package", "brisk-transport-quic", "--bench", "limits"]);
         for row in rows(&process::output(&mut command).context("the limits")?, json)? {
@@ -57,6 +59,7 @@ pub(super) fn run(rounds: usize, json: bool) -> Result<()> {
                 continue;
             }
             measured.push((workload, transport));
+            begins(&format!("{workload}, {transport}"));
             let n = n.to_string();
             let lines = ours(&["--reps", "1", "--json", "--only", workload, "--transport", transport, "--n", &n])?;
             for row in rows(&lines, json)? {

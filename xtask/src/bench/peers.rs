@@ -122,14 +122,20 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let pairs: Vec<&Pair> = PAIRS.iter().filter(|pair| only.is_none_or(|only| pair.peers == only)).collect();
     ensure!(!pairs.is_empty(), "no peer has the workload `{}`", only.unwrap_or_default());
     let mut results = Results::default();
-    for pair in pairs {
-        for _ in 0..rounds {
+    for (at, pair) in pairs.iter().enumerate() {
+        for round in 1..=rounds {
+            // To standard error: some take a minute, and what is printed is for the table, or for programs.
+            let begins = |who: &str| {
+                eprintln!("{} ({} of {}), round {round} of {rounds}: {who}", pair.peers, at + 1, pairs.len());
+            };
             for workload in pair.ours {
+                begins("brisk");
                 results
                     .add(&ours(&["--reps", "1", "--json", "--only", workload, "--n", &pair.n.to_string()])?, json)?;
             }
             for (peer, python) in peers.iter().zip(&installed) {
                 for (mode, _) in peer.modes.iter().filter(|_| !peer.lacks.contains(&pair.peers)) {
+                    begins(&format!("{} in {mode}", peer.name));
                     results.add(&measure(peer, python, mode, pair)?, json)?;
                 }
             }
