@@ -1,6 +1,6 @@
 //! The tasks that are measured.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use brisk_client::task;
 
@@ -46,14 +46,16 @@ pub(crate) fn pick(pieces: &[Vec<u8>], j: usize) -> Vec<u8> {
     pieces[j].clone()
 }
 
+// Lists of inputs are taken as shared ones: a list that is borrowed has copies of its items.
+
 #[task(impure)]
-pub(crate) fn consume_pieces(pieces: &[Vec<u8>]) -> usize {
-    pieces.iter().map(Vec::len).sum()
+pub(crate) fn consume_pieces(pieces: Vec<Arc<Vec<u8>>>) -> usize {
+    pieces.iter().map(|piece| piece.len()).sum()
 }
 
 /// Of each row its piece for consumer `j`.
 #[task(impure)]
-pub(crate) fn consume_column(j: usize, rows: &[Vec<Vec<u8>>]) -> usize {
+pub(crate) fn consume_column(j: usize, rows: Vec<Arc<Vec<Vec<u8>>>>) -> usize {
     rows.iter().map(|row| row[j].len()).sum()
 }
 
@@ -88,11 +90,11 @@ pub(crate) fn consume_array(array: &[f64]) -> usize {
 }
 
 #[task(impure)]
-pub(crate) fn consume_all_bytes(all: &[Vec<u8>]) -> usize {
+pub(crate) fn consume_all_bytes(all: Vec<Arc<Vec<u8>>>) -> usize {
     all.iter().map(|bytes| bytes.len() + usize::from(bytes[0])).sum()
 }
 
 #[task(impure)]
-pub(crate) fn consume_all_arrays(all: &[Vec<f64>]) -> usize {
-    all.iter().map(|array| size_of_val(&**array) + array[0] as usize).sum()
+pub(crate) fn consume_all_arrays(all: Vec<Arc<Vec<f64>>>) -> usize {
+    all.iter().map(|array| size_of_val(&***array) + array[0] as usize).sum()
 }
