@@ -15,6 +15,11 @@ mod scheduler;
 mod signals;
 mod worker;
 
+/// A scheduler allocates and frees several times a task, on other threads than those that took the memory: mimalloc is good at that
+/// (docs/performance.md has what it gains).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Distributed futures for Rust: a scheduler, supervisors of workers, and the credentials they share.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]

@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// A JSON line for each measurement, in place of the medians
     #[arg(long)]
     json: bool,
+    /// The allocator of our program: `mimalloc`, which the documentation recommends, or `system`
+    #[arg(long, value_enum, default_value_t)]
+    allocator: Allocator,
     /// Measure these systems beside ours, by turns, and print ratios: dask, ray, threads
     #[arg(long, value_delimiter = ',')]
     peers: Vec<String>,
@@ -41,6 +44,14 @@ pub(crate) struct Options {
     /// `--peers`, after them
     #[arg(long, conflicts_with_all = ["only", "transport", "n"])]
     limits: bool,
+}
+
+/// The allocator of the program that is measured.
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Allocator {
+    #[default]
+    Mimalloc,
+    System,
 }
 
 #[derive(clap::Subcommand)]
@@ -92,7 +103,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
                 peers::run(&options)?;
             }
             if options.limits {
-                limits::run(options.rounds(), options.json)?;
+                limits::run(&options)?;
             }
             Ok(())
         }
@@ -107,20 +118,24 @@ fn zero_worker(tasks: &[u32]) -> Result<()> {
 }
 
 /// The command that runs the workloads, built for release.
-fn command() -> std::process::Command {
+fn command(allocator: Allocator) -> std::process::Command {
+    let program = match allocator {
+        Allocator::Mimalloc => "workloads-mimalloc",
+        Allocator::System => "workloads",
+    };
     let mut command = process::cargo();
-    command.args(["bench", "--quiet", "--package", "brisk-client", "--bench", "workloads", "--"]);
+    command.args(["bench", "--quiet", "--package", "brisk-client", "--bench", program, "--"]);
     command
 }
 
 /// What the workloads print when they are run with these arguments.
-fn ours(arguments: &[&str]) -> Result<String> {
-    process::output(command().args(arguments)).context("our own workloads")
+fn ours(allocator: Allocator, arguments: &[&str]) -> Result<String> {
+    process::output(command(allocator).args(arguments)).context("our own workloads")
 }
 
 /// Runs the workloads, built for release.
 fn workloads(options: &Options) -> Result<()> {
-    let mut command = command();
+    let mut command = command(options.allocator);
     command.args(["--reps", &options.reps.unwrap_or(5).to_string()]);
     for (flag, value) in [("--only", &options.only), ("--transport", &options.transport)] {
         if let Some(value) = value {

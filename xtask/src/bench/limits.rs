@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::ours;
+use super::{Options, ours};
 use crate::process;
 
 /// A limit, and the workload of ours that is read beside it.
@@ -37,8 +37,9 @@ const PAIRS: &[Pair] = &[
     bulk("copy of 256 MiB into fresh memory"),
 ];
 
-/// Measures limits and ours, by turns, `rounds` times, and prints the medians and how many times the limit ours are.
-pub(super) fn run(rounds: usize, json: bool) -> Result<()> {
+/// Measures limits and ours, by turns, as often as asked for, and prints the medians and how many times the limit ours are.
+pub(super) fn run(options: &Options) -> Result<()> {
+    let (rounds, json) = (options.rounds(), options.json);
     let mut limits: BTreeMap<String, (Vec<f64>, String)> = BTreeMap::new();
     let mut found: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
     for round in 1..=rounds {
@@ -61,7 +62,10 @@ pub(super) fn run(rounds: usize, json: bool) -> Result<()> {
             measured.push((workload, transport));
             begins(&format!("{workload}, {transport}"));
             let n = n.to_string();
-            let lines = ours(&["--reps", "1", "--json", "--only", workload, "--transport", transport, "--n", &n])?;
+            let lines = ours(
+                options.allocator,
+                &["--reps", "1", "--json", "--only", workload, "--transport", transport, "--n", &n],
+            )?;
             for row in rows(&lines, json)? {
                 found.entry((workload, transport)).or_default().push(number(&row, field)?);
             }

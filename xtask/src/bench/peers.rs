@@ -130,8 +130,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
             };
             for workload in pair.ours {
                 begins("brisk");
-                results
-                    .add(&ours(&["--reps", "1", "--json", "--only", workload, "--n", &pair.n.to_string()])?, json)?;
+                let arguments = ["--reps", "1", "--json", "--only", workload, "--n", &pair.n.to_string()];
+                results.add(&ours(options.allocator, &arguments)?, json)?;
             }
             for (peer, python) in peers.iter().zip(&installed) {
                 for (mode, _) in peer.modes.iter().filter(|_| !peer.lacks.contains(&pair.peers)) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use brisk_client::{AsCompleted, TaskFuture, wait};
 
 use super::released;
-use crate::{
+use crate::program::{
     Bench,
     tasks::{inc_anew, noop},
 };

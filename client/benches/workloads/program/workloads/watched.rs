@@ -16,7 +16,7 @@ use anyhow::Context;
 use brisk_client::wait;
 
 use super::{lives::resident_bytes, released};
-use crate::{Bench, browser::Browser, tasks::noop};
+use crate::program::{Bench, browser::Browser, tasks::noop};
 
 const VIEWERS: usize = 5;
 

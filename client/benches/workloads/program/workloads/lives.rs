@@ -9,7 +9,7 @@ use anyhow::Context;
 use brisk_client::{AsCompleted, TaskFuture, wait};
 
 use super::released;
-use crate::{
+use crate::program::{
     Bench,
     tasks::{inc, inc_anew, noop, sleep_inc},
 };

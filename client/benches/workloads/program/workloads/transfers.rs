@@ -5,7 +5,7 @@ use std::time::Instant;
 use brisk_client::{Delayed, TaskFuture, Value, wait};
 
 use super::released;
-use crate::{
+use crate::program::{
     Bench,
     tasks::{consume_all_arrays, consume_all_bytes, consume_array, consume_bytes, make_array, make_bytes},
 };

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use crate::Bench;
+use crate::program::Bench;
 
 mod graphs;
 mod independent;

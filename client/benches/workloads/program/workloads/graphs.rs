@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use brisk_client::{Delayed, TaskFuture, wait};
 
 use super::released;
-use crate::{
+use crate::program::{
     Bench,
     tasks::{add, consume_column, consume_pieces, ident, inc, inc_anew, noop, pick, produce},
 };
