@@ -8,6 +8,7 @@
 
 pub mod graph;
 pub mod hosts;
+pub mod variation;
 
 pub mod families;
 pub mod json;
@@ -25,4 +26,5 @@ pub mod placements;
 
 pub mod makespan;
 pub mod scale;
+pub mod spread;
 pub mod workflow;

@@ -115,7 +115,7 @@ impl Scheduler {
             task: self.name_of(task),
             run,
             attempt: task.attempt,
-            priority: task.priority,
+            priority: self.turn_at_worker(t),
             spec: task.spec.clone(),
             dependencies,
             resources: self.classes.slab[task.class].demand.asked().cloned().collect(),

@@ -29,6 +29,8 @@ pub(super) struct Queue {
 pub(super) struct Lane {
     /// How many tasks are queued in all of its classes.
     pub(super) queued: u32,
+    /// How many there were when it was last looked whether [chains](super::abreast) can wait, if it was since there were none.
+    pub(super) looked_at: Option<u32>,
     /// For each account the first of its tasks in each class that is listed, if there are any.
     pub(super) heads: BTreeMap<AccountId, Heads>,
     /// The accounts that have heads, the one that was given least first. Only kept if there are several.

@@ -42,6 +42,7 @@ mod task;
 mod timers;
 mod work;
 
+mod abreast;
 mod backoff;
 mod balance;
 mod binding;

@@ -86,6 +86,7 @@ impl Scheduler {
             let was_empty = lane.is_empty();
             lane.queued = lane.queued.wrapping_add_signed(by);
             if was_empty || lane.is_empty() {
+                lane.looked_at = None;
                 let which = (*environment, demand.kind);
                 match busy.binary_search(&which) {
                     Ok(place) => _ = busy.remove(place),
@@ -203,6 +204,10 @@ impl Scheduler {
     }
 
     fn drain_lane(&mut self, environment: EnvironmentIndex, kind: Kind) {
+        if !self.may_go_on(environment, kind) {
+            self.begin_abreast(environment, kind);
+            return;
+        }
         // What was found stuck stays so until the end of this event: room only gets less.
         let mut stuck = BTreeSet::new();
         while self.may_go_on(environment, kind) {

@@ -58,22 +58,40 @@ pub fn compare(graph: &Graph, hosts: &Hosts) -> Result<Row, Stuck> {
 /// # Errors
 /// If the machines do not finish.
 pub fn tables(workflows: &[Graph]) -> Result<String, Stuck> {
-    const WORK_NS: u64 = 100_000_000;
     let mut text = String::new();
-    for hosts in [Hosts::equal(8, 4), Hosts::mixed(3), Hosts::uneven(4), Hosts::uneven(4).told()] {
-        // A value of 1 KB moves in no time; one of 100 MB as long as a task runs.
-        for (data, nbytes) in [("cheap", 1_000), ("dear", 100_000_000)] {
-            let _ = writeln!(text, "\nWorkers {}, {data} data\n\n{HEAD}", hosts.name);
-            for graph in families::all(Costs { work_ns: WORK_NS, nbytes }) {
-                line(&mut text, &graph, &hosts, &compare(&graph, &hosts)?);
-            }
-            // Workflows bring their own lengths: they are in every table with cheap data.
-            for graph in workflows.iter().filter(|_| data == "cheap") {
-                line(&mut text, graph, &hosts, &compare(graph, &hosts)?);
-            }
+    for Setting { hosts, data, graphs } in settings(workflows) {
+        let _ = writeln!(text, "\nWorkers {}, {data} data\n\n{HEAD}", hosts.name);
+        for graph in graphs {
+            line(&mut text, &graph, &hosts, &compare(&graph, &hosts)?);
         }
     }
     Ok(text)
+}
+
+/// What one table is about.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Where graphs run.
+    pub hosts: Hosts,
+    /// Whether values are `cheap` to move or `dear`.
+    pub data: &'static str,
+    /// What runs: all families, then workflows.
+    pub graphs: Vec<Graph>,
+}
+
+/// All tables.
+pub fn settings(workflows: &[Graph]) -> impl Iterator<Item = Setting> {
+    const WORK_NS: u64 = 100_000_000;
+    let hosts = [Hosts::equal(8, 4), Hosts::mixed(3), Hosts::uneven(4), Hosts::uneven(4).told()];
+    // A value of 1 KB moves in no time; one of 100 MB as long as a task runs.
+    let data = [("cheap", 1_000), ("dear", 100_000_000)];
+    let pairs = hosts.into_iter().flat_map(move |hosts| data.map(|data| (hosts.clone(), data)));
+    pairs.map(|(hosts, (data, nbytes))| {
+        let mut graphs = families::all(Costs { work_ns: WORK_NS, nbytes });
+        // Workflows bring their own lengths: they are in every table with cheap data.
+        graphs.extend(workflows.iter().filter(|_| data == "cheap").cloned());
+        Setting { hosts, data, graphs }
+    })
 }
 
 const HEAD: &str = "\

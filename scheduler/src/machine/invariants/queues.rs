@@ -13,7 +13,8 @@ use crate::machine::{
 };
 
 impl Scheduler {
-    /// I14: a lane lists the heads of the queues that may go on, counts what is queued, and has its accounts in order.
+    /// I14: a lane lists the heads of the queues that may go on, counts what is queued, has its accounts in order, and
+    /// remembers of what waited nothing once all has gone.
     pub(super) fn i14_lanes_know_what_is_next(&self) -> Check {
         for (environment, build) in self.classes.environments.iter() {
             for kind in KINDS {
@@ -32,6 +33,11 @@ impl Scheduler {
                 }
                 ensure!(lane.heads == expected.heads, "{:?}, not {:?}", lane.heads, expected.heads);
                 ensure!(lane.queued == expected.queued, "{} are queued, not {}", expected.queued, lane.queued);
+                ensure!(
+                    lane.queued > 0 || lane.looked_at.is_none(),
+                    "nothing waits: {:?} is of the past",
+                    lane.looked_at
+                );
                 let busy = self.classes.busy.contains(&(environment, kind));
                 ensure!(busy == (lane.queued > 0), "{environment:?} is busy: {busy}");
                 let accounts = lane.heads.keys().map(|&account| (self.accounts.given_ns(account), account));

@@ -1,5 +1,6 @@
 //! Unit tests: a state, an event, the exact actions.
 
+mod abreast;
 mod balancing;
 mod bench;
 mod coordinating;

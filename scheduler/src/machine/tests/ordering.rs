@@ -11,7 +11,7 @@ use super::bench::*;
 use crate::machine::{Action, slab::Index};
 
 /// `count` chains of `length` tasks, one after the other.
-fn chains(count: u128, length: u128) -> Vec<brisk_core::message::SubmittedTask> {
+pub(super) fn chains(count: u128, length: u128) -> Vec<brisk_core::message::SubmittedTask> {
     let all = 0..count * length;
     all.map(|number| if number % length == 0 { task(number, &[]) } else { task(number, &[number - 1]) }).collect()
 }

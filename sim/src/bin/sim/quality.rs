@@ -7,12 +7,17 @@ use crate::scale;
 use brisk_sim::quality::{
     graph::Graph,
     hosts::{Host, Hosts},
-    makespan, wfformat, workflow,
+    makespan,
+    spread::{self, Options},
+    variation::Variation,
+    wfformat, workflow,
 };
 
 /// The help for these.
 pub(crate) const HELP: &str = "\
 cargo xtask sim --makespan [FILE.json…]                families of graphs, and workflows, beside bounds and HEFT
+cargo xtask sim --spread [--graphs N] [--orders] [--only TEXT] [FILE.json…]
+                                                       the same of many graphs that differ by chance: means and extremes
 cargo xtask sim --workflow FILE.json [--workers N] [--threads T] [--bandwidth BYTES]
                                                        one workflow in WfFormat, in virtual time
 cargo xtask sim --scale                                what a task costs the scheduler: up to a million, on 10,000 workers";
@@ -21,6 +26,7 @@ cargo xtask sim --scale                                what a task costs the sch
 pub(crate) fn run(arguments: &[String]) -> Option<ExitCode> {
     let result = match arguments.first()?.as_str() {
         "--makespan" => tables(&arguments[1..]),
+        "--spread" => spread_of(&arguments[1..]),
         "--workflow" => one_workflow(&arguments[1..]),
         "--scale" => scale::table().map(|()| String::new()),
         scale::LINE => scale::line(&arguments[1..]).map(|()| String::new()),
@@ -41,6 +47,26 @@ pub(crate) fn run(arguments: &[String]) -> Option<ExitCode> {
 fn tables(files: &[String]) -> Result<String, String> {
     let workflows = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     makespan::tables(&workflows).map_err(|stuck| stuck.to_string())
+}
+
+fn spread_of(arguments: &[String]) -> Result<String, String> {
+    let mut options = Options { variation: Variation::Times, graphs: 8, only: String::new() };
+    let mut workflows = Vec::new();
+    let mut given = arguments.iter();
+    while let Some(argument) = given.next() {
+        let mut value = || given.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--graphs" => {
+                let number = value()?.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+                options.graphs = number.ok_or("--graphs needs a whole number from 1 to 1000000")?;
+            }
+            "--orders" => options.variation = Variation::Orders,
+            "--only" => options.only = value()?.clone(),
+            option if option.starts_with('-') => return Err(format!("`{option}` means nothing beside --spread")),
+            path => workflows.push(read(path)?),
+        }
+    }
+    spread::tables(&workflows, &options).map_err(|stuck| stuck.to_string())
 }
 
 fn one_workflow(arguments: &[String]) -> Result<String, String> {

@@ -1,0 +1,136 @@
+//! When the last chains begin, and in which order links go on the worker that has them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use brisk_core::{
+    id::{RunId, WorkerId},
+    message::{DependencyInfo, Priority, SubmittedTask},
+};
+
+use super::{bench::*, ordering::chains};
+use crate::machine::{Action, Config};
+
+/// Long beside a call of a second, and short.
+const LONG: u64 = 1 << 29;
+const SHORT: u64 = 8;
+
+/// What waits or runs at one worker: its place, its number, its run.
+type Held = BTreeSet<(Priority, u128, RunId)>;
+
+/// What came of running chains, all links of one second, on workers that run what is most urgent of what they have.
+#[derive(Debug, Default)]
+struct Story {
+    rounds: u32,
+    moved: u32,
+    /// The most chains that had begun and not ended.
+    most_begun: usize,
+    /// The most tasks that a worker had the inputs of, for each thread, in per cent.
+    most_crowded: usize,
+}
+
+fn run_chains(bench: &mut Bench, threads: &[u32], (count, length): (u128, u128), nbytes: u64) -> Story {
+    let client = bench.client();
+    let workers: BTreeMap<WorkerId, usize> = threads.iter().map(|&n| (bench.worker(n), n as usize)).collect();
+    let ends: Vec<_> = (1..=count).map(|chain| chain * length - 1).collect();
+    let actions = bench.submit(client, chains(count, length), &ends);
+    let mut held: BTreeMap<WorkerId, Held> = workers.keys().map(|&worker| (worker, Held::new())).collect();
+    let (mut story, mut ended) = (Story::default(), BTreeSet::new());
+    note(&actions, &mut held, &mut story);
+    while held.values().any(|tasks| !tasks.is_empty()) {
+        story.rounds += 1;
+        bench.now = bench.now + Duration::from_secs(1);
+        let mut round = Vec::new();
+        for (worker, tasks) in &mut held {
+            let runnable = |number: u128| number.is_multiple_of(length) || ended.contains(&(number - 1));
+            let able: Vec<_> = tasks.iter().copied().filter(|&(_, number, _)| runnable(number)).collect();
+            story.most_crowded = story.most_crowded.max(100 * able.len() / workers[worker]);
+            for task in able.into_iter().take(workers[worker]) {
+                tasks.remove(&task);
+                round.push((*worker, (task.1, task.2)));
+            }
+        }
+        for (worker, run) in round {
+            ended.insert(run.0);
+            let actions = bench.finish(worker, run, nbytes);
+            note(&actions, &mut held, &mut story);
+        }
+        let has = |number: u128| ended.contains(&number);
+        let begun = (0..count).filter(|chain| has(chain * length) && !has((chain + 1) * length - 1));
+        story.most_begun = story.most_begun.max(begun.count());
+    }
+    assert_eq!(ended.len() as u128, count * length);
+    story
+}
+
+fn note(actions: &[Action], held: &mut BTreeMap<WorkerId, Held>, story: &mut Story) {
+    for (worker, assignment) in assignments(actions) {
+        let elsewhere = |input: &&DependencyInfo| !input.holders.is_empty() && !input.holders.contains(&worker);
+        story.moved += assignment.dependencies.iter().filter(elsewhere).count() as u32;
+    }
+    for (worker, assignment) in assignments(actions) {
+        let number = assignment.task.key.as_u128() >> 96;
+        held.entry(worker).or_default().insert((assignment.priority, number, assignment.run));
+    }
+}
+
+#[test]
+fn no_chain_of_long_values_is_left_for_a_second_round() {
+    let mut bench = Bench::with(Config::default());
+    let story = run_chains(&mut bench, &[1, 2, 5], (12, 8), LONG);
+    assert_eq!(story.moved, 0, "{story:?}");
+    assert!(story.rounds <= 13, "{} rounds where 12 would do, and chains one after the other take 16", story.rounds);
+    assert_eq!(story.most_begun, 12);
+    assert_eq!(story.most_crowded, 160, "each has its share: {story:?}");
+}
+
+#[test]
+fn a_slow_worker_gets_its_share_of_chains() {
+    let mut bench = Bench::with(Config::default());
+    let (slow, fast) = (bench.worker_at(50, 4), bench.worker_at(100, 4));
+    let client = bench.client();
+    let first = bench.submit(client, chains(10, 8), &(1..=10).map(|chain| chain * 8 - 1).collect::<Vec<_>>());
+    let (_, run) = runs(&first).into_iter().find(|(worker, _)| *worker == fast).unwrap();
+    let dealt = bench.finish(fast, run, LONG);
+    let roots = runs(&dealt).into_iter().filter(|(_, (number, _))| number % 8 == 0);
+    let places: Vec<_> = roots.map(|(worker, _)| worker).collect();
+    assert_eq!(places, [fast; 2], "all that waited, and none of it to {slow:?}, which is at its end last as it is");
+}
+
+#[test]
+fn chains_that_end_in_time_wait_and_so_do_those_of_short_values() {
+    let mut bench = Bench::with(Config::default());
+    let story = run_chains(&mut bench, &[4, 4], (16, 8), LONG);
+    assert_eq!((story.rounds, story.moved), (16, 0), "{story:?}");
+    assert!(story.most_begun <= 8 && story.most_crowded <= 100, "one for each thread: {story:?}");
+    let mut bench = Bench::with(Config::default());
+    let story = run_chains(&mut bench, &[1, 2, 5], (12, 8), SHORT);
+    assert!(story.most_crowded <= 100, "whoever has a thread takes what is next: {story:?}");
+}
+
+#[test]
+fn pairs_are_no_chains() {
+    let mut bench = Bench::with(Config::default());
+    let story = run_chains(&mut bench, &[1, 2, 5], (12, 2), LONG);
+    assert!(story.most_crowded <= 100, "{story:?}");
+}
+
+/// Two chains of a fan: what follows needs both.
+#[test]
+fn what_meets_is_no_chain() {
+    let mut bench = Bench::with(Config::default());
+    bench.worker(2);
+    let client = bench.client();
+    let mut tasks: Vec<SubmittedTask> = chains(4, 5);
+    tasks.push(task(20, &[4, 9, 14, 19]));
+    let first = bench.submit(client, tasks, &[20]);
+    let (worker, run) = runs(&first)[0];
+    bench.finish(worker, run, LONG);
+    let t = bench.machine.tasks.find(key(19)).unwrap();
+    let last = bench.machine.tasks.find(key(18)).unwrap();
+    assert_eq!(bench.machine.turn_at_worker(t), bench.machine.tasks[t].priority, "the end of a chain that is gathered");
+    let order = bench.machine.turn_at_worker(last).order;
+    assert_eq!(order, u32::MAX - 2, "a link goes by the length of its way");
+}
