@@ -4,7 +4,7 @@
 //! measurement, with `system`, `mode`, `workload`, `n`, `seconds`, `per_task_us` and what else a workload tells. Two workers
 //! of one thread each, everywhere.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use brisk_client::{Client, LocalBuilder, LocalCluster};
 
@@ -87,6 +87,10 @@ async fn measure(options: &Options, transport: Transport) -> anyhow::Result<()> 
         if !fits || options.only.as_deref().is_some_and(|only| only != workload.name) {
             continue;
         }
+        if workload.often == Often::Once && options.only.is_none() {
+            alone(options, transport, workload.name)?;
+            continue;
+        }
         let sizes = if options.n.is_empty() { workload.sizes } else { &options.n };
         for n in sizes {
             if workload.often == Often::Once {
@@ -105,6 +109,19 @@ async fn measure(options: &Options, transport: Transport) -> anyhow::Result<()> 
     }
     bench.client.close().await;
     bench.cluster.close().await;
+    Ok(())
+}
+
+/// Runs one workload in a program of its own.
+fn alone(options: &Options, transport: Transport, workload: &str) -> anyhow::Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--only", workload, "--transport", transport.name()]);
+    command.args(options.json.then_some("--json"));
+    for n in &options.n {
+        command.args(["--n", &n.to_string()]);
+    }
+    let status = command.status()?;
+    anyhow::ensure!(status.success(), "{workload} ended with {status}");
     Ok(())
 }
 

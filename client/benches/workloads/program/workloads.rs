@@ -29,7 +29,8 @@ pub(crate) struct Workload {
 pub(crate) enum Often {
     /// Once for the caches, then as often as is asked for.
     Repeated,
-    /// Once, as the first: it shows what grows with time.
+    /// Once, as the first: it shows what grows with time, or what memory is taken by what has none yet. If others are to run
+    /// as well, in a program of its own.
     Once,
 }
 
@@ -79,7 +80,7 @@ pub(crate) const ALL: &[Workload] = &[
     workload("transfer-array-one-consumer", &[1_000], |b, n| Box::pin(transfers::array_to_one(b, n, SMALL))),
     workload("scatter-gather-bytes", &[1], |b, n| Box::pin(transfers::scatter_bytes(b, n, PUT))),
     workload("scatter-gather-array", &[1], |b, n| Box::pin(transfers::scatter_array(b, n, PUT))),
-    workload("memory-held", &[100_000], |b, n| Box::pin(lives::memory_held(b, n))),
+    once("memory-held", &[100_000], |b, n| Box::pin(lives::memory_held(b, n))),
     workload("memory-released", &[100_000], |b, n| Box::pin(lives::memory_released(b, n))),
     workload("dashboard", &[500_000], |b, n| Box::pin(watched::watched(b, n))),
     once("dashboard-memory", &[1_000_000], |b, n| Box::pin(watched::memory(b, n))),
