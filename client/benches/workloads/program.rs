@@ -94,7 +94,9 @@ async fn measure(options: &Options, transport: Transport) -> anyhow::Result<()> 
         let sizes = if options.n.is_empty() { workload.sizes } else { &options.n };
         for n in sizes {
             if workload.often == Often::Once {
+                bench.report.begin();
                 (workload.run)(&mut bench, *n).await?;
+                bench.report.end();
                 continue;
             }
             // Once for the caches.
