@@ -119,7 +119,9 @@ impl Losses {
             SchedulerToWorker::Free(keys) => {
                 keys.iter().filter_map(|key| workload.find(*key)).for_each(|task| self.dropped(task, worker));
             }
-            SchedulerToWorker::Cancel { run, .. } => self.cancelled(workload, runs, worker, *run),
+            SchedulerToWorker::Cancel { run, .. } | SchedulerToWorker::Abandon { run, .. } => {
+                self.cancelled(workload, runs, worker, *run);
+            }
             _ => {}
         }
     }
