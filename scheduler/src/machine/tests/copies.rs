@@ -192,6 +192,65 @@ fn who_asked_for_copies_and_went_is_not_answered_and_another_is() {
 }
 
 #[test]
+fn copies_that_waited_for_one_worker_are_not_waited_for_when_that_is_gone() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.worker(1);
+    for number in 1..=200 {
+        bench.make(c, number, 8);
+    }
+    let target = bench.worker(1);
+    let (request, keys) = (RequestId(7), (1..=200).map(want).collect());
+    let actions = bench.say(c, ClientToScheduler::Replicate { request, keys, count: 2, workers: vec![] });
+    assert!(asked(&actions).len() < 100 && answers(&actions).is_empty(), "they go in turns");
+    // No other worker is there: as many copies as there are workers are all that can be had.
+    let actions = bench.kill(target);
+    assert_eq!(answers(&actions), [(c, 7, &Answer::Done)]);
+}
+
+#[test]
+fn who_could_not_get_a_copy_is_asked_again_when_somebody_comes() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.worker(1);
+    bench.make(c, 1, 8);
+    let other = bench.worker(1);
+    assert_eq!(asked(&bench.replicate(c, 1, 0, &[])), [(other, 1)]);
+    bench.lacks(other, 1);
+    let (new, actions) = bench.worker_with(1, "", &[]);
+    let mut asked = asked(&actions);
+    asked.sort_unstable();
+    assert_eq!(asked, [(other, 1), (new, 1)]);
+}
+
+#[test]
+fn who_could_not_get_a_copy_is_not_asked_again_because_another_is_gone() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.worker(1);
+    bench.make(c, 1, 8);
+    let others = [bench.worker(1), bench.worker(1)];
+    bench.replicate(c, 1, 0, &[]);
+    others.iter().for_each(|&other| drop(bench.lacks(other, 1)));
+    bench.kill(others[0]);
+    assert_eq!(asked(&bench.replicate(c, 1, 0, &[])), []);
+}
+
+#[test]
+fn values_that_are_said_to_be_longer_than_anything_are_copied_like_others() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.worker(1);
+    for number in 1..=3 {
+        bench.make(c, number, u64::MAX);
+    }
+    let other = bench.worker(1);
+    for number in 1..=3 {
+        assert_eq!(asked(&bench.replicate(c, number, 2, &[])), [(other, number)]);
+    }
+}
+
+#[test]
 fn paused_and_full_workers_are_given_no_copies_until_they_have_room() {
     let mut bench = Bench::new();
     let c = bench.client();

@@ -46,6 +46,8 @@ fn what_comes_from_nobody_does_nothing_and_is_counted() {
     assert_eq!(bench.machine.counters().unknown_peers, 4);
     assert_eq!(bench.event(Event::SupervisorLeft { supervisor: SupervisorId(nobody), reason: "bye".into() }), []);
     assert_eq!(bench.machine.counters().unknown_peers, 5);
+    assert_eq!(bench.event(Event::ClientLeft { client: ClientId(nobody), reason: "bye".into() }), []);
+    assert_eq!(bench.machine.counters().unknown_peers, 6);
     assert_eq!(bench.machine.describe(), before);
 }
 

@@ -116,6 +116,23 @@ fn detached_work_that_fails_or_is_asked_for_again_is_like_any_other() {
 }
 
 #[test]
+fn what_has_ended_is_not_kept_by_detaching_it() {
+    for failed in [false, true] {
+        let mut bench = Bench::new();
+        let (w, c) = (bench.worker(1), bench.client());
+        let first = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+        if failed {
+            bench.fail(w, first)
+        } else {
+            bench.finish(w, first, 8)
+        };
+        bench.say(c, ClientToScheduler::Detach(vec![key(1)]));
+        bench.release(c, 1);
+        assert_eq!(bench.machine.task_count(), 0);
+    }
+}
+
+#[test]
 fn detached_work_that_fails_and_that_nobody_wants_is_forgotten() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());

@@ -119,3 +119,16 @@ fn long_calls_that_follow_one_another_are_sent_one_ahead_and_those_that_take_no_
         assert_eq!(assigned(&mut bench, c, chain.collect()), expected);
     }
 }
+
+#[test]
+fn what_follows_is_sent_ahead_as_long_as_threads_have_something_to_do() {
+    for threads in [1, 4] {
+        let mut bench = Bench::with(Config::default());
+        let (_, c) = (bench.worker(threads), bench.client());
+        bench.learn(c, MILLI);
+        let fan = (1..100).map(|number| task(number, if number == 1 { &[] } else { &[1] })).collect();
+        let sent = assigned(&mut bench, c, fan).len() as u32;
+        // A thread is fed for five milliseconds.
+        assert!((4 * threads..=6 * threads).contains(&sent), "{sent} for {threads} threads");
+    }
+}

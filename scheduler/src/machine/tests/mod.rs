@@ -3,6 +3,7 @@
 mod abreast;
 mod balancing;
 mod bench;
+mod cancelling;
 mod coordinating;
 mod copies;
 mod counting;

@@ -44,6 +44,18 @@ fn clients_hear_once_what_is_missing_and_the_task_fails_in_the_end() {
 }
 
 #[test]
+fn who_asks_later_for_what_the_workers_that_are_there_lack_hears_it_too() {
+    let mut bench = Bench::new();
+    let (a, b) = (bench.client(), bench.client());
+    bench.worker(1);
+    let gpu = || with(task(1, &[]), |options| options.resources = vec![("gpu".into(), Quantity::from_f64(1.0))]);
+    bench.submit(a, vec![gpu()], &[1]);
+    assert_eq!(notice(&bench.wait(NOTICE)).0, a);
+    bench.submit(b, vec![gpu()], &[1]);
+    assert_eq!(notice(&bench.wait(NOTICE)).0, b);
+}
+
+#[test]
 fn each_reason_has_its_words() {
     let words = |change: &dyn Fn(&mut brisk_core::options::TaskOptions)| {
         let mut bench = Bench::new();

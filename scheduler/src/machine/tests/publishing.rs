@@ -87,6 +87,23 @@ fn a_lost_published_value_is_made_again_and_one_that_fails_stays_failed() {
 }
 
 #[test]
+fn what_nobody_who_is_there_has_begun_is_made_again_as_often_as_it_is_lost() {
+    let mut bench = Bench::new();
+    let (mut w, a) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(a, vec![task(1, &[])], &[1])).1;
+    bench.say(a, publish("it", &[1], false));
+    bench.finish(w, first, 8);
+    bench.say(a, ClientToScheduler::Goodbye);
+    for _ in 0..3 {
+        bench.kill(w);
+        let (new, actions) = bench.worker_with(1, "", &[]);
+        bench.finish(new, run(&actions).1, 8);
+        assert_eq!(bench.machine.accounts.iter().count(), 0, "nobody pays for what is there");
+        w = new;
+    }
+}
+
+#[test]
 fn a_name_is_taken_once_unless_it_is_to_be_replaced() {
     let mut bench = Bench::new();
     let a = bench.client();

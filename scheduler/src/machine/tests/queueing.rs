@@ -310,3 +310,23 @@ fn three_clients_take_turns() {
     turns.chunks_mut(3).for_each(<[_]>::sort_unstable);
     assert_eq!(turns, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
 }
+
+#[test]
+fn what_asks_for_nothing_of_a_resource_goes_where_there_is_none() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    assert_eq!(run(&bench.submit(c, vec![gpus(1, 0)], &[1])).0, w);
+}
+
+#[test]
+fn what_is_made_again_is_paid_for_by_who_wants_it_and_not_by_who_had_submitted_it() {
+    let mut bench = Bench::new();
+    let (w, a, b) = (bench.worker(1), bench.client(), bench.client());
+    let first = run(&bench.submit(a, vec![task(1, &[])], &[1])).1;
+    bench.finish(w, first, 8);
+    bench.submit(b, vec![task(1, &[])], &[1]);
+    bench.release(a, 1);
+    bench.kill(w);
+    let paying: Vec<_> = bench.machine.accounts.iter().map(|(_, account)| account.tasks).collect();
+    assert_eq!(paying, [0, 1]);
+}

@@ -323,6 +323,8 @@ fn who_was_given_work_only_just_now_is_not_taken_for_stalled_though_it_did_nothi
     assert_eq!(ahead(&mut bench, "a", 1), 3);
     bench.wait(crate::machine::Config::default().steal_after - Duration::from_millis(1));
     assert_eq!(ahead(&mut bench, "b", 11), 3);
+    // That one is given more is no progress.
+    assert_eq!(run(&bench.submit(c, vec![on("a", 4)], &[4])).0, a);
     bench.wait(Duration::from_millis(1));
     assert_eq!(runs(&bench.submit(c, vec![on("a", 5)], &[5])), [], "{a} has ended nothing for a while");
     assert_eq!(run(&bench.submit(c, vec![on("b", 15)], &[15])).0, b);
