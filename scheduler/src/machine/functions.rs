@@ -267,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn the_first_call_may_be_off_by_half_and_the_second_tells() {
+        assert_eq!(fed_us(&[2_000]), 3_000);
+        let mut functions = Functions::new();
+        let index = functions.scattered();
+        [1_000, 3_000].iter().for_each(|&ns| functions.measure(index, ns));
+        assert_eq!(functions.measured_ns(index), Some(2_000));
+        [1_001, 3_001].iter().for_each(|&nbytes| functions.measure_value(index, nbytes));
+        assert_eq!(functions.measured_bytes(index), Some(2_000));
+    }
+
+    #[test]
     fn what_differs_widely_counts_for_more_and_never_for_more_than_twice() {
         assert_eq!(fed_us(&[1_000; 40]), 1_000);
         let varied: Vec<_> = (0..40).map(|i| if i % 2 == 0 { 500 } else { 1_500 }).collect();

@@ -98,6 +98,14 @@ impl Pool {
         }
     }
 
+    /// Whether it counts the threads and memory limits of its workers, and no others.
+    pub(super) fn sums_up(&self, workers: &Workers) -> bool {
+        let mut limits = BTreeMap::new();
+        self.workers.iter().for_each(|&w| *limits.entry(workers[w].info.memory_limit).or_default() += 1);
+        let threads: usize = self.workers.iter().map(|&w| workers[w].threads()).sum();
+        threads == self.threads && limits == self.limits
+    }
+
     /// There are many now.
     fn keep_order(&mut self, workers: &Workers) {
         for kind in KINDS {

@@ -241,7 +241,7 @@ mod tests {
         assert!(set.insert(worker(70)) && !set.insert(worker(70)) && set.insert(worker(3)));
         assert!(set.contains(worker(70)) && !set.contains(worker(71)) && !set.contains(worker(700)));
         assert_eq!(set.iter::<WorkerIndex>().collect::<Vec<_>>(), [worker(3), worker(70)]);
-        assert!(set.remove(worker(70)) && !set.remove(worker(70)));
+        assert!(!set.remove(worker(6)) && set.remove(worker(70)) && !set.remove(worker(70)));
         assert_eq!(set.0.len(), 1);
     }
 }

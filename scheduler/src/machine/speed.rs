@@ -255,6 +255,13 @@ mod tests {
     }
 
     #[test]
+    fn a_step_is_left_only_when_the_next_is_clearly_nearer() {
+        // The next step is nearest from 1.09 on, and twelve in a hundred are not enough to leave the ordinary one.
+        assert_eq!(after([(112 * MS, 100 * MS); 500]), Step::default());
+        assert_eq!(after([(118 * MS, 100 * MS); 500]).number(), Step::default().number() + 1);
+    }
+
+    #[test]
     fn what_was_said_counts_until_calls_say_otherwise() {
         for (percent, longer) in
             [(100, 100..=100), (50, 200..=200), (200, 50..=50), (0, 400..=400), (u32::MAX, 25..=25)]

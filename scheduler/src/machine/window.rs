@@ -271,6 +271,15 @@ mod tests {
     }
 
     #[test]
+    fn those_that_have_inputs_are_told_wherever_they_are() {
+        let mut tasks = ReadyTasks::default();
+        (0..9).for_each(|order| add(&mut tasks, (0, 1, order), order));
+        assert_eq!(tasks.window.len(), 3);
+        let with_inputs: Vec<_> = tasks.with_inputs().map(|t| t.as_u32()).collect();
+        assert_eq!(with_inputs, [1, 2, 4, 5, 7, 8]);
+    }
+
+    #[test]
     fn users_and_submissions_come_before_ways() {
         let mut tasks = ReadyTasks::default();
         add(&mut tasks, (0, 1, 10), 1);

@@ -170,6 +170,7 @@ mod tests {
         assert_eq!(calls.add(0, 1, B, 11), Ok(vec![]));
         assert_eq!(calls.add(1, 0, A, 20), Ok(vec![A]), "another link's come when they come");
         assert_eq!(calls.add(0, 0, A, 10), Ok(vec![B]));
+        assert!(!calls.is_idle());
         assert_eq!((all(&mut calls, A), all(&mut calls, B)), (vec![20, 10, 12], vec![11]));
         assert!(calls.is_idle());
     }

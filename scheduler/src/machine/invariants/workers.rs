@@ -199,12 +199,13 @@ impl Scheduler {
         Ok(())
     }
 
-    /// I16: a pool counts the paces of its workers, and of no others; and how many of them are open.
+    /// I16: a pool counts the paces, threads and memory limits of its workers, and of no others; and how many of them are open.
     pub(super) fn i16_paces_are_those_of_workers(&self) -> Check {
         for (index, environment) in self.classes.environments.iter() {
             let mut paces = Paces::default();
             environment.pool.workers.iter().for_each(|&w| paces.enter(self.workers[w].speed.step()));
             ensure!(paces == environment.pool.paces, "{index:?}: paces are {:?}", environment.pool.paces);
+            ensure!(environment.pool.sums_up(&self.workers), "{index:?} counts threads or limits of other workers");
             ensure!(environment.pool.counts_open(&self.workers), "{index:?} counts other workers than those open");
         }
         Ok(())

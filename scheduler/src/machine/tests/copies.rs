@@ -251,6 +251,28 @@ fn values_that_are_said_to_be_longer_than_anything_are_copied_like_others() {
 }
 
 #[test]
+fn who_waits_for_a_worker_that_gets_many_copies_is_not_refused_because_another_asks_for_what_can_not_be() {
+    let mut bench = Bench::new();
+    let (c, other) = (bench.client(), bench.client());
+    bench.worker(1);
+    for number in 1..=65 {
+        bench.make(c, number, 8);
+    }
+    bench.submit(other, vec![], &[65]);
+    let bob = bench.worker_with(1, "bob", &[]).0;
+    bench.worker_on("small", 1, 4);
+    for number in 1..=64 {
+        assert_eq!(asked(&bench.replicate(c, number, 1, &["bob"])), [(bob, number)]);
+    }
+    assert_eq!(answers(&bench.replicate(c, 65, 1, &["bob"])), []);
+    assert_eq!(
+        answers(&bench.replicate(other, 65, 1, &["small"])),
+        [],
+        "it is looked at when there is room for the first"
+    );
+}
+
+#[test]
 fn paused_and_full_workers_are_given_no_copies_until_they_have_room() {
     let mut bench = Bench::new();
     let c = bench.client();
@@ -326,6 +348,25 @@ fn copies_left_by_transfers_go_but_never_the_last_nor_one_in_use() {
     bench.finish(w, run, 100);
     assert_eq!(freed(&bench.wait(Duration::from_secs(5))), [], "it is the last");
     assert_eq!(bench.machine.next_deadline(), None);
+}
+
+#[test]
+fn copies_stay_while_one_may_be_on_its_way_to_a_task_and_not_where_it_is_there() {
+    for at_a_holder in [false, true] {
+        let mut bench = Bench::new();
+        let c = bench.client();
+        let first = bench.worker_on("first", 1, 0);
+        bench.make(c, 1, 8);
+        let others = ["second", "third"].map(|host| bench.worker_on(host, 1, 0));
+        others.iter().for_each(|&other| drop(bench.added(other, 1, 8)));
+        let stranger = bench.worker_on("stranger", 1, 0);
+        let host = if at_a_holder { "first" } else { "stranger" };
+        let user = run(&bench.submit(c, vec![with(task(2, &[1]), |o| o.workers = vec![host.into()])], &[2]));
+        assert_eq!(user.0, if at_a_holder { first } else { stranger });
+        let gone = freed(&bench.wait(Duration::from_secs(5)));
+        assert_eq!(gone.len(), if at_a_holder { 2 } else { 0 }, "{gone:?}");
+        assert!(!gone.contains(&(first, 1)) || !at_a_holder);
+    }
 }
 
 #[test]

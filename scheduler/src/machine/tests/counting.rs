@@ -152,3 +152,33 @@ fn a_run_that_has_ended_had_begun() {
     };
     assert_eq!(recorded(true), recorded(false));
 }
+
+#[test]
+fn what_only_says_how_somebody_is_changes_nothing_and_sends_nobody_away() {
+    let mut bench = Bench::new();
+    let (w, (supervisor, _)) = (bench.worker(1), bench.supervisor());
+    assert_eq!(bench.report(w, WorkerToScheduler::Health { bytes: 8, values: 1 }), []);
+    assert_eq!(bench.report(w, WorkerToScheduler::Notes(vec![])), []);
+    assert_eq!(bench.advise(supervisor, SupervisorToScheduler::Done(RequestId(1))), []);
+    assert_eq!(bench.machine.counters().unasked_answers, 1);
+}
+
+#[test]
+fn who_misses_what_it_does_not_need_is_no_reason_to_doubt_the_holder() {
+    let mut bench = Bench::new();
+    let (holder, c) = (bench.worker(1), bench.client());
+    bench.make(c, 1, 8);
+    let other = bench.worker(1);
+    let message = WorkerToScheduler::Missing { key: key(1), holders: [holder].into_iter().collect() };
+    assert_eq!(bench.report(other, message), []);
+    assert_eq!(bench.machine.counters().stale_runs, 1);
+    assert_eq!(bench.machine.snapshot().workers[0].values, 1);
+}
+
+#[test]
+fn a_copy_of_what_nobody_knows_is_counted() {
+    let mut bench = Bench::new();
+    let w = bench.worker(1);
+    bench.added(w, 7, 8);
+    assert_eq!(bench.machine.counters().strange_replicas, 1);
+}

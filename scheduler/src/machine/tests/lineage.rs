@@ -315,7 +315,7 @@ fn the_copies_of_a_checkpoint_stay_when_the_client_lets_go_that_asked_for_them()
         let first = run(&bench.submit(client, vec![task(1, &[]), call, task(3, &[2])], &[2, 3])).1;
         let second = run(&bench.finish(w, first, 8)).1;
         let third = run(&bench.finish(w, second, 8)).1;
-        let others = [bench.worker(1), bench.worker(1)];
+        let others = [(); 3].map(|()| bench.worker(1));
         let (request, keys) = (RequestId(9), vec![want(2)]);
         bench.say(client, ClientToScheduler::Checkpoint { request, keys, count: 2 });
         for other in others {

@@ -10,10 +10,13 @@ mod counting;
 mod deaths;
 mod departing;
 mod dispatching;
+#[cfg(feature = "dump")]
+mod dumping;
 mod evening;
 mod failing;
 mod feeding;
 mod full;
+mod inspecting;
 mod lineage;
 mod live_bytes;
 mod losing;

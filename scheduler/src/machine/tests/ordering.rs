@@ -122,3 +122,16 @@ fn a_task_that_goes_lets_a_longer_way_into_the_window() {
     let (_, next) = run(&bench.finish(w, first[0].1, 8));
     assert_eq!(next.0, 5);
 }
+
+#[test]
+fn a_way_is_the_longest_there_is_whatever_comes_later() {
+    let mut bench = Bench::new();
+    let (c, _) = (bench.client(), bench.worker(1));
+    bench.submit(c, vec![task(9, &[]), task(1, &[]), task(2, &[1]), task(3, &[2]), task(4, &[3])], &[4, 9]);
+    let way = |bench: &Bench| bench.machine.tasks[bench.machine.tasks.find(key(1)).unwrap()].way;
+    let before = way(&bench);
+    bench.submit(c, vec![task(5, &[1])], &[5]);
+    assert_eq!(way(&bench), before);
+    bench.submit(c, vec![task(6, &[4]), task(7, &[6])], &[7]);
+    assert_eq!(way(&bench), before + 2, "what comes later makes it longer");
+}

@@ -330,3 +330,18 @@ fn what_is_made_again_is_paid_for_by_who_wants_it_and_not_by_who_had_submitted_i
     let paying: Vec<_> = bench.machine.accounts.iter().map(|(_, account)| account.tasks).collect();
     assert_eq!(paying, [0, 1]);
 }
+
+#[test]
+fn among_the_workers_that_a_task_may_go_to_are_those_left_out_that_could_not_hold_its_inputs() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let large = bench.worker_on("here", 1, 10_000);
+    let made = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.finish(large, made, 500);
+    let small = bench.worker_on("here", 1, 100);
+    let here = |task| with(task, |options| options.workers = vec!["here".into()]);
+    // The one that could is busy, and the other is not.
+    assert_eq!(run(&bench.submit(c, vec![with(task(2, &[1]), |_| {})], &[2])).0, large);
+    let sent = runs(&bench.submit(c, vec![here(task(3, &[1]))], &[3]));
+    assert!(sent.iter().all(|(worker, _)| *worker == large), "not {small}: {sent:?}");
+}

@@ -65,6 +65,34 @@ fn when_its_last_holder_dies_it_fails_by_name_and_so_does_what_needs_it() {
 }
 
 #[test]
+fn who_scatters_it_again_elsewhere_takes_it_from_nobody() {
+    let mut bench = Bench::new();
+    let (a, b, c, other) = (bench.worker(1), bench.worker(1), bench.client(), bench.client());
+    scatter(&mut bench, c, 1, &[a]);
+    scatter(&mut bench, other, 1, &[b]);
+    let values: Vec<_> = bench.machine.snapshot().workers.iter().map(|worker| worker.values).collect();
+    assert_eq!(values, [1, 1]);
+}
+
+#[test]
+fn many_values_are_freed_in_messages_of_bounded_length() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let count = 100_001;
+    bench.say(c, ClientToScheduler::Scattered((0..count).map(|number| value(number, &[w], 1)).collect()));
+    let actions = bench.say(c, ClientToScheduler::Goodbye);
+    let lengths: Vec<_> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::ToWorker { message: SchedulerToWorker::Free(keys), .. } => Some(keys.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lengths.iter().sum::<usize>(), count as usize);
+    assert!(lengths.iter().all(|&length| length <= 50_000), "{lengths:?}");
+}
+
+#[test]
 fn a_second_holder_saves_it() {
     let mut bench = Bench::new();
     let (a, b, c) = (bench.worker(1), bench.worker(1), bench.client());
@@ -229,6 +257,42 @@ fn values_go_to_the_emptiest_workers_in_turn() {
     scatter(&mut bench, c, 1, &[a]);
     assert_eq!(places(&mut bench, c, &[0, 0, 8, 4, 4, 4], &[]), Answer::Places(vec![b, b, b, a, b, a]));
     assert_eq!(places(&mut bench, c, &[8, 8], &["here"]), Answer::Places(vec![a, a]));
+    let Answer::Refused(error) = places(&mut bench, c, &[8], &["nowhere"]) else { panic!() };
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    assert_eq!(places(&mut bench, c, &[8, 0, 0, 0, 0], &[]), Answer::Places(vec![b, a, a, b, a]), "of equals in turn");
+}
+
+#[test]
+fn what_a_worker_holds_counts_once() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let w = bench.worker_on("a", 1, 1_000);
+    bench.make(c, 1, 400);
+    assert_eq!(places(&mut bench, c, &[100, 100], &[]), Answer::Places(vec![w, w]));
+}
+
+#[test]
+fn a_client_is_told_which_workers_there_are_and_which_have_a_name() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let (a, b) = (bench.worker_on("here", 1, 0), bench.worker_on("there", 1, 0));
+    let mut found = |names: &[&str]| {
+        let (request, workers) = (RequestId(1), names.iter().map(|&name| name.into()).collect());
+        let actions = bench.say(c, ClientToScheduler::FindWorkers { request, workers });
+        match actions.last() {
+            Some(Action::ToClient { message: SchedulerToClient::Answered { answer, .. }, .. }) => answer.clone(),
+            _ => panic!("{actions:?}"),
+        }
+    };
+    assert_eq!(found(&[]), Answer::Found(vec![(a, "here".into()), (b, "there".into())]));
+    assert_eq!(found(&["there"]), Answer::Found(vec![(b, "there".into())]));
+    let Answer::Refused(error) = found(&["nowhere"]) else { panic!() };
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    bench.kill(a);
+    bench.kill(b);
+    let actions = bench.say(c, ClientToScheduler::FindWorkers { request: RequestId(2), workers: vec![] });
+    let nobody = SchedulerToClient::Answered { request: RequestId(2), answer: Answer::Found(vec![]) };
+    assert_eq!(actions, [to_client(c, nobody)]);
 }
 
 #[test]

@@ -71,3 +71,15 @@ fn a_suspect_that_waits_lets_the_next_in() {
     bench.finish(w, second, 8);
     bench.finish(w, first, 8);
 }
+
+#[test]
+fn an_async_run_that_waits_for_others_leaves_its_place_among_those_and_takes_it_again() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let call = brisk_core::message::SubmittedTask { function: function(9).id, ..task(1, &[]) };
+    let first = run(&bench.submit(c, vec![call], &[1])).1;
+    // The invariants count them after each event.
+    assert_eq!(secede(&mut bench, w, first), []);
+    assert_eq!(rejoin(&mut bench, w, first), []);
+    bench.finish(w, first, 8);
+}

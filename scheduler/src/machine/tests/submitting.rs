@@ -218,6 +218,16 @@ fn a_client_that_goes_takes_all_with_it_but_what_is_detached() {
 }
 
 #[test]
+fn a_worker_is_told_whether_somebody_wants_a_value_and_never_of_an_actor() {
+    let mut bench = Bench::new();
+    let (_, c) = (bench.worker(3), bench.client());
+    let actor = with(task(3, &[]), |options| (options.once, options.pinned) = (true, true));
+    let actions = bench.submit(c, vec![task(1, &[]), task(2, &[]), actor, task(4, &[1])], &[2, 3, 4]);
+    let wanted: Vec<_> = assignments(&actions).map(|(_, a)| (a.task.key == key(2), a.wanted)).collect();
+    assert_eq!(wanted, [(false, false), (true, true), (false, false)]);
+}
+
+#[test]
 fn what_an_open_submission_names_begins_before_its_last_chunk_comes() {
     let mut bench = Bench::new();
     let (w, c) = (bench.worker(1), bench.client());

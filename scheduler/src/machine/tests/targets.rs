@@ -98,3 +98,37 @@ fn a_call_that_takes_no_thread_wants_a_worker_to_be_there() {
     bench.submit(c, vec![call], &[1]);
     assert_eq!(bench.target(), (1, 1, Reason::Kept));
 }
+
+#[test]
+fn one_worker_without_a_limit_has_room_for_all() {
+    let mut bench = Bench::new();
+    let (c, w) = (bench.client(), bench.worker_on("full", 1, 1_000));
+    let assigned = bench.submit(c, vec![task(1, &[])], &[1]);
+    bench.finish(w, run(&assigned).1, 900);
+    bench.worker_on("unlimited", 1, 0);
+    assert_eq!(bench.target(), (1, 1, Reason::Kept));
+}
+
+#[test]
+fn new_workers_are_taken_to_be_like_those_that_are_there() {
+    let mut bench = Bench::new();
+    let (c, full) = (bench.client(), bench.worker_on("a", 4, 1_000));
+    let assigned = bench.submit(c, vec![task(1, &[])], &[1]);
+    bench.finish_in(full, run(&assigned).1, 900, Duration::from_secs(5));
+    assert_eq!(bench.target(), (2, 8, Reason::Memory), "twice as many, of four threads each");
+    bench.worker_on("b", 4, 200);
+    bench.submit(c, (10..24).map(|number| task(number, &[])).collect(), &(10..24).collect::<Vec<_>>());
+    // Fourteen calls of five seconds, in five seconds: four workers, which is twice as many as there are.
+    assert_eq!(bench.target(), (4, 14, Reason::Work));
+}
+
+#[test]
+fn what_was_sent_ahead_counts_as_work_and_not_as_ready() {
+    let mut bench = Bench::with(crate::machine::Config::default());
+    let (c, _) = (bench.client(), bench.worker(1));
+    let sent = bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[2]);
+    assert_eq!(runs(&sent).len(), 2);
+    let tasks: Vec<_> = bench.machine.targets().iter().map(|target| target.threads).collect();
+    assert_eq!(tasks, [1]);
+    bench.say(c, brisk_core::message::ClientToScheduler::Sync(brisk_core::id::RequestId(1)));
+}

@@ -80,3 +80,64 @@ fn functions_are_told_from_the_end_down() {
     bench.submit(c, vec![call(1, 0, &[]), call(1, 1, &[]), call(2, 2, &[0, 1]), call(3, 3, &[2])], &[3]);
     assert_eq!(remaining(&bench, c, &[3]).functions, [("f2".into(), 1), ("f1".into(), 2)]);
 }
+
+#[test]
+fn a_task_is_described_with_its_neighbours_and_what_went_wrong() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let retried = with(task(1, &[]), |options| options.retries = 1);
+    let users: Vec<_> = (2..=26).collect();
+    let tasks = [retried].into_iter().chain(users.iter().map(|&number| task(number, &[1]))).collect();
+    let first = run(&bench.submit(c, tasks, &users)).1;
+    let text = |bench: &Bench, number| bench.machine.describe_task(key(number)).unwrap();
+    assert!(!text(&bench, 1).contains("failures"), "{}", text(&bench, 1));
+    let again = run(&bench.fail(w, first)).1;
+    bench.start(w, again);
+    bench.kill(w);
+    let (first, second) = (text(&bench, 1), text(&bench, 2));
+    assert!(first.contains(&format!("key          {:032x}", key(1).as_u128())), "{first}");
+    assert!(first.contains("needed by    inc-00000002 (waiting)") && first.contains(" and 5 more"), "{first}");
+    assert!(!first.contains("depends on") && !first.contains("wanted by"), "{first}");
+    assert!(first.contains("failures     1") && !first.contains("losses"), "{first}");
+    assert!(first.contains(&format!("death        of test://{w} during run")), "{first}");
+    assert!(second.contains("depends on   inc-00000001 (") && second.contains("wanted by    c\n"), "{second}");
+    assert!(!second.contains("needed by") && !second.contains(" more"), "{second}");
+    assert!(!second.contains("death"), "{second}");
+    assert_eq!(bench.machine.describe_task(key(77)), None);
+    for number in 30..51 {
+        let other = bench.client();
+        bench.submit(other, vec![], &[2]);
+        let twenty = text(&bench, 2).contains(" and ");
+        assert_eq!(twenty, number >= 49, "twenty clients are named");
+    }
+}
+
+#[test]
+fn the_story_of_a_task_says_what_became_of_it_and_is_of_no_other() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let first = run(&bench.submit(c, vec![task(1, &[])], &[1])).1;
+    bench.start(w, first);
+    bench.finish(w, first, 8);
+    bench.now = bench.now + std::time::Duration::from_secs(3);
+    bench.kill(w);
+    let (other, actions) = bench.worker_with(1, "", &[]);
+    bench.start(other, run(&actions).1);
+    bench.kill(other);
+    let lines = |number| {
+        let lines = bench.records.iter().filter_map(|record| bench.machine.story_line(record, key(number), bench.now));
+        lines.map(|line| (line.ago.as_secs(), line.what.to_string())).collect::<Vec<_>>()
+    };
+    let told = lines(1);
+    for (ago, words) in [
+        (3, format!("from Waiting to Processing, run {} on {w} (gone)", first.1)),
+        (3, format!("run {} has started on {w} (gone)", first.1)),
+        (3, format!("{w} (gone) holds the value; holders now: 1")),
+        (0, format!("{w} (gone) holds the value no more; holders now: 0")),
+        (0, "the last copy was lost: it is computed again".to_owned()),
+        (0, format!("{other} (gone) died during run {}; deaths so far: 1", run(&actions).1.1)),
+    ] {
+        assert!(told.contains(&(ago, words.clone())), "{words}: {told:#?}");
+    }
+    assert_eq!(lines(2), []);
+}

@@ -79,6 +79,7 @@ fn where_no_thread_can_take_the_place_the_slot_is_held_until_the_body_ends() {
     abandon(&mut bench, 1);
     assert_eq!(bench.event(Event::Kept { run: RunId(1) }), []);
     assert_eq!(bench.event(Event::Kept { run: RunId(1) }), [], "that is known");
+    assert_eq!(bench.worker.counters().stale_runs, 1);
     bench.run(3, &[]);
     assert_eq!(bench.done(2, 8), finished(2, 8), "there is one run too many");
     assert_eq!(bench.done(1, 8), started(3));

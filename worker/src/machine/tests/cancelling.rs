@@ -178,6 +178,8 @@ fn a_cancelled_task_that_had_not_started_leaves_nothing() {
     assert_eq!(bench.answer(1, &[(10, stored(10))]), []);
     assert_eq!(bench.done(2, 0), finished(2, 0), "and neither starts");
     assert_eq!(bench.worker.assigned(), 0);
+    bench.run(50, &[]);
+    assert_eq!(bench.worker.assigned(), 1);
 }
 
 #[test]

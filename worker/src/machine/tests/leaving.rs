@@ -35,6 +35,7 @@ fn a_worker_that_is_to_end_does_not_wait_for_ever() {
     bench.event(Event::Retire { reason: "asked to".into() });
     let patience = bench.worker.config.retire_patience.as_millis() as u64;
     assert_eq!(bench.tick_at(patience - 1), []);
+    assert!(!bench.worker.has_left());
     let last = bench.tick_at(patience);
     assert!(matches!(&last[0], Action::ToScheduler(WorkerToScheduler::Goodbye(_))), "{last:?}");
     assert!(matches!(&last[1], Action::Leave { reason: LeaveReason::Shutdown(_) }), "{last:?}");
