@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use brisk_core::{message::WorkerToScheduler, time::Moment};
 
-use super::bench::*;
+use super::{
+    bench::*,
+    stealing::{behind, one_question},
+};
 use crate::{
     dump::{self, Dump},
     machine::{Config, Scheduler},
@@ -35,14 +38,10 @@ fn is_read_as_it_was(bench: &mut Bench) {
 
 #[test]
 fn a_machine_that_watches_its_workers_and_has_asked_one() {
-    let mut bench = Bench::new();
-    let (w, c) = (bench.worker(1), bench.client());
-    bench.learn(c, Duration::from_micros(50));
-    let numbers: Vec<_> = (1..=95).collect();
-    let sent = runs(&bench.submit(c, numbers.iter().map(|&number| task(number, &[])).collect(), &numbers));
-    bench.start(w, sent[0].1);
+    let (mut bench, w, _, _) = behind(95);
     bench.worker(1);
-    bench.wait(Duration::from_millis(1));
+    let asked = one_question(&bench.wait(Duration::from_millis(5)));
+    assert_eq!(asked.0, w);
     is_read_as_it_was(&mut bench);
 }
 

@@ -328,3 +328,19 @@ fn the_copies_of_a_checkpoint_stay_when_the_client_lets_go_that_asked_for_them()
         assert_eq!(values, kept + 1, "with 3, of which there is one");
     }
 }
+
+#[test]
+fn a_value_of_several_copies_is_computed_again_when_all_are_lost_unless_its_lineage_was_to_be_cut() {
+    let mut bench = Bench::with(Config { send_ahead: false, ..Config::default() });
+    let (client, w) = (bench.client(), bench.worker(1));
+    let copied = with(task(2, &[1]), |options| options.replicas = 2);
+    let first = run(&bench.submit(client, vec![task(1, &[]), copied], &[2])).1;
+    let second = run(&bench.finish(w, first, 8)).1;
+    bench.finish(w, second, 8);
+    let other = bench.worker(1);
+    bench.report(other, WorkerToScheduler::Added(vec![(key(2), 8)]));
+    bench.kill(w);
+    bench.kill(other);
+    let (_, actions) = bench.worker_with(1, "", &[]);
+    assert_eq!(run(&actions).1.0, 1);
+}

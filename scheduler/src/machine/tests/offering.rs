@@ -161,6 +161,8 @@ fn a_value_of_another_build_or_under_a_chosen_key_is_not_taken_over() {
     bench.submit(c, vec![chosen], &[4]);
     let (d, actions) = survivor(&mut bench, &[(4, 8)]);
     assert_eq!((freed(&actions), news(&actions).len()), (vec![(d, 4)], 0));
+    let (e, actions) = survivor(&mut bench, &[(2, 8)]);
+    assert_eq!((freed(&actions), news(&actions).len()), (vec![(e, 2)], 0), "that is a task of another build");
 }
 
 /// An actor that was made anew is another than the one that its worker brings back: calls that go to either would find half of
@@ -236,4 +238,20 @@ fn a_named_value_offered_by_the_worker_that_is_to_make_it_is_freed_with_that_run
     // Others may come back too; then it is made anew.
     let again = run(&bench.wait(Config::default().gather_time)).1;
     assert_ne!(again.1, first.1);
+}
+
+#[test]
+fn what_is_brought_of_a_task_that_is_only_known_waits_until_it_is_needed() {
+    let mut bench = old();
+    let (w, c) = (bench.worker(1), bench.client());
+    let mut next = run(&bench.submit(c, chain(3), &[3])).1;
+    for _ in 0..2 {
+        next = run(&bench.finish(w, next, 8)).1;
+    }
+    bench.finish(w, next, 8);
+    assert_eq!(bench.machine.snapshot().count(TaskState::Released), 2);
+    let (_, actions) = survivor(&mut bench, &[(1, 8)]);
+    assert_eq!(freed(&actions), []);
+    let (_, (number, _)) = run(&bench.submit(c, vec![task(9, &[1])], &[9]));
+    assert_eq!(number, 9, "what it needs is there");
 }
