@@ -68,24 +68,39 @@ pub trait Inbox: Send + Sync {
 /// The right of one delivered batch to be unhandled. While it is held, the batch counts against the connection's window;
 /// dropping it makes room for the sender.
 #[must_use = "the permit is held until its batch has been handled"]
-pub struct Permit(Option<Box<dyn FnOnce() + Send + Sync>>);
+pub struct Permit(Release);
+
+/// What is done when a permit is dropped.
+enum Release {
+    Nothing,
+    /// What most are: there is one for each batch, and so it takes no memory of its own.
+    GiveBack(Arc<dyn AsRef<Window> + Send + Sync>, Weight),
+    Call(Box<dyn FnOnce() + Send + Sync>),
+}
 
 impl Permit {
     /// A permit that calls `release` when it is dropped. For transports.
     pub fn new(release: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Permit(Some(Box::new(release)))
+        Permit(Release::Call(Box::new(release)))
+    }
+
+    /// A permit that gives `weight` back to a window when it is dropped. For transports.
+    pub fn of(window: Arc<dyn AsRef<Window> + Send + Sync>, weight: Weight) -> Self {
+        Permit(Release::GiveBack(window, weight))
     }
 
     /// A permit that nobody counts, for tests and simulations.
     pub const fn unlimited() -> Self {
-        Permit(None)
+        Permit(Release::Nothing)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(release) = self.0.take() {
-            release();
+        match std::mem::replace(&mut self.0, Release::Nothing) {
+            Release::Nothing => {}
+            Release::GiveBack(window, weight) => (*window).as_ref().give_back(weight),
+            Release::Call(release) => release(),
         }
     }
 }

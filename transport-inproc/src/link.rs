@@ -56,6 +56,12 @@ struct Direction {
     told: AtomicBool,
 }
 
+impl AsRef<Window> for Direction {
+    fn as_ref(&self) -> &Window {
+        &self.window
+    }
+}
+
 /// In [`Direction::flight`]: no delivery may begin any more. The last one out tells the receiver.
 const CLOSED: u32 = 1 << 31;
 
@@ -188,8 +194,7 @@ impl<'a> Flight<'a> {
         if !direction.window.take(weight) {
             return Err(TrySendError::Full(batch));
         }
-        let held = direction.clone();
-        let permit = Permit::new(move || held.window.give_back(weight));
+        let permit = Permit::of(direction.clone(), weight);
         direction.receiver.inbox.deliver(direction.receiver.peer, batch, permit);
         Ok(())
     }

@@ -17,7 +17,8 @@ const AT_ONCE: usize = 32;
 impl Session {
     /// Handles what the scheduler said, in order.
     pub(super) fn hear(&self, messages: Vec<SchedulerToClient>) {
-        let (mut messages, mut heard) = (messages.into_iter(), Vec::new());
+        let mut heard = Vec::with_capacity(messages.len().min(AT_ONCE));
+        let mut messages = messages.into_iter();
         // Woken when all is settled.
         let mut wakers = Wakers::default();
         while let Some(next) = messages.as_slice().first() {

@@ -28,6 +28,8 @@ pub(super) struct Outbox {
     count: usize,
     /// The submission of single calls that the last message is, if it is one: more of them may join it.
     open: Option<RequestId>,
+    /// How many calls the last such submission has, or had: the next one is likely to have as many.
+    lately: usize,
 }
 
 impl Outbox {
@@ -70,12 +72,16 @@ impl Outbox {
             tasks.push(task);
             wants.push(want);
             self.count += 1;
+            self.lately = tasks.len();
             if tasks.len() >= FULL {
                 self.open = None;
             }
             return;
         }
-        let (tasks, wants) = (vec![task], vec![want]);
+        let (mut tasks, mut wants) = (Vec::with_capacity(self.lately), Vec::with_capacity(self.lately));
+        tasks.push(task);
+        wants.push(want);
+        self.lately = 1;
         self.push(ClientToScheduler::Submit { submission, chunk: 0, last: true, tasks, wants });
         self.open = Some(submission);
     }

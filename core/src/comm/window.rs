@@ -52,6 +52,12 @@ impl Weight {
     }
 }
 
+impl AsRef<Window> for Window {
+    fn as_ref(&self) -> &Window {
+        self
+    }
+}
+
 impl Window {
     /// An empty window.
     pub fn new() -> Self {
@@ -143,6 +149,17 @@ mod tests {
         assert!(!window.take(light));
         window.give_back(light);
         assert!(window.take(light));
+    }
+
+    #[test]
+    fn a_permit_gives_back_once_what_its_batch_weighs() {
+        let (window, weight) = (std::sync::Arc::new(Window::new()), Weight::of(usize::MAX));
+        assert!(window.take(weight));
+        let permit = crate::comm::Permit::of(window.clone(), weight);
+        assert!(!window.has_room(), "it is held");
+        drop(permit);
+        assert!(window.has_room());
+        assert_eq!(window.held.load(Ordering::SeqCst), 0);
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub fn plan(
 ) -> Result<PlannedTasks, PlanError> {
     let mut tasks = PlannedTasks::with_capacity(roots.len());
     let (mut seen, mut visited) = (Seen::default(), FxHashSet::default());
-    let mut stack: Vec<(&Arc<Node>, bool)> = Vec::new();
+    let mut stack = Stack::new();
     for root in roots {
         stack.push((root, false));
         while let Some((node, children_done)) = stack.pop() {
@@ -174,6 +174,9 @@ pub fn plan(
     Ok(tasks)
 }
 
+/// Calls to be come to, each with whether those below it were. Most graphs are one call.
+type Stack<'a> = SmallVec<[(&'a Arc<Node>, bool); 4]>;
+
 /// Calls that this plan has come upon, apart from those whose keys no other call can have.
 #[derive(Default)]
 struct Seen {
@@ -196,7 +199,7 @@ enum Identity {
 
 /// Puts a call and the calls among its arguments on the stack, to be come back to after them. Whether there are any:
 /// else nothing was put there.
-fn push_children<'a>(node: &'a Arc<Node>, stack: &mut Vec<(&'a Arc<Node>, bool)>) -> bool {
+fn push_children<'a>(node: &'a Arc<Node>, stack: &mut Stack<'a>) -> bool {
     let before = stack.len();
     for item in node.items() {
         if let Item::Call(child) = item {

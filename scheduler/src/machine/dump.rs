@@ -172,6 +172,8 @@ impl Scheduler {
             work: _,
             scratch: _,
             out: _,
+            chunk: _,
+            records: _,
             #[cfg(feature = "planted")]
                 planted: _,
         } = self;

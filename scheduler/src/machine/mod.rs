@@ -136,10 +136,12 @@ use peers::{Clients, Peers, Supervisor, Workers};
 use placement::Budget;
 use publish::Publications;
 use rebalance::Rebalances;
+use record::Records;
 use recovery::Obituaries;
 use replicas::Replicas;
 use retirement::Retirements;
 use slab::{ClientIndex, WorkerIndex};
+use submit::Chunk;
 use supervisors::Program;
 use task::Tasks;
 use timers::{Timer, Timers};
@@ -195,7 +197,10 @@ pub struct Scheduler {
     /// Empty between events.
     work: Work,
     scratch: Moves,
+    chunk: Chunk,
     out: VecDeque<Action>,
+    /// Apart from the actions: there are several for each of those.
+    records: Records,
     #[cfg(feature = "planted")]
     planted: Option<Planted>,
 }
@@ -240,7 +245,9 @@ impl Scheduler {
             counters: Counters::default(),
             work: Work::default(),
             scratch: Moves::default(),
+            chunk: Chunk::default(),
             out: VecDeque::new(),
+            records: Records::default(),
             #[cfg(feature = "planted")]
             planted: None,
         }
@@ -321,10 +328,20 @@ impl Scheduler {
         self.flush_frees();
     }
 
-    /// The next thing to do.
+    /// The next thing to do. What is to be recorded comes last.
     #[must_use]
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.out.pop_front()
+        self.out.pop_front().or_else(|| self.records.next().map(Action::Record))
+    }
+
+    /// All that [`poll_action`](Self::poll_action) would give as [`Action::Record`], at once, for whoever keeps many: calls
+    /// `take` with it, and forgets it.
+    pub fn take_records(&mut self, take: impl FnOnce(&Scheduler, &[Record])) {
+        if !self.records.is_empty() {
+            let records = std::mem::take(&mut self.records);
+            take(self, records.left());
+            self.records = records.emptied();
+        }
     }
 
     /// When the machine wants a [`Tick`](Event::Tick), if nothing else happens before.
@@ -449,7 +466,7 @@ impl Scheduler {
 
     fn record(&mut self, what: What) {
         if self.config.records {
-            self.out.push_back(Action::Record(Record { at: self.now, what }));
+            self.records.push(Record { at: self.now, what });
         }
     }
 }

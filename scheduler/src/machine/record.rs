@@ -114,3 +114,70 @@ pub enum What {
         client: ClientId,
     },
 }
+
+/// What was recorded and nobody has taken yet, in order.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    all: Vec<Record>,
+    /// How many of these were taken, one by one.
+    taken: usize,
+}
+
+impl Records {
+    pub(super) fn push(&mut self, record: Record) {
+        self.all.push(record);
+    }
+
+    /// The next one.
+    pub(super) fn next(&mut self) -> Option<Record> {
+        let next = self.all.get(self.taken).copied();
+        match next {
+            Some(_) => self.taken += 1,
+            None => self.clear(),
+        }
+        next
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.left().is_empty()
+    }
+
+    pub(super) fn left(&self) -> &[Record] {
+        &self.all[self.taken..]
+    }
+
+    /// Nothing, but with the memory of these.
+    pub(super) fn emptied(mut self) -> Self {
+        self.clear();
+        self
+    }
+
+    fn clear(&mut self) {
+        self.all.clear();
+        self.taken = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(number: u64) -> Record {
+        let client = ClientId(brisk_core::id::Incarnation(number));
+        Record { at: Moment::from_nanos(number), what: What::ClientJoined { client } }
+    }
+
+    #[test]
+    fn records_are_taken_once_and_in_order_one_by_one_or_together() {
+        let mut records = Records::default();
+        (1..=3).for_each(|number| records.push(joined(number)));
+        assert_eq!(records.next(), Some(joined(1)));
+        assert_eq!(records.left(), [joined(2), joined(3)]);
+        let mut records = records.emptied();
+        assert!(records.is_empty() && records.next().is_none());
+        records.push(joined(4));
+        assert_eq!((records.next(), records.next()), (Some(joined(4)), None));
+        records.push(joined(5));
+        assert_eq!(records.left(), [joined(5)]);
+    }
+}

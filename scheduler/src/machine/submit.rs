@@ -34,11 +34,30 @@ pub(super) struct Place {
     pub(super) last: bool,
 }
 
-/// A chunk whose tasks are in the table.
-struct Inserted {
+/// A chunk whose tasks are put into the table. Kept for its memory: a chunk is bounded, and the next one comes soon.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
     /// Each task that it names, new or not.
     named: Vec<TaskIndex>,
+    /// Those that are new.
+    new: Vec<TaskIndex>,
     wanted: Vec<(TaskIndex, WantId)>,
+}
+
+impl Chunk {
+    pub(super) fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.new.is_empty() && self.wanted.is_empty()
+    }
+
+    /// None, but with the memory of this one.
+    fn emptied(mut self) -> Self {
+        self.named.clear();
+        self.new.clear();
+        self.wanted.clear();
+        // A chunk may want more than it holds.
+        self.wanted.shrink_to(CHUNK_TASKS);
+        self
+    }
 }
 
 impl Scheduler {
@@ -71,15 +90,17 @@ impl Scheduler {
         }
         let (next_chunk, first) = (open.next_chunk, (open.generation, open.next_order, open.within));
         let added = tasks.len() as u32;
-        let named = if chunk == next_chunk {
-            self.insert_chunk(c, first, tasks, wants)
+        let mut inserted = std::mem::take(&mut self.chunk);
+        let outcome = if chunk == next_chunk {
+            self.insert_chunk(c, first, tasks, wants, &mut inserted)
         } else {
             Err(refused(format!("chunk {next_chunk} of the submission is missing: chunk {chunk} came instead")))
         };
-        match named {
-            Ok(chunk) => self.commit(c, &place, added, chunk),
+        match outcome {
+            Ok(()) => self.commit(c, &place, added, &inserted),
             Err(error) => self.refuse(c, submission, last, error),
         }
+        self.chunk = inserted.emptied();
     }
 
     /// A submission follows that the client made before. What it names is needed only once its last chunk is here, or by
@@ -120,21 +141,22 @@ impl Scheduler {
         (generation, first, within): (u64, u32, Option<Within>),
         tasks: Vec<SubmittedTask>,
         wants: &[(Key, WantId)],
-    ) -> Result<Inserted, TaskError> {
+        chunk: &mut Chunk,
+    ) -> Result<(), TaskError> {
         if tasks.len() > CHUNK_TASKS {
             return Err(refused(format!("a chunk of {} tasks is longer than the {CHUNK_TASKS} allowed", tasks.len())));
         }
         if first.checked_add(CHUNK_TASKS as u32).is_none() {
             return Err(refused("the submission has more tasks than can be numbered".to_owned()));
         }
-        let (mut named, mut new) = (Vec::with_capacity(tasks.len()), Vec::new());
         let mut outcome = Ok(());
+        chunk.named.reserve(tasks.len());
         let Within { account, user } = within.unwrap_or(Within { account: self.clients[c].account, user: 0 });
         for (order, task) in (first..).zip(tasks) {
             match self.insert_task(c, account, Priority { user, generation, order }, task) {
                 Ok((t, is_new)) => {
-                    named.push(t);
-                    new.extend(is_new.then_some(t));
+                    chunk.named.push(t);
+                    chunk.new.extend(is_new.then_some(t));
                 }
                 Err(error) => {
                     outcome = Err(error);
@@ -142,13 +164,13 @@ impl Scheduler {
                 }
             }
         }
-        match outcome.and_then(|()| self.resolve_wants(wants, &named)) {
-            Ok(wanted) => {
-                self.raise_ways(generation, first, &named);
-                Ok(Inserted { named, wanted })
+        match outcome.and_then(|()| self.resolve_wants(wants, chunk)) {
+            Ok(()) => {
+                self.raise_ways(generation, first, &chunk.named);
+                Ok(())
             }
             Err(error) => {
-                for t in new.into_iter().rev() {
+                for &t in chunk.new.iter().rev() {
                     self.functions.task_went(self.tasks[t].function, self.tasks[t].state.name());
                     let (_, class) = self.tasks.remove(t);
                     self.classes.part(class);
@@ -159,20 +181,17 @@ impl Scheduler {
     }
 
     /// Finds the tasks that a chunk's wants are of: where all that it names are wanted, most likely in the same order.
-    fn resolve_wants(
-        &self,
-        wants: &[(Key, WantId)],
-        named: &[TaskIndex],
-    ) -> Result<Vec<(TaskIndex, WantId)>, TaskError> {
-        let likely = if wants.len() == named.len() { named } else { &[] };
-        let likely = likely.iter().copied().map(Some).chain(std::iter::repeat(None));
-        let found = wants.iter().zip(likely).map(|(&(key, want), likely)| {
-            match likely.filter(|&t| self.tasks[t].key == key).or_else(|| self.tasks.find(key)) {
-                Some(t) => Ok((t, want)),
-                None => Err(refused(format!("the key {key} is wanted, but there is no task of that key"))),
-            }
-        });
-        found.collect()
+    fn resolve_wants(&self, wants: &[(Key, WantId)], chunk: &mut Chunk) -> Result<(), TaskError> {
+        let likely: &[TaskIndex] = if wants.len() == chunk.named.len() { &chunk.named } else { &[] };
+        chunk.wanted.reserve(wants.len());
+        for (place, &(key, want)) in wants.iter().enumerate() {
+            let likely = likely.get(place).copied().filter(|&t| self.tasks[t].key == key);
+            let Some(t) = likely.or_else(|| self.tasks.find(key)) else {
+                return Err(refused(format!("the key {key} is wanted, but there is no task of that key")));
+            };
+            chunk.wanted.push((t, want));
+        }
+        Ok(())
     }
 
     /// Puts a task into the table, or finds that it is there. Whether it is new. Its own user priority comes on top of
@@ -283,17 +302,17 @@ impl Scheduler {
     }
 
     /// A chunk is in the table: its tasks are held until the submission's last chunk, and the wants begin.
-    fn commit(&mut self, c: ClientIndex, place: &Place, added: u32, Inserted { named, wanted }: Inserted) {
+    fn commit(&mut self, c: ClientIndex, place: &Place, added: u32, Chunk { named, wanted, .. }: &Chunk) {
         if place.last {
             let open = self.clients[c].open.remove(&place.submission);
             let held = open.map_or_else(Vec::new, |open| open.held);
-            self.want_all(c, &wanted);
+            self.want_all(c, wanted);
             self.unhold(&held);
             // What is wanted is needed.
-            self.work.unneeded.extend(named.into_iter().filter(|&t| self.tasks[t].wants.is_empty()));
+            self.work.unneeded.extend(named.iter().filter(|&&t| self.tasks[t].wants.is_empty()));
         } else {
             let again = self.clients[c].open.get(&place.submission).is_some_and(|open| open.again);
-            for &t in &named {
+            for &t in named {
                 self.hold(t, again);
             }
             if let Some(open) = self.clients[c].open.get_mut(&place.submission) {
@@ -301,7 +320,7 @@ impl Scheduler {
                 open.next_order += added;
                 open.held.extend(named);
             }
-            self.want_all(c, &wanted);
+            self.want_all(c, wanted);
         }
         self.arm_notices_of(c);
     }

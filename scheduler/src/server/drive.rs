@@ -52,6 +52,8 @@ pub(super) struct Core {
     stalled: Vec<PeerId>,
     /// The queue's other half, kept so that taking what has arrived takes no memory.
     inputs: Vec<Input>,
+    /// Kept for its memory, as the list before.
+    permits: Vec<Permit>,
     records: Vec<Record>,
     tally: Tally,
     recorder: Option<Recorder>,
@@ -124,6 +126,7 @@ impl Core {
             touched: Vec::new(),
             stalled: Vec::new(),
             inputs: Vec::new(),
+            permits: Vec::new(),
             records: Vec::new(),
             tally: Tally::default(),
             recorder,
@@ -152,7 +155,7 @@ impl Core {
     fn round(&mut self, shared: &Shared) {
         let mut inputs = std::mem::take(&mut self.inputs);
         std::mem::swap(&mut inputs, &mut *shared.queue.lock());
-        let mut permits = Vec::new();
+        let mut permits = std::mem::take(&mut self.permits);
         for input in inputs.drain(..) {
             self.input(shared, input, &mut permits);
         }
@@ -169,7 +172,8 @@ impl Core {
         }
         shared.peers.store(self.peers.len(), Ordering::SeqCst);
         // The senders may send again only now.
-        drop(permits);
+        permits.clear();
+        self.permits = permits;
     }
 
     fn input(&mut self, shared: &Shared, input: Input, permits: &mut Vec<Permit>) {
@@ -341,6 +345,7 @@ impl Core {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.machine.handle(now, event))) {
             return self.end(shared, Some(&text(&*panic)));
         }
+        self.note_records();
         while let Some(action) = self.machine.poll_action() {
             if let Some(recorder) = &mut self.recorder {
                 recorder.action(&action);
@@ -359,14 +364,23 @@ impl Core {
             Action::CloseClient { client, reason } => self.dismiss(shared, client.0, &reason),
             Action::CloseWorker { worker, reason } => self.dismiss(shared, worker.0, &reason),
             Action::CloseSupervisor { supervisor, reason } => self.dismiss(shared, supervisor.0, &reason),
-            Action::Record(record) => {
-                if let What::Transition { key, to: TaskState::Forgotten, .. } = record.what {
-                    self.notes.forget(key);
-                }
-                self.tally.recorded(&record, &self.machine);
-                self.records.push(record);
-            }
+            // They were taken before, all together.
+            Action::Record(_) => {}
         }
+    }
+
+    /// Takes over what the latest event has left for the log.
+    fn note_records(&mut self) {
+        let Core { machine, tally, notes, records, .. } = self;
+        machine.take_records(|machine, new| {
+            for record in new {
+                if let What::Transition { key, to: TaskState::Forgotten, .. } = record.what {
+                    notes.forget(key);
+                }
+                tally.recorded(record, machine);
+            }
+            records.extend_from_slice(new);
+        });
     }
 
     pub(super) fn send(&mut self, shared: &Shared, to: Incarnation, push: impl FnOnce(&mut Outbox)) {
@@ -399,8 +413,12 @@ impl Core {
     /// Sends to everybody who has something to be told, and closes those who take nothing.
     fn flush(&mut self, shared: &Shared) {
         while !self.touched.is_empty() || !self.stalled.is_empty() {
-            for peer in std::mem::take(&mut self.touched) {
+            let mut touched = std::mem::take(&mut self.touched);
+            for peer in touched.drain(..) {
                 self.flush_one(shared, peer);
+            }
+            if self.touched.is_empty() {
+                self.touched = touched;
             }
             for peer in std::mem::take(&mut self.stalled) {
                 let beyond = (shared.config.outbox_messages, shared.config.outbox_bytes);

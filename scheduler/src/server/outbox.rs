@@ -146,9 +146,9 @@ impl Outbox {
     /// The next messages, as many as belong into one batch; sealed, if they leave the process.
     fn next_batch(&mut self, comm: &dyn Comm, flushed: &mut Flushed) -> Option<Batch> {
         let by_reference = comm.is_by_reference();
-        let (mut bytes, mut weight) = (0, 0);
-        let mut batch = Vec::new();
-        while batch.len() < BATCH_MESSAGES
+        let (mut bytes, mut weight, mut count) = (0, 0, 0);
+        let (mut batch, room) = (None, self.queue.len().min(BATCH_MESSAGES));
+        while count < BATCH_MESSAGES
             && bytes < BATCH_BYTES
             && weight < BATCH_WEIGHT
             && let Some(mut message) = self.queue.pop_front()
@@ -160,9 +160,10 @@ impl Outbox {
             }
             bytes += if by_reference { 0 } else { self.payload_bytes(&message) };
             weight += weigh(&message);
-            batch.push(message);
+            count += 1;
+            add(&mut batch, message, room);
         }
-        let messages = gather(batch)?;
+        let messages = batch?;
         Some(Batch { epoch: self.epoch, incarnation: self.incarnation, messages })
     }
 
@@ -245,26 +246,33 @@ fn weigh(message: &Message) -> usize {
     }
 }
 
-/// Messages as a batch has them. All are for one peer, so all are of one kind.
-fn gather(messages: Vec<Message>) -> Option<Messages> {
-    let count = messages.len();
-    let mut messages = messages.into_iter();
+/// Adds a message to a batch, for which `room` is made at its first. All are for one peer, so all are of one kind.
+fn add(batch: &mut Option<Messages>, message: Message, room: usize) {
     macro_rules! all {
-        ($variant:ident, $first:expr) => {{
-            let mut list = Vec::with_capacity(count);
-            list.push($first);
-            list.extend(messages.filter_map(|message| match message {
-                Message::$variant(message) => Some(message),
-                _ => None,
-            }));
-            list
-        }};
+        ($variant:ident, $message:expr) => {
+            match batch {
+                Some(Messages::$variant(list)) => list.push($message),
+                Some(_) => {}
+                None => {
+                    let mut list = Vec::with_capacity(room);
+                    list.push($message);
+                    *batch = Some(Messages::$variant(list));
+                }
+            }
+        };
     }
-    Some(match messages.next()? {
-        Message::Client(first) => Messages::SchedulerToClient(all!(Client, first)),
-        Message::Worker(first) => Messages::SchedulerToWorker(all!(Worker, first)),
-        Message::Supervisor(first) => Messages::SchedulerToSupervisor(all!(Supervisor, first)),
-    })
+    match message {
+        Message::Client(message) => all!(SchedulerToClient, message),
+        Message::Worker(message) => all!(SchedulerToWorker, message),
+        Message::Supervisor(message) => all!(SchedulerToSupervisor, message),
+    }
+}
+
+/// Messages as a batch has them.
+fn gather(messages: Vec<Message>) -> Option<Messages> {
+    let (mut batch, room) = (None, messages.len());
+    messages.into_iter().for_each(|message| add(&mut batch, message, room));
+    batch
 }
 
 fn scatter(messages: Messages) -> Vec<Message> {

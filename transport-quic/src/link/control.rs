@@ -74,8 +74,7 @@ pub(super) async fn read(mut recv: RecvStream, receiver: Arc<Receiver>, patience
             while !window.take(weight) {
                 window.room(|| false).await;
             }
-            let held = window.clone();
-            receiver.deliver(batch, Permit::new(move || held.give_back(weight)));
+            receiver.deliver(batch, Permit::of(window.clone(), weight));
         }
         let arrived = if buffer.is_empty() {
             recv.read_chunks(&mut pieces).await?

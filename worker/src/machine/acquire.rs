@@ -10,6 +10,7 @@ use brisk_core::{
     key::Key,
     message::{DependencyInfo, WorkerToScheduler},
 };
+use smallvec::SmallVec;
 
 use super::{
     Worker,
@@ -48,7 +49,7 @@ impl Worker {
             }
             None => {
                 entry.want = Some(Box::new(Want {
-                    waiters: Vec::new(),
+                    waiters: SmallVec::new(),
                     waiting: 0,
                     acquired: true,
                     rank: Rank::COPY,

@@ -8,6 +8,7 @@ use brisk_core::{
     id::{RequestId, WorkerId},
     key::Key,
 };
+use smallvec::SmallVec;
 
 use super::{
     Action, FetchResult, Worker,
@@ -116,8 +117,8 @@ impl Worker {
     }
 
     /// The tasks that wait for a value.
-    pub(super) fn waiters(&self, key: Key) -> Vec<u32> {
-        let Some(want) = self.entries.get(&key).and_then(|entry| entry.want.as_ref()) else { return Vec::new() };
+    pub(super) fn waiters(&self, key: Key) -> SmallVec<[u32; 2]> {
+        let Some(want) = self.entries.get(&key).and_then(|entry| entry.want.as_ref()) else { return SmallVec::new() };
         let alive = want.waiters.iter().filter(|(place, turn)| {
             let task = self.tasks.get(*place);
             task.is_some_and(|task| task.rank.turn == *turn)

@@ -155,7 +155,7 @@ pub(super) enum Owner {
 pub(super) struct Want {
     /// The tasks that wait for it, by place and turn. A task that does not wait any more may still be in the list; its turn
     /// tells it from a later one in its place.
-    pub(super) waiters: Vec<(u32, u64)>,
+    pub(super) waiters: SmallVec<[(u32, u64); 1]>,
     /// How many of the waiters still wait.
     pub(super) waiting: u32,
     /// Whether the scheduler asked for a copy and was not answered.

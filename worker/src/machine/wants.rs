@@ -9,7 +9,7 @@ use brisk_core::{
     key::Key,
     message::{DependencyInfo, WorkerToScheduler},
 };
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::{
     Config, Worker,
@@ -32,7 +32,7 @@ impl Worker {
         let entry = self.entries.entry(key).or_default();
         let Some(want) = &mut entry.want else {
             entry.want = Some(Box::new(Want {
-                waiters: vec![(place, rank.turn)],
+                waiters: smallvec![(place, rank.turn)],
                 waiting: 1,
                 acquired: false,
                 rank,

@@ -8,10 +8,10 @@ use brisk_core::{id::RunId, message::WorkerToScheduler};
 /// How far back a start is looked for: about as many messages as a worker's threads say between the two.
 const NEAR: usize = 8;
 
-/// Puts reports behind others that were not sent yet.
-pub(super) fn join(first: &mut Vec<WorkerToScheduler>, second: Vec<WorkerToScheduler>) {
+/// Puts reports behind others that were not sent yet. Leaves none, but their list's memory.
+pub(super) fn join(first: &mut Vec<WorkerToScheduler>, second: &mut Vec<WorkerToScheduler>) {
     first.reserve(second.len());
-    second.into_iter().for_each(|message| add(first, message));
+    second.drain(..).for_each(|message| add(first, message));
 }
 
 /// Puts one report behind others that were not sent yet.
@@ -57,13 +57,13 @@ mod tests {
     #[test]
     fn a_start_goes_when_its_end_is_said_with_it() {
         let mut reports = vec![finished(1), started(2), started(3)];
-        join(&mut reports, vec![finished(2), started(4), finished(4), seceded(3)]);
+        join(&mut reports, &mut vec![finished(2), started(4), finished(4), seceded(3)]);
         assert_eq!(reports, [finished(1), started(3), finished(2), finished(4), seceded(3)]);
-        join(&mut reports, vec![finished(3)]);
+        join(&mut reports, &mut vec![finished(3)]);
         assert_eq!(reports[1], started(3), "it gave its thread up in between");
         // An end that was sent before takes nothing along, and one far behind is not worth looking for.
         let mut reports: Vec<_> = (10..30).map(started).collect();
-        join(&mut reports, vec![finished(3), finished(29), finished(10)]);
+        join(&mut reports, &mut vec![finished(3), finished(29), finished(10)]);
         assert_eq!(reports.len(), 22);
         assert!(!reports.contains(&started(29)) && reports.contains(&started(10)));
     }

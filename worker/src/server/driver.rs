@@ -297,8 +297,8 @@ impl Shared {
     }
 
     fn carry_out(self: &Arc<Self>, after: After) {
-        let After { fetches, disconnects, aborts, abandoned, never_ran, answers, garbage, leave, patient } = after;
-        self.report(patient && leave.is_none());
+        let After { fetches, disconnects, aborts, abandoned, never_ran, answers, garbage, leave, patient, now } = after;
+        self.report((patient && leave.is_none()).then_some(now));
         answers.into_iter().for_each(|client| client.flush());
         disconnects.into_iter().for_each(|worker| self.links.disconnect(worker));
         fetches.into_iter().for_each(|fetch| self.fetch(fetch));

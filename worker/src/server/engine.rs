@@ -72,6 +72,8 @@ pub(super) struct After {
     pub(super) leave: Option<LeaveReason>,
     /// Nothing was said but that short tasks have ended, and this thread goes on with another one.
     pub(super) patient: bool,
+    /// When this round began.
+    pub(super) now: Moment,
 }
 
 /// The values that came with one event, for [`Action::Keep`].
@@ -117,6 +119,7 @@ impl Engine {
             self.deal_with(shared, now, news);
         }
         self.batch = batch;
+        self.after.now = now;
         self.after.patient = short && !self.jobs.is_empty() && shared.executor.is_mine();
         self.post(shared);
         shared.executor.submit(&mut self.jobs);
@@ -278,29 +281,25 @@ impl Engine {
     /// Puts what is to be said to the scheduler into its queue, in batches of bounded length.
     fn post(&mut self, shared: &Shared) {
         let Some(session) = shared.session.get().filter(|_| !self.outbox.is_empty()) else { return };
-        let batch = |messages| Batch {
-            epoch: session.epoch,
-            incarnation: session.id.0,
-            messages: Messages::WorkerToScheduler(messages),
-        };
-        let all = std::mem::take(&mut self.outbox);
-        if all.len() <= MAX_MESSAGES && !all.iter().any(is_long) {
-            return session.scheduler.push_short(batch(all));
+        let (epoch, incarnation) = (session.epoch, session.id.0);
+        if self.outbox.len() <= MAX_MESSAGES && !self.outbox.iter().any(is_long) {
+            return session.scheduler.push_short(epoch, incarnation, &mut self.outbox);
         }
         let mut short = Vec::new();
-        for message in all {
+        for message in self.outbox.drain(..) {
             let long = is_long(&message);
             if !short.is_empty() && (long || short.len() == MAX_MESSAGES) {
-                session.scheduler.push_short(batch(std::mem::take(&mut short)));
+                session.scheduler.push_short(epoch, incarnation, &mut short);
             }
             if long {
-                session.scheduler.push(batch(vec![message]), None);
+                let messages = Messages::WorkerToScheduler(vec![message]);
+                session.scheduler.push(Batch { epoch, incarnation, messages }, None);
             } else {
                 short.push(message);
             }
         }
         if !short.is_empty() {
-            session.scheduler.push_short(batch(short));
+            session.scheduler.push_short(epoch, incarnation, &mut short);
         }
     }
 }

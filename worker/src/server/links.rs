@@ -4,7 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use brisk_core::{
     comm::{CloseReason, Comm, TrySendError},
-    message::{Batch, Messages},
+    id::{Epoch, Incarnation},
+    message::{Batch, Messages, WorkerToScheduler},
 };
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::Notify};
@@ -14,6 +15,9 @@ use super::condense;
 /// Batches that wait are joined up to this many messages, so that a peer that was slow for a while gets few long batches
 /// and not many short ones.
 const MAX_MESSAGES: usize = 1_024;
+
+/// Reports that a new batch has room for: a short list is taken from what the thread has at hand.
+const ROOM: usize = 8;
 
 /// One end of a connection, with what waits to be sent on it.
 ///
@@ -53,27 +57,23 @@ impl Sender {
 
     /// Puts a batch behind those that wait, to be sent as it is. `guard` is dropped once the transport has it.
     pub(super) fn push(&self, batch: Batch, guard: Option<Guard>) {
-        self.enqueue(Waiting { batch, alone: true, guard });
-    }
-
-    /// Puts reports behind those that wait, or into the last batch of them, if that stays short.
-    pub(super) fn push_short(&self, batch: Batch) {
-        self.enqueue(Waiting { batch, alone: false, guard: None });
-    }
-
-    fn enqueue(&self, mut next: Waiting) {
+        let next = Waiting { batch, alone: true, guard };
         let mut queue = self.queue.lock();
-        if queue.closed {
-            return;
+        if !queue.closed {
+            queue.waiting.push_back(next);
         }
-        if let Some(last) = queue.waiting.back_mut().filter(|last| !last.alone && !next.alone)
-            && let Messages::WorkerToScheduler(first) = &mut last.batch.messages
-            && let Messages::WorkerToScheduler(second) = &mut next.batch.messages
-            && first.len() + second.len() <= MAX_MESSAGES
+    }
+
+    /// Puts reports behind those that wait, or into the last batch of them, if that stays short. The list keeps its memory.
+    pub(super) fn push_short(&self, epoch: Epoch, incarnation: Incarnation, reports: &mut Vec<WorkerToScheduler>) {
         {
-            return condense::join(first, std::mem::take(second));
+            let mut queue = self.queue.lock();
+            if !queue.closed {
+                return queue.add(epoch, incarnation, reports);
+            }
         }
-        queue.waiting.push_back(next);
+        // Not under the lock: values are among them.
+        reports.clear();
     }
 
     /// Sends what waits, unless somebody does already.
@@ -154,5 +154,20 @@ impl Sender {
         };
         drop(forgotten);
         self.emptied.notify_waiters();
+    }
+}
+
+impl Queue {
+    fn add(&mut self, epoch: Epoch, incarnation: Incarnation, reports: &mut Vec<WorkerToScheduler>) {
+        if let Some(last) = self.waiting.back_mut().filter(|last| !last.alone)
+            && let Messages::WorkerToScheduler(first) = &mut last.batch.messages
+            && first.len() + reports.len() <= MAX_MESSAGES
+        {
+            return condense::join(first, reports);
+        }
+        let mut list = Vec::with_capacity(reports.len().max(ROOM));
+        list.append(reports);
+        let batch = Batch { epoch, incarnation, messages: Messages::WorkerToScheduler(list) };
+        self.waiting.push_back(Waiting { batch, alone: false, guard: None });
     }
 }

@@ -17,6 +17,9 @@ use brisk_core::error::{ErrorKind, Failure};
 thread_local! {
     /// Whether a task's code runs in this thread.
     static CATCHING: Cell<bool> = const { Cell::new(false) };
+    /// Whether a panic was noted that nobody has looked at. Apart from the note, which is dropped with the thread and takes
+    /// longer to look at: this is asked several times a task.
+    static ANY_NOTED: Cell<bool> = const { Cell::new(false) };
     /// The last panic of a task in this thread.
     static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
 }
@@ -56,7 +59,7 @@ pub(super) fn catch<T>(doing: &str, code: impl FnOnce() -> T) -> Result<T, Box<F
     let outer = CATCHING.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(code));
     CATCHING.set(outer);
-    let noted = NOTED.take();
+    let noted = if ANY_NOTED.replace(false) { NOTED.take() } else { None };
     outcome.map_err(|payload| Box::new(describe(doing, payload, noted)))
 }
 
@@ -90,6 +93,7 @@ fn note(info: &PanicHookInfo<'_>) {
     let _ = NOTED.try_with(|slot| {
         if let Ok(mut slot) = slot.try_borrow_mut() {
             *slot = Some(noted);
+            ANY_NOTED.set(true);
         }
     });
 }

@@ -17,6 +17,8 @@ use std::{
     time::Duration,
 };
 
+use brisk_core::time::Moment;
+
 use super::driver::Shared;
 
 /// A task that takes no longer is likely to be followed by others like it.
@@ -46,11 +48,11 @@ impl Reports {
 }
 
 impl Shared {
-    /// Sends what there is to say to the scheduler; `patient` if it may wait for company.
-    pub(super) fn report(self: &Arc<Self>, patient: bool) {
+    /// Sends what there is to say to the scheduler; at once, unless it may wait for company, `patient` since a moment just past.
+    pub(super) fn report(self: &Arc<Self>, patient: Option<Moment>) {
         let reports = &self.reports;
-        let since = self.now().as_nanos().saturating_sub(reports.sent.load(Ordering::Relaxed));
-        if !patient || u128::from(since) >= BURST.as_nanos() {
+        let sent = reports.sent.load(Ordering::Relaxed);
+        if patient.is_none_or(|now| u128::from(now.as_nanos().saturating_sub(sent)) >= BURST.as_nanos()) {
             return self.report_now();
         }
         reports.held.store(true, Ordering::SeqCst);

@@ -16,6 +16,7 @@ impl Scheduler {
         ensure!(work.is_settled() && work.ready.is_empty() && work.nearly_ready.is_empty(), "{work:?}");
         ensure!(work.freeing.is_empty() && work.confirming.is_empty() && work.feeding.is_empty(), "{work:?}");
         ensure!(work.destined.is_empty() && !work.look, "{work:?}");
+        ensure!(self.chunk.is_empty(), "{:?}", self.chunk);
         ensure!(self.workers.slab.iter().all(|(_, worker)| !worker.to_feed), "a worker is believed to be looked at");
         ensure!(self.workers.slab.iter().all(|(_, worker)| worker.frees.is_empty()), "a worker has frees to be sent");
         Ok(())

@@ -82,12 +82,12 @@ impl Bench {
 
     pub(super) fn event(&mut self, event: Event) -> Actions {
         self.machine.handle(self.now, event);
+        let records = &mut self.records;
+        self.machine.take_records(|_, new| records.extend_from_slice(new));
         let mut actions = Vec::new();
         while let Some(action) = self.machine.poll_action() {
-            match action {
-                Action::Record(record) => self.records.push(record),
-                action => actions.push(action),
-            }
+            assert!(!matches!(action, Action::Record(_)), "records were taken before");
+            actions.push(action);
         }
         // Checking looks at everything: not after every event of a large graph.
         if self.machine.task_count() < 5_000 {
