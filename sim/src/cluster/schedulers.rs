@@ -92,12 +92,14 @@ impl Cluster {
         let now = self.calendar.now();
         self.trace.note(now, format_args!("scheduler <- {event:?}"));
         self.scheduler.handle(self.clock(Node::Scheduler), event);
+        // First what has happened, as the shell does, then what is said of it.
+        let mut records = Vec::new();
+        self.scheduler.take_records(|_, new| records.extend_from_slice(new));
+        for record in records {
+            self.judge.action(&self.workload, &Action::Record(record))?;
+        }
         while let Some(mut action) = self.scheduler.poll_action() {
             if !self.tamper.scheduler_action(&mut action) {
-                continue;
-            }
-            if matches!(action, Action::Record(_)) {
-                self.judge.action(&self.workload, &action)?;
                 continue;
             }
             self.trace.note(now, format_args!("scheduler -> {action:?}"));
