@@ -115,6 +115,9 @@ pub enum What {
     },
 }
 
+/// Records for which memory is kept from event to event: one that forgets a million tasks has millions.
+const KEPT: usize = 4_096;
+
 /// What was recorded and nobody has taken yet, in order.
 #[derive(Debug, Default)]
 pub(super) struct Records {
@@ -154,6 +157,7 @@ impl Records {
 
     fn clear(&mut self) {
         self.all.clear();
+        self.all.shrink_to(KEPT);
         self.taken = 0;
     }
 }
