@@ -84,10 +84,10 @@ async fn measure(options: &Options, transport: Transport) -> anyhow::Result<()> 
     let mut bench = Bench { cluster, client, transport, report: Report::new(transport.name(), options.json) };
     for workload in workloads::ALL {
         let fits = workload.on == On::Everything || transport == Transport::Quic;
-        if !fits || options.only.as_deref().is_some_and(|only| only != workload.name) {
+        if !fits || options.only.as_deref().is_some_and(|only| !workload.is_called(only)) {
             continue;
         }
-        if workload.often == Often::Once && options.only.is_none() {
+        if workload.often == Often::Once && options.only.as_deref() != Some(workload.name) {
             alone(options, transport, workload.name)?;
             continue;
         }
@@ -136,7 +136,7 @@ impl Options {
             match argument.as_str() {
                 "--only" => {
                     let only = value()?;
-                    if !workloads::ALL.iter().any(|workload| workload.name == only) {
+                    if !workloads::ALL.iter().any(|workload| workload.is_called(&only)) {
                         let names: Vec<_> = workloads::ALL.iter().map(|workload| workload.name).collect();
                         return Err(format!("there is no workload `{only}`; there are {}", names.join(", ")));
                     }

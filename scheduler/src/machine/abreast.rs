@@ -9,9 +9,9 @@
 //! (1988) are.
 //!
 //! So chains that wait while all threads are taken are given out at once, each to the worker that would come to its end first
-//! with one more, by what is left to do there for its threads and speed; but only the last ones, as many as there are threads at most, and only when they can't
-//! wait: as long as a thread will be free in time for a chain to end with all others, beginning it earlier would only keep
-//! one more value alive. On the worker, the links of such chains go in the order of the longest way to the end; see
+//! with one more, by what is left to do there for its threads and speed; but only the last ones, as many as there are threads
+//! at most, and only when they can't wait: as long as a thread will be free in time for a chain to end with all others,
+//! beginning it earlier would only keep one more value alive. On the worker, the links of such chains go in the order of the longest way to the end; see
 //! [`turn_at_worker`](Scheduler::turn_at_worker). If some end sooner than was thought, idle workers take links from others,
 //! where [moving](super::balance) them pays.
 //!

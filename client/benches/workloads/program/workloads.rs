@@ -24,6 +24,20 @@ pub(crate) struct Workload {
     pub(crate) run: Run,
 }
 
+/// Names of several workloads, as other systems' programs have them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("memory", &["memory-held", "memory-released"]),
+    ("scatter-gather", &["scatter-gather-bytes", "scatter-gather-array"]),
+    ("failure", &["failure-undisturbed", "failure-killed"]),
+];
+
+impl Workload {
+    /// Whether this is its name, or that of a group that it is in.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name || GROUPS.iter().any(|(group, names)| *group == name && names.contains(&self.name))
+    }
+}
+
 /// How often a workload is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Often {
