@@ -86,6 +86,31 @@ fn no_chain_of_long_values_is_left_for_a_second_round() {
     assert_eq!(story.most_crowded, 160, "each has its share: {story:?}");
 }
 
+/// How many tasks without inputs a worker of eight threads is given once a first call has ended with a long value.
+fn given_early(bench: &mut Bench, tasks: Vec<SubmittedTask>, wanted: &[u128]) -> usize {
+    let worker = bench.worker(8);
+    let client = bench.client();
+    let roots: BTreeSet<_> = tasks.iter().filter(|task| task.dependencies.is_empty()).map(|task| task.key).collect();
+    let first = bench.submit(client, tasks, wanted);
+    let (_, run) = runs(&first)[0];
+    let given = bench.finish(worker, run, LONG);
+    assignments(&given).filter(|(_, assignment)| roots.contains(&assignment.task.key)).count()
+}
+
+/// Two calls in a row, and then what needs two such pairs, and goes on: the thread that is free then is not the chain's.
+#[test]
+fn what_meets_after_a_few_links_does_not_begin_early() {
+    let mut tasks = chains(12, 2);
+    for pair in 0..6 {
+        let (sum, end) = (24 + 2 * pair, 25 + 2 * pair);
+        tasks.extend([task(sum, &[4 * pair + 1, 4 * pair + 3]), task(end, &[sum])]);
+    }
+    let ends: Vec<_> = (0..6).map(|pair| 25 + 2 * pair).collect();
+    let mut bench = Bench::with(Config::default());
+    let given = given_early(&mut bench, tasks, &ends);
+    assert!(given <= 1, "{given} began where one thread is free at most");
+}
+
 #[test]
 fn a_slow_worker_gets_its_share_of_chains() {
     let mut bench = Bench::with(Config::default());
@@ -133,4 +158,25 @@ fn what_meets_is_no_chain() {
     assert_eq!(bench.machine.turn_at_worker(t), bench.machine.tasks[t].priority, "the end of a chain that is gathered");
     let order = bench.machine.turn_at_worker(last).order;
     assert_eq!(order, u32::MAX - 2, "a link goes by the length of its way");
+}
+
+/// A chain that becomes two, each with an end, and a call of its own beside them.
+#[test]
+fn links_go_by_their_way_from_behind_a_fork_to_the_end() {
+    let mut bench = Bench::with(Config::default());
+    let worker = bench.worker(2);
+    let client = bench.client();
+    let tasks = vec![task(0, &[]), task(1, &[0]), task(2, &[0]), task(3, &[1]), task(4, &[3]), task(5, &[])];
+    let first = bench.submit(client, tasks, &[2, 4, 5]);
+    let run = runs(&first).into_iter().map(|(_, run)| run).find(|&(number, _)| number == 0).unwrap();
+    bench.finish(worker, run, LONG);
+    let machine = &bench.machine;
+    let turn = |number| {
+        let t = machine.tasks.find(key(number)).unwrap();
+        let (turn, ordinary) = (machine.turn_at_worker(t), machine.tasks[t].priority);
+        (turn != ordinary).then_some(u32::MAX - turn.order)
+    };
+    assert_eq!([1, 2].map(turn), [None, None], "what has a value in common with another");
+    assert_eq!([3, 4].map(turn), [Some(1), Some(0)], "a link, and the last one");
+    assert_eq!(turn(5), None, "what stands alone");
 }
