@@ -59,8 +59,8 @@
 //! # Faster programs
 //!
 //! What tasks take and return is allocated by one thread and freed by another, which allocators of systems are slow at. With these lines
-//! in a program that works for more than a moment, and `mimalloc` among its dependencies, a task costs a quarter to a third less; the
-//! first second costs more, and more memory is kept (docs/benchmarks.md has both). They are for programs: a library leaves that choice
+//! in a program that works for more than a moment, and `mimalloc` among its dependencies, a task costs a tenth to two fifths
+//! less; the first second costs more, and more memory is kept (docs/benchmarks.md has both). They are for programs: a library leaves that choice
 //! to them.
 //!
 //! ```
