@@ -80,7 +80,7 @@ impl IntoFuture for Progress {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let mut first = None;
-            for handle in self.handles.iter().filter_map(WeakHandle::upgrade) {
+            for handle in self.handles.iter().filter_map(watch::upgrade) {
                 brisk_core::future::Settled::new(handle.clone()).await;
                 first = first.or_else(|| handle.error());
             }
