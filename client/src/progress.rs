@@ -80,9 +80,9 @@ impl IntoFuture for Progress {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let mut first = None;
-            for handle in self.handles.iter().filter_map(watch::upgrade) {
-                brisk_core::future::Settled::new(handle.clone()).await;
-                first = first.or_else(|| handle.error());
+            for handle in self.handles.iter() {
+                let error = handle.settled().await.and_then(|(_, error)| error);
+                first = first.or(error);
             }
             // The last picture should show the end before the program writes anything else.
             let _ = self.stop.send(Wake);

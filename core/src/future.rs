@@ -29,7 +29,7 @@ use crate::{
 
 mod task_future;
 
-pub use task_future::{Settled, TaskFuture, Wait};
+pub use task_future::{Settled, TaskFuture, Unowned, Wait};
 
 /// How far a future is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -379,6 +379,9 @@ impl Handle {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // Whoever waits without a handle of their own: there will be no end.
+        let cell = self.cell.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut cell.waiting).wake();
         self.owner.released(self.name.key, self.want);
     }
 }
@@ -397,6 +400,11 @@ impl WeakHandle {
     /// The handle, if the key is still wanted.
     pub fn upgrade(&self) -> Option<Handle> {
         self.0.upgrade().map(Handle)
+    }
+
+    /// Waits for the end, or until nobody wants the key any more: the wait itself is nobody's wish.
+    pub fn settled(&self) -> Unowned {
+        Unowned::new(self.clone())
     }
 }
 

@@ -41,6 +41,11 @@ impl WakerSet {
         self.slots.iter().flatten().cloned().collect()
     }
 
+    /// Wakes all, who have nothing left to wait for.
+    pub(crate) fn wake(self) {
+        self.slots.into_iter().flatten().for_each(Waker::wake);
+    }
+
     /// Every waker, to be cloned and woken outside the lock.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Waker> {
         self.slots.iter().flatten()

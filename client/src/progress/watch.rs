@@ -10,7 +10,6 @@ use brisk_core::{
     future::{Handle, Status, WeakHandle},
     message::Remaining,
 };
-use parking_lot::Mutex;
 
 use super::below::Below;
 
@@ -55,15 +54,6 @@ pub(super) struct Count {
     pub(super) cancelled: u64,
 }
 
-/// Held while a display has handles of its own: they are nobody's wish.
-static LOOKING: Mutex<()> = Mutex::new(());
-
-/// The handle of a future that somebody else than a display wants.
-pub(super) fn upgrade(weak: &WeakHandle) -> Option<Handle> {
-    let _looking = LOOKING.lock();
-    weak.upgrade()
-}
-
 impl Watch {
     pub(super) fn new(handles: &[WeakHandle]) -> Self {
         let began = Instant::now();
@@ -72,10 +62,7 @@ impl Watch {
         let mut places = BTreeMap::<Arc<str>, usize>::new();
         for handle in handles {
             // One that nobody wants any more has no name left; it counts as ended.
-            let name = {
-                let _looking = LOOKING.lock();
-                handle.upgrade().map_or_else(|| OTHERS.into(), |handle| handle.name().name.clone())
-            };
+            let name = handle.upgrade().map_or_else(|| OTHERS.into(), |handle| handle.name().name.clone());
             let place = match places.get(&name) {
                 Some(place) => *place,
                 None => {
@@ -109,7 +96,6 @@ impl Watch {
 
     /// Looks again at what had not ended before. Whether nothing is pending any more.
     pub(super) fn look(&mut self) -> bool {
-        let _looking = LOOKING.lock();
         let groups = &mut self.groups;
         let mut pending: Vec<Handle> = Vec::new();
         self.pending.retain(|(weak, place)| {

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{Handle, Status};
+use super::{Handle, Status, WeakHandle};
 use crate::{
     error::{Failure, TaskError},
     graph::Item,
@@ -185,6 +185,38 @@ impl Future for Settled {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Status> {
         self.0.poll_settled(context).map(|settled| settled.unwrap_or(Status::Pending))
+    }
+}
+
+/// A wait for the end of a task that does not keep its key wanted. It ends as `None` if nobody wants the key any more, and as
+/// [`Settled`] does otherwise, with the error if there is one.
+pub struct Unowned {
+    weak: WeakHandle,
+    slot: Option<usize>,
+}
+
+impl Unowned {
+    pub(super) fn new(weak: WeakHandle) -> Self {
+        Unowned { weak, slot: None }
+    }
+}
+
+impl Future for Unowned {
+    type Output = Option<(Status, Option<TaskError>)>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // If this comes to be the last handle, its drop wakes whoever is registered: this wait is polled again.
+        let Some(handle) = self.weak.upgrade() else { return Poll::Ready(None) };
+        let status = ready!(handle.poll_settled(context, &mut self.slot)).unwrap_or(Status::Pending);
+        Poll::Ready(Some((status, handle.error())))
+    }
+}
+
+impl Drop for Unowned {
+    fn drop(&mut self) {
+        if let (Some(slot), Some(handle)) = (self.slot, self.weak.upgrade()) {
+            handle.stop_waiting(slot);
+        }
     }
 }
 

@@ -127,3 +127,51 @@ fn a_value_of_another_type_is_an_error_that_names_the_task() {
     let Poll::Ready(Err(error)) = poll(pin!(future.result())) else { panic!("settled") };
     assert!(error.to_string().starts_with("inc-5f3a91c2: the value is alloc::string::String"), "{error}");
 }
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_wait_without_a_handle_ends_with_the_task_or_with_the_last_handle() {
+    let (_, failing) = future();
+    let mut ends = pin!(failing.handle().downgrade().settled());
+    assert!(poll(ends.as_mut()).is_pending());
+    failing.handle().set_error(TaskError::new(ErrorKind::Failed, "no"));
+    let Poll::Ready(Some((Status::Erred, Some(error)))) = poll(ends.as_mut()) else { panic!("the task has failed") };
+    assert!(error.to_string().contains("no"), "{error}");
+
+    let (spy, future) = future();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut ends = pin!(future.handle().downgrade().settled());
+    assert!(ends.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!((woken.0.load(Ordering::SeqCst), spy.released.load(Ordering::SeqCst)), (0, 0));
+    drop(future);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1, "nobody else would wake it");
+    assert!(matches!(poll(ends.as_mut()), Poll::Ready(None)));
+}
+
+#[test]
+fn a_wait_without_a_handle_leaves_nothing_behind() {
+    let (spy, future) = future();
+    let handle = future.handle().clone();
+    drop(future);
+    {
+        let mut ends = pin!(handle.downgrade().settled());
+        assert!(poll(ends.as_mut()).is_pending());
+        assert_eq!(handle.cell().waiting.len(), 1);
+    }
+    assert_eq!(handle.cell().waiting.len(), 0);
+    let mut ends = pin!(handle.downgrade().settled());
+    assert!(poll(ends.as_mut()).is_pending());
+    drop(handle);
+    assert_eq!(spy.released.load(Ordering::SeqCst), 1, "it keeps nothing wanted");
+    assert!(matches!(poll(ends.as_mut()), Poll::Ready(None)));
+}

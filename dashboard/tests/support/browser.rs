@@ -43,6 +43,22 @@ impl Browser {
         format!("Cookie: {}\r\n", cookie.split(';').next().unwrap())
     }
 
+    /// Whether anything is there that knows this link's token.
+    pub fn is_let_in(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.address()) else { return false };
+        let request = format!(
+            "GET /api/session HTTP/1.1\r\nHost: {}\r\nX-Brisk-Token: {}\r\nConnection: close\r\n\r\n",
+            self.address(),
+            self.token()
+        );
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut answer = Vec::new();
+        // Whatever is there may end it at any time.
+        let _ = stream.write_all(request.as_bytes());
+        let _ = stream.take(64).read_to_end(&mut answer);
+        answer.starts_with(b"HTTP/1.1 204")
+    }
+
     /// What a GET with these header lines gives.
     pub fn get(&self, path: &str, headers: &str) -> Answer {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address()))
