@@ -11,7 +11,7 @@ pub use brisk_core::{
     graph::{Item, Node, Slot, to_dot, to_svg},
     options::TaskOptions,
     registry::TypeToken,
-    task::{Block, BlockFn, Giving, Input, Inputs, Lending, Ran, Source, TaskDef, TaskItem},
+    task::{Block, BlockFn, Giving, Input, Inputs, Lending, Ran, Source, TaskDef, TaskItem, Texts},
     typedef::{
         TypeDef,
         items::{End, Grouper, Items},

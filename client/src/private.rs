@@ -14,7 +14,7 @@ pub use brisk_core::{
     options::Defaults,
     registry::{TaskEntry, TypeEntry},
     show,
-    task::{Block, Giving, Inputs, Lending, Ran, SameFn, Sharing, TaskDef, TaskItem},
+    task::{Block, Giving, Inputs, Lending, LendingText, Ran, SameFn, Sharing, TaskDef, TaskItem},
     type_def,
     typedef::{
         ErrorValueNo, ErrorValueYes, Probe,
@@ -213,6 +213,14 @@ pub fn giving<T: ByValue>(block: &mut Block, index: usize, same: SameFn<T>) -> C
 /// See [`Lending::of`].
 pub fn lending<T: Value>(block: &mut Block, index: usize, same: SameFn<T>) -> Caught<Lending<T>> {
     Lending::of(block, index, same)
+}
+
+/// A column of a block whose texts are lent.
+///
+/// # Errors
+/// See [`LendingText::of`].
+pub fn lending_text(block: &mut Block, index: usize, same: SameFn<String>) -> Caught<LendingText> {
+    LendingText::of(block, index, same)
 }
 
 /// A column of a block whose elements are shared.

@@ -45,6 +45,8 @@ mod engine;
 mod feed;
 mod files;
 mod folds;
+mod json;
+mod lines;
 mod merge;
 mod numbers;
 mod order;

@@ -17,10 +17,12 @@ use crate::{
 mod block;
 mod container;
 mod guise;
+mod texts;
 
-pub use block::{Block, BlockFn, Giving, Lending, SameFn, Sharing, Source};
+pub use block::{Block, BlockFn, Giving, Lending, LendingText, SameFn, Sharing, Source};
 pub(crate) use block::{own, own_items};
 pub use container::Container;
+pub use texts::Texts;
 
 /// What `#[task]` makes of a function. There is one static of these per function, or per instance of a generic one.
 pub struct TaskDef {

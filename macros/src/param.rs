@@ -29,8 +29,10 @@ enum Access {
     Owned,
     /// `Arc<T>`.
     Shared,
-    /// `&T`, `&str`.
+    /// `&T`.
     Borrowed,
+    /// `&str`, which may lie in a longer text.
+    BorrowedText,
     /// `&[T]`, which may lie in a vector or in bytes.
     BorrowedSlice,
     /// `&Arc<T>`.
@@ -88,6 +90,10 @@ impl Param {
             Access::Owned => Some((of("giving"), got)),
             Access::Shared => Some((sharing(), got)),
             Access::Borrowed => Some((of("lending"), got)),
+            Access::BorrowedText => {
+                let taken = quote_spanned!(span=> let mut #column = #private::lending_text(#block, #place, #same)?;);
+                Some((taken, got))
+            }
             Access::BorrowedSlice => Some((of("lending"), quote_spanned!(span=> #got.as_slice()))),
             Access::BorrowedShared => Some((sharing(), quote_spanned!(span=> &#got))),
             Access::Shares(_) | Access::BorrowedShares(_) => None,
@@ -97,7 +103,7 @@ impl Param {
     /// Whether the function is lent a `&str` or a slice.
     pub(crate) fn is_text_or_slice(&self) -> bool {
         match &self.access {
-            Access::BorrowedSlice | Access::BorrowedShares(_) => true,
+            Access::BorrowedText | Access::BorrowedSlice | Access::BorrowedShares(_) => true,
             Access::Borrowed => {
                 matches!(&self.stored, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "String"))
             }
@@ -113,7 +119,9 @@ impl Param {
         match &self.access {
             Access::Owned => quote_spanned!(span=> #private::Param::<#stored>::owned(#inputs, #index)?),
             Access::Shared => quote_spanned!(span=> #private::Param::<#stored>::shared(#inputs, #index)?),
-            Access::Borrowed => quote_spanned!(span=> &*#private::Param::<#stored>::shared(#inputs, #index)?),
+            Access::Borrowed | Access::BorrowedText => {
+                quote_spanned!(span=> &*#private::Param::<#stored>::shared(#inputs, #index)?)
+            }
             Access::BorrowedSlice => quote_spanned!(span=> &*#private::Param::<#stored>::slice(#inputs, #index)?),
             Access::BorrowedShared => quote_spanned!(span=> &#private::Param::<#stored>::shared(#inputs, #index)?),
             Access::Shares(item) => quote_spanned!(span=> #private::Param::<#item>::shares(#inputs, #index)?),
@@ -174,7 +182,7 @@ fn hold_reference(reference: &TypeReference) -> Result<(Type, Access)> {
             (shared.clone(), Access::BorrowedShared)
         }
         Type::Path(path) if path.path.is_ident("str") => {
-            (parse_quote_spanned!(located(path.span())=> ::std::string::String), Access::Borrowed)
+            (parse_quote_spanned!(located(path.span())=> ::std::string::String), Access::BorrowedText)
         }
         Type::TraitObject(object) => {
             let text = "a trait object can't travel: take a reference to a type that implements the trait";
@@ -331,6 +339,7 @@ mod tests {
             Access::Owned => "owned",
             Access::Shared => "shared",
             Access::Borrowed => "borrowed",
+            Access::BorrowedText => "borrowed text",
             Access::BorrowedSlice => "borrowed slice",
             Access::BorrowedShared => "borrowed shared",
             Access::Shares(_) => "shares",
@@ -347,7 +356,7 @@ mod tests {
             (parse_quote!(&Table), "Table", "borrowed"),
             (parse_quote!(&'_ Table), "Table", "borrowed"),
             (parse_quote!(&[i64]), "Vec<i64>", "borrowed slice"),
-            (parse_quote!(&str), "String", "borrowed"),
+            (parse_quote!(&str), "String", "borrowed text"),
             (parse_quote!(Arc<Table>), "Table", "shared"),
             (parse_quote!(std::sync::Arc<Table>), "Table", "shared"),
             (parse_quote!(&Arc<Table>), "Table", "borrowed shared"),

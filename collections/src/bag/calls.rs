@@ -3,11 +3,12 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
 };
 
 use brisk_client::{
     ErrorKind, Failure, Registry,
-    graph::{Block, Datum, Input, Inputs, Ran, Source, TaskDef},
+    graph::{Block, Datum, Input, Inputs, Items, Ran, Source, TaskDef, Texts},
 };
 
 use super::{
@@ -15,17 +16,93 @@ use super::{
     trace::{Calls, OneCall, Origin, Taken},
 };
 
-/// Elements of a vector, from a place on.
+/// Elements, from a place on.
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
-    pub(super) items: Datum,
-    pub(super) from: usize,
+    items: Elements,
+    from: usize,
     pub(super) len: usize,
 }
 
+/// Where elements lie.
+#[derive(Clone, Debug)]
+enum Elements {
+    /// In a vector of them.
+    Vector(Datum),
+    /// In a text: strings that nobody has made yet.
+    Texts(Arc<Texts>),
+}
+
 impl Chunk {
+    /// A whole vector.
     pub(super) fn whole(items: Datum, len: usize) -> Self {
-        Chunk { items, from: 0, len }
+        Chunk::of(items, 0, len)
+    }
+
+    /// Some of a vector.
+    pub(super) fn of(items: Datum, from: usize, len: usize) -> Self {
+        Chunk { items: Elements::Vector(items), from, len }
+    }
+
+    /// Some of the pieces of a text.
+    pub(super) fn of_texts(texts: Arc<Texts>, from: usize, len: usize) -> Self {
+        Chunk { items: Elements::Texts(texts), from, len }
+    }
+
+    /// A vector of nothing but them.
+    pub(super) fn own(self, items: &dyn Items) -> Caught<Datum> {
+        match self.items {
+            Elements::Vector(held) => items.slice(&held, self.from, self.len),
+            Elements::Texts(texts) => Ok(texts.vector(self.from, self.len)),
+        }
+    }
+
+    /// Those that `keep` says.
+    pub(super) fn select(self, items: &dyn Items, keep: &[bool]) -> Caught<Chunk> {
+        match self.items {
+            Elements::Vector(held) => {
+                let kept = items.select(held, self.from, keep)?;
+                let len = items.count(&kept)?;
+                Ok(Chunk::whole(kept, len))
+            }
+            Elements::Texts(texts) => {
+                let kept = texts.select(self.from, keep);
+                let len = kept.len();
+                Ok(Chunk::of_texts(Arc::new(kept), 0, len))
+            }
+        }
+    }
+
+    /// All but the first `count`.
+    pub(super) fn behind(self, count: usize) -> Chunk {
+        let count = count.min(self.len);
+        Chunk { from: self.from + count, len: self.len - count, ..self }
+    }
+
+    /// At most the first `count`.
+    pub(super) fn at_most(self, count: usize) -> Chunk {
+        Chunk { len: self.len.min(count), ..self }
+    }
+
+    /// The texts that they are.
+    pub(super) fn each_text<E>(&self, mut each: impl FnMut(&str) -> Result<(), E>) -> Result<(), E>
+    where
+        E: From<Box<Failure>>,
+    {
+        match &self.items {
+            Elements::Vector(items) => {
+                let texts = items.shared::<Vec<String>>().map_err(|error| Box::new(Failure::from(error)))?;
+                texts.iter().skip(self.from).take(self.len).try_for_each(|text| each(text))
+            }
+            Elements::Texts(texts) => texts.some(self.from, self.len).try_for_each(each),
+        }
+    }
+
+    fn column(&self) -> Source {
+        match &self.items {
+            Elements::Vector(items) => Source::Each(items.clone(), self.from),
+            Elements::Texts(texts) => Source::Texts(texts.clone(), self.from),
+        }
     }
 }
 
@@ -149,9 +226,7 @@ impl Surroundings<'_> {
     fn columns(&self, call: &OneCall, (element, chunk): (u8, &Chunk), results: &[Datum]) -> Caught<Vec<Source>> {
         let bound = |index: usize| self.bound.get(index).cloned().ok_or_else(nothing);
         let columns = call.slots.iter().map(|slot| match slot {
-            Taken::One(Origin::Element(index)) if *index == element => {
-                Ok(Source::Each(chunk.items.clone(), chunk.from))
-            }
+            Taken::One(Origin::Element(index)) if *index == element => Ok(chunk.column()),
             Taken::One(Origin::Element(_)) => Ok(Source::Before),
             Taken::One(Origin::Call(index)) => {
                 results.get(*index).cloned().map(|items| Source::Each(items, 0)).ok_or_else(nothing)

@@ -118,18 +118,17 @@ impl Run<'_> {
             if let Some(skipped) = made.skipped {
                 let kept: Vec<bool> = skipped.iter().map(|skipped| !skipped).collect();
                 left_out += skipped.iter().filter(|skipped| **skipped).count() as u64;
-                if let Some(chunk) = &mut held {
-                    let items = element.items()?.select(chunk.items.clone(), chunk.from, &kept)?;
-                    *chunk = counted(element, items)?;
-                }
+                held = match held {
+                    Some(chunk) => Some(chunk.select(element.items()?, &kept)?),
+                    None => None,
+                };
                 traces.push(Trace::Kept(kept));
             }
             chunk = match (step.what, held) {
                 (What::Filter, Some(chunk)) => {
                     let keep = results.shared::<Vec<bool>>().map_err(|error| Box::new(Failure::from(error)))?;
-                    let kept = element.items()?.select(chunk.items, chunk.from, &keep)?;
                     traces.push(Trace::Kept(keep.to_vec()));
-                    counted(element, kept)?
+                    chunk.select(element.items()?, &keep)?
                 }
                 (What::FilterMap, _) => {
                     let (some, present) = step.makes.items()?.present(results)?;

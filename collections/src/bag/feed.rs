@@ -8,6 +8,7 @@ use brisk_client::{
 use super::{
     calls::Chunk,
     files::{self, Piece},
+    lines::Lines,
     plan::{Caught, FeedPlan, TypeRef},
 };
 
@@ -30,7 +31,7 @@ pub(super) fn open(plan: &FeedPlan, source: Vec<Datum>, block: usize) -> Caught<
     };
     Ok(match plan {
         FeedPlan::Parts(element) => Box::new(Held::new(element, source, block)?),
-        FeedPlan::Lines => Box::new(files::Lines::open(piece()?, block)?),
+        FeedPlan::Lines => Box::new(Lines::open(piece()?, block)?),
         FeedPlan::Records => Box::new(files::Records::open(piece()?, block)?),
         FeedPlan::Range => {
             let (next, end) = match source.first() {
@@ -66,10 +67,10 @@ impl Feed for Held {
                 let count = self.block.min(len - from);
                 let to = from + count;
                 if to == len {
-                    return Ok(Some(Chunk { items, from, len: count }));
+                    return Ok(Some(Chunk::of(items, from, count)));
                 }
                 self.present = Some((items.clone(), to, len));
-                return Ok(Some(Chunk { items, from, len: count }));
+                return Ok(Some(Chunk::of(items, from, count)));
             }
             let Some(part) = self.parts.next() else { return Ok(None) };
             let len = self.items.count(&part)?;
@@ -98,7 +99,8 @@ impl Feed for Range {
         let to = self.next.saturating_add(most).min(self.end);
         let numbers: Vec<i64> = (self.next..to).collect();
         self.next = to;
-        Ok(Some(Chunk { from: 0, len: numbers.len(), items: Datum::new(numbers) }))
+        let len = numbers.len();
+        Ok(Some(Chunk::whole(Datum::new(numbers), len)))
     }
 
     fn place(&self, _: usize) -> Option<String> {

@@ -1,21 +1,19 @@
-//! Files, read on the workers: lines and records, block by block, never a file as a whole.
+//! Files, opened on the workers, and the records in them, block by block, never a file as a whole.
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader},
 };
 
-use brisk_client::{ErrorKind, Failure, graph::Datum};
+use brisk_client::{ErrorKind, graph::Datum};
 use serde::{Deserialize, Serialize};
 
 use super::{
     calls::Chunk,
     feed::Feed,
+    lines::Lines,
     plan::{Caught, failed},
 };
-
-/// No line may be longer: what has no line ends at all is no text, and should not fill a worker's memory.
-const MAX_LINE: u64 = 256 << 20;
 
 /// What is read, or unpacked, at once: enough that a call of the system, or of a decoder, is nothing beside it; little enough to stay in
 /// the cache.
@@ -34,101 +32,6 @@ pub(super) struct Piece {
     pub(super) header: Option<String>,
 }
 
-/// The lines of a piece.
-pub(super) struct Lines {
-    piece: Piece,
-    reader: Box<dyn BufRead>,
-    /// Where the first line begins.
-    start: u64,
-    /// Where the next line begins.
-    position: u64,
-    /// How many were read.
-    count: u64,
-    block: usize,
-}
-
-impl Lines {
-    pub(super) fn open(piece: Piece, block: usize) -> Caught<Self> {
-        let mut position = 0;
-        let told = |error: &io::Error| failed(ErrorKind::Failed, format!("{} can't be read: {error}", piece.path));
-        let reader = if piece.from > 0 {
-            let mut file = File::open(&piece.path).map_err(|error| told(&error))?;
-            // The line that begins at or after the place, which it does only behind a line end.
-            position = piece.from - 1;
-            file.seek(SeekFrom::Start(position)).map_err(|error| told(&error))?;
-            let mut reader: Box<dyn BufRead> = Box::new(BufReader::with_capacity(BUFFER, file));
-            position += skip_line(&mut *reader).map_err(|error| told(&error))?;
-            reader
-        } else {
-            open(&piece.path).map_err(|error| told(&error))?
-        };
-        Ok(Lines { piece, reader, start: position, position, count: 0, block })
-    }
-
-    /// The next line without its end.
-    fn line(&mut self) -> Caught<Option<String>> {
-        if self.piece.to.is_some_and(|to| self.position >= to) {
-            return Ok(None);
-        }
-        let mut bytes = Vec::new();
-        let read = (&mut self.reader).take(MAX_LINE).read_until(b'\n', &mut bytes);
-        let read = read.map_err(|error| self.told(&format!("can't be read here: {error}")))? as u64;
-        if read == 0 {
-            return Ok(None);
-        }
-        if read == MAX_LINE {
-            return Err(self.told(&format!("the line is longer than {MAX_LINE} bytes: is this a text file?")));
-        }
-        self.position += read;
-        if bytes.last() == Some(&b'\n') {
-            bytes.pop();
-            if bytes.last() == Some(&b'\r') {
-                bytes.pop();
-            }
-        }
-        match String::from_utf8(bytes) {
-            Ok(line) => {
-                self.count += 1;
-                Ok(Some(line))
-            }
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                Err(self.told(&format!("the line is no UTF-8, from its byte {} on", valid + 1)))
-            }
-        }
-    }
-
-    /// What is wrong with the line that was not read.
-    fn told(&self, what: &str) -> Box<Failure> {
-        failed(ErrorKind::Failed, format!("{}: {what}", self.place_of(self.count)))
-    }
-
-    /// Where the line after `count` others stands, as editors take it.
-    fn place_of(&self, count: u64) -> String {
-        let path = &self.piece.path;
-        match lines_before(path, self.start) {
-            Ok(before) => format!("{path}:{}", before + count + 1),
-            Err(_) => format!("{path}, line {} after byte {}", count + 1, self.start),
-        }
-    }
-}
-
-impl Feed for Lines {
-    fn next(&mut self) -> Caught<Option<Chunk>> {
-        let mut lines = Vec::new();
-        while lines.len() < self.block
-            && let Some(line) = self.line()?
-        {
-            lines.push(line);
-        }
-        Ok(chunk(lines))
-    }
-
-    fn place(&self, index: usize) -> Option<String> {
-        Some(self.place_of(index as u64))
-    }
-}
-
 /// The records of a file in columns: lines, where one goes on as long as a quoted field is open.
 pub(super) struct Records {
     lines: Lines,
@@ -145,13 +48,13 @@ impl Records {
             && header != wanted
         {
             let what = format!("the columns are `{header}`, but the first file's are `{wanted}`");
-            return Err(failed(ErrorKind::Failed, format!("{}:1: {what}", records.lines.piece.path)));
+            return Err(failed(ErrorKind::Failed, format!("{}:1: {what}", records.lines.path())));
         }
         Ok(records)
     }
 
     fn record(&mut self) -> Caught<Option<(u64, String)>> {
-        let first = self.lines.count;
+        let first = self.lines.count();
         let Some(mut record) = self.lines.line()? else { return Ok(None) };
         while is_open(&record) {
             let Some(line) = self.lines.line()? else {
@@ -176,7 +79,7 @@ impl Feed for Records {
         *before += lines.len();
         lines.clear();
         let mut records = Vec::new();
-        while records.len() < self.lines.block
+        while records.len() < self.lines.block()
             && let Some((line, record)) = self.record()?
         {
             // A line with nothing on it is no record.
@@ -197,40 +100,7 @@ impl Feed for Records {
 
 fn chunk(texts: Vec<String>) -> Option<Chunk> {
     let len = texts.len();
-    (len > 0).then(|| Chunk { items: Datum::new(texts), from: 0, len })
-}
-
-/// Reads to behind the next line end, and says how far that was.
-fn skip_line(reader: &mut dyn BufRead) -> io::Result<u64> {
-    let mut skipped = 0;
-    loop {
-        let buffer = reader.fill_buf()?;
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let (count, done) = end.map_or((buffer.len(), buffer.is_empty()), |end| (end + 1, true));
-        reader.consume(count);
-        skipped += count as u64;
-        if done {
-            return Ok(skipped);
-        }
-    }
-}
-
-/// How many lines end before a place: read only when something is to be told.
-fn lines_before(path: &str, place: u64) -> io::Result<u64> {
-    if place == 0 {
-        return Ok(0);
-    }
-    let mut reader = BufReader::new(File::open(path)?).take(place);
-    let mut lines = 0;
-    loop {
-        let buffer = reader.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(lines);
-        }
-        lines += buffer.iter().filter(|byte| **byte == b'\n').count() as u64;
-        let count = buffer.len();
-        reader.consume(count);
-    }
+    (len > 0).then(|| Chunk::whole(Datum::new(texts), len))
 }
 
 /// Whether a file's name says that it is compressed: it can't be read from the middle.

@@ -170,7 +170,7 @@ pub mod private {
     /// # Errors
     /// What is wrong with it, and where.
     pub fn from_json<T: DeserializeOwned>(line: &str) -> Result<T, String> {
-        serde_json::from_str(line).map_err(|error| {
+        crate::bag::json::from_str(line).map_err(|error| {
             let text = error.to_string();
             format!("no JSON of a {}: {}", std::any::type_name::<T>(), text.replace(" at line 1 column", " at column"))
         })

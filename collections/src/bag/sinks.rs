@@ -109,10 +109,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn keep(&mut self, chunk: &Chunk, most: usize) -> Caught<()> {
-        let count = chunk.len.min(most);
-        self.parts.push(self.items.slice(&chunk.items, chunk.from, count)?);
-        self.count += count;
+    fn keep(&mut self, chunk: Chunk) -> Caught<()> {
+        self.count += chunk.len;
+        self.parts.push(chunk.own(self.items)?);
         Ok(())
     }
 
@@ -123,7 +122,7 @@ impl Kept {
 
 impl Into for Kept {
     fn add(&mut self, chunk: Chunk, _: &Surroundings<'_>) -> Result<(), Fail> {
-        Ok(self.keep(&chunk, usize::MAX)?)
+        Ok(self.keep(chunk)?)
     }
 
     fn finish(mut self: Box<Self>, _: &Surroundings<'_>) -> Caught<Datum> {
@@ -139,7 +138,7 @@ struct Take {
 impl Into for Take {
     fn add(&mut self, chunk: Chunk, _: &Surroundings<'_>) -> Result<(), Fail> {
         let most = self.count.saturating_sub(self.kept.count);
-        Ok(self.kept.keep(&chunk, most)?)
+        Ok(self.kept.keep(chunk.at_most(most))?)
     }
 
     fn is_full(&self) -> bool {
@@ -206,14 +205,13 @@ struct Reduce {
 }
 
 impl Into for Reduce {
-    fn add(&mut self, mut chunk: Chunk, at: &Surroundings<'_>) -> Result<(), Fail> {
+    fn add(&mut self, chunk: Chunk, at: &Surroundings<'_>) -> Result<(), Fail> {
         let (value, taken) = match self.value.take() {
             Some(value) => (value, 0),
             None if chunk.len == 0 => return Ok(()),
-            None => (self.items.one(&chunk.items, chunk.from)?, 1),
+            None => (self.items.one(&chunk.clone().at_most(1).own(self.items)?, 0)?, 1),
         };
-        chunk.from += taken;
-        chunk.len -= taken;
+        let chunk = chunk.behind(taken);
         let folded = self.calls.fold(at, value, &chunk).map_err(|fail| Fail { at: fail.at + taken, ..fail });
         self.value = Some(folded?);
         Ok(())
@@ -257,7 +255,7 @@ impl First {
 
 impl Into for First {
     fn add(&mut self, chunk: Chunk, at: &Surroundings<'_>) -> Result<(), Fail> {
-        let some = self.kept.items.slice(&chunk.items, chunk.from, chunk.len)?;
+        let some = chunk.own(self.kept.items)?;
         let some = self.of(some, at)?;
         self.kept.parts.push(some);
         let all = self.kept.joined()?;
@@ -279,7 +277,7 @@ struct Groups {
 
 impl Into for Groups {
     fn add(&mut self, chunk: Chunk, _: &Surroundings<'_>) -> Result<(), Fail> {
-        let groups = self.grouper.add(own(self.items, chunk)?)?;
+        let groups = self.grouper.add(chunk.own(self.items)?)?;
         if let Some(counts) = &mut self.counts {
             counts.resize(self.grouper.count(), 0);
             groups.iter().for_each(|group| counts[*group] += 1);
@@ -296,11 +294,6 @@ impl Into for Groups {
     }
 }
 
-/// A chunk as a vector of its own.
-fn own(items: &'static dyn Items, chunk: Chunk) -> Caught<Datum> {
-    items.slice(&chunk.items, chunk.from, chunk.len)
-}
-
 struct FoldBy {
     items: &'static dyn Items,
     grouper: Box<dyn Grouper>,
@@ -314,8 +307,10 @@ struct FoldBy {
 
 impl Into for FoldBy {
     fn add(&mut self, chunk: Chunk, at: &Surroundings<'_>) -> Result<(), Fail> {
-        let elements = Chunk::whole(own(self.items, chunk.clone())?, chunk.len);
-        let keys = self.key.over(at, elements.clone(), false)?.results;
+        let len = chunk.len;
+        let held = chunk.own(self.items)?;
+        let elements = Chunk::whole(held.clone(), len);
+        let keys = self.key.over(at, elements, false)?.results;
         let groups = self.grouper.add(keys)?;
         self.values.resize_with(self.grouper.count(), || Some(self.start.clone()));
         let mut of_group: Vec<(usize, usize)> =
@@ -324,7 +319,7 @@ impl Into for FoldBy {
         for members in of_group.chunk_by(|a, b| a.0 == b.0) {
             let places: Vec<usize> = members.iter().map(|(_, place)| *place).collect();
             let group = members[0].0;
-            let some = Chunk::whole(self.items.at(&elements.items, &places)?, places.len());
+            let some = Chunk::whole(self.items.at(&held, &places)?, places.len());
             let value = self.values[group].take().unwrap_or_else(|| self.start.clone());
             let folded = self.fold.fold(at, value, &some).map_err(|fail| {
                 let place = places.get(fail.at).copied().unwrap_or(0);

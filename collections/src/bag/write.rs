@@ -59,12 +59,10 @@ impl FileSink {
 
 impl Into for FileSink {
     fn add(&mut self, chunk: Chunk, _: &Surroundings<'_>) -> Result<(), Fail> {
-        let lines = chunk.items.shared::<Vec<String>>().map_err(|error| Box::new(Failure::from(error)))?;
-        for line in lines.iter().skip(chunk.from).take(chunk.len) {
+        chunk.each_text(|line| {
             let written = self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.write_all(b"\n"));
-            written.map_err(|error| told(&self.path, &error))?;
-        }
-        Ok(())
+            written.map_err(|error| told(&self.path, &error).into())
+        })
     }
 
     fn finish(self: Box<Self>, _: &Surroundings<'_>) -> Caught<Datum> {

@@ -6,7 +6,7 @@ use std::{any::TypeId, mem, sync::Arc, vec};
 
 use smallvec::SmallVec;
 
-use super::{Input, Inputs, argument};
+use super::{Input, Inputs, Texts, argument};
 use crate::{
     encode,
     error::{ErrorKind, Failure},
@@ -39,6 +39,8 @@ pub enum Source {
     Same(Input),
     /// Elements of a `Vec`, from this one on.
     Each(Datum, usize),
+    /// Texts, from this one on.
+    Texts(Arc<Texts>, usize),
     /// What the call before returned, in a fold.
     Before,
 }
@@ -107,6 +109,14 @@ impl Block {
         last.map(Datum::new).ok_or_else(|| argument(0, "a fold whose function takes nothing of the call before"))
     }
 
+    /// A column for who takes values: texts become strings.
+    fn take_values(&mut self, index: usize) -> Caught<Source> {
+        Ok(match self.take(index)? {
+            Source::Texts(texts, from) => Source::Each(texts.vector(from, self.len), 0),
+            source => source,
+        })
+    }
+
     fn take(&mut self, index: usize) -> Caught<Source> {
         let source = self.columns.get_mut(index).ok_or_else(|| argument(index, "it is missing from the call"))?;
         Ok(mem::replace(source, Source::Before))
@@ -115,10 +125,7 @@ impl Block {
     /// A vector with enough elements behind `from`.
     fn items<T: Value>(&self, index: usize, items: &Datum, from: usize) -> Caught<Arc<Vec<T>>> {
         let items = items.shared::<Vec<T>>().map_err(|error| argument(index, error))?;
-        if items.len() < from.saturating_add(self.len) {
-            let (had, wanted) = (items.len().saturating_sub(from), self.len);
-            return Err(argument(index, format!("{had} elements where {wanted} calls are made")));
-        }
+        enough(index, items.len(), from, self.len)?;
         Ok(items)
     }
 
@@ -149,9 +156,10 @@ impl<T: Value> Lending<T> {
     /// # Errors
     /// If it is missing, of another type, or too short.
     pub fn of(block: &mut Block, index: usize, same: SameFn<T>) -> Caught<Self> {
-        Ok(Lending(match block.take(index)? {
+        Ok(Lending(match block.take_values(index)? {
             Source::Same(input) => LendingFrom::Same(same(&mut Inputs::new([input]), 0)?),
             Source::Each(items, from) => LendingFrom::Each(block.items(index, &items, from)?, from),
+            Source::Texts(..) => return Err(no_values(index)),
             Source::Before => {
                 block.note_before::<T>(index)?;
                 LendingFrom::Before(None)
@@ -175,6 +183,41 @@ impl<T: 'static> Lending<T> {
     }
 }
 
+/// A parameter that is a lent text: `&str`. Pieces of a longer text are lent as they lie there.
+pub struct LendingText(TextFrom);
+
+enum TextFrom {
+    Values(Lending<String>),
+    Texts(Arc<Texts>, usize),
+}
+
+impl LendingText {
+    /// Column `index`.
+    ///
+    /// # Errors
+    /// As [`Lending::of`].
+    pub fn of(block: &mut Block, index: usize, same: SameFn<String>) -> Caught<Self> {
+        let (texts, from) = match block.take(index)? {
+            Source::Texts(texts, from) => (texts, from),
+            other => {
+                block.columns[index] = other;
+                return Lending::of(block, index, same).map(|values| LendingText(TextFrom::Values(values)));
+            }
+        };
+        enough(index, texts.len(), from, block.len)?;
+        Ok(LendingText(TextFrom::Texts(texts, from)))
+    }
+
+    /// The argument of call `index`.
+    #[inline]
+    pub fn get<R: 'static>(&mut self, index: usize, last: &mut Option<R>) -> &str {
+        match &mut self.0 {
+            TextFrom::Values(values) => values.get(index, last),
+            TextFrom::Texts(texts, from) => texts.get(*from + index),
+        }
+    }
+}
+
 /// A parameter that is given away: `T`. Elements are moved out of a vector that nobody else holds.
 pub struct Giving<T>(GivingFrom<T>);
 
@@ -191,7 +234,7 @@ impl<T: Value + Clone> Giving<T> {
     /// # Errors
     /// As [`Lending::of`].
     pub fn of(block: &mut Block, index: usize, same: SameFn<T>) -> Caught<Self> {
-        Ok(Giving(match block.take(index)? {
+        Ok(Giving(match block.take_values(index)? {
             Source::Same(input) => GivingFrom::Same(same(&mut Inputs::new([input]), 0)?),
             Source::Each(items, from) => {
                 let shared = block.items(index, &items, from)?;
@@ -204,6 +247,7 @@ impl<T: Value + Clone> Giving<T> {
                     Err(shared) => GivingFrom::Each(shared, from),
                 }
             }
+            Source::Texts(..) => return Err(no_values(index)),
             Source::Before => {
                 block.note_before::<T>(index)?;
                 GivingFrom::Before
@@ -246,13 +290,14 @@ impl<T: Value> Sharing<T> {
     /// # Errors
     /// As [`Lending::of`].
     pub fn of(block: &mut Block, index: usize, same: SameFn<T>, clone: Option<fn(&T) -> T>) -> Caught<Self> {
-        Ok(Sharing(match block.take(index)? {
+        Ok(Sharing(match block.take_values(index)? {
             Source::Same(input) => SharingFrom::Same(same(&mut Inputs::new([input]), 0)?),
             Source::Each(items, from) => {
                 block.items::<T>(index, &items, from)?;
                 let owned = own_items(items, clone)?.into_iter().skip(from).map(Arc::new);
                 SharingFrom::Each(owned.collect::<Vec<_>>().into_iter())
             }
+            Source::Texts(..) => return Err(no_values(index)),
             Source::Before => {
                 block.note_before::<T>(index)?;
                 SharingFrom::Before
@@ -299,6 +344,19 @@ pub(crate) fn own<T: Value>(datum: Datum) -> Caught<T> {
         let bytes = encode::encode(&*shared).map_err(Failure::from)?;
         encode::decode(&bytes).map_err(|error| Box::new(Failure::from(crate::error::ValueError::from(error))))
     })
+}
+
+/// Whether there are `wanted` of `len` behind `from`.
+fn enough(index: usize, len: usize, from: usize, wanted: usize) -> Caught<()> {
+    if len < from.saturating_add(wanted) {
+        let had = len.saturating_sub(from);
+        return Err(argument(index, format!("{had} elements where {wanted} calls are made")));
+    }
+    Ok(())
+}
+
+fn no_values(index: usize) -> Box<Failure> {
+    argument(index, "texts where values are taken")
 }
 
 fn name<T>() -> &'static str {
@@ -374,6 +432,25 @@ mod tests {
         told(Block::new(1, [same()]), "argument 2: it is missing");
         told(Block::new(1, [Source::Each(Datum::new(vec![1u8]), 0), same()]), "Vec<u8>");
         told(Block::new(1, [Source::Before, same()]), "only known in a fold");
+    }
+
+    #[test]
+    fn pieces_of_a_text_are_lent_where_they_lie_and_are_strings_for_others() {
+        let whole = Arc::new("a bc d".to_owned());
+        let texts = || Source::Texts(Arc::new(Texts::new(whole.clone(), vec![0..1, 2..4, 5..6])), 1);
+        let mut block = Block::new(2, [texts(), texts(), texts(), texts()]);
+        let mut lent = LendingText::of(&mut block, 0, inputs).unwrap();
+        assert_eq!(lent.get::<()>(0, &mut None).as_ptr(), whole[2..].as_ptr());
+        assert_eq!(lent.get::<()>(1, &mut None), "d");
+        assert_eq!(Lending::<String>::of(&mut block, 1, inputs).unwrap().get::<()>(1, &mut None), "d");
+        assert_eq!(Giving::<String>::of(&mut block, 2, inputs).unwrap().get::<()>(0, &mut None), "bc");
+        assert!(Giving::<i64>::of(&mut block, 3, inputs).is_err());
+        let error = LendingText::of(&mut Block::new(3, [texts()]), 0, inputs).err().unwrap().message;
+        assert!(error.contains("2 elements where 3 calls are made"), "{error}");
+        let values = Source::Each(Datum::new(vec!["x".to_owned()]), 0);
+        let mut block = Block::new(1, [values, Source::Same(Input::One(Datum::new("y".to_owned())))]);
+        assert_eq!(LendingText::of(&mut block, 0, inputs).unwrap().get::<()>(0, &mut None), "x");
+        assert_eq!(LendingText::of(&mut block, 1, inputs).unwrap().get::<()>(0, &mut None), "y");
     }
 
     #[test]
