@@ -192,28 +192,63 @@ impl Calls {
         run(at.def(last)?, &mut block)
     }
 
-    /// Makes the calls once, with these values for the placeholders.
-    pub(super) fn once(&self, at: &Surroundings<'_>, elements: &[Datum]) -> Caught<Datum> {
-        let mut results: Vec<Datum> = Vec::with_capacity(self.0.len());
+    /// Makes the calls once, with these values for the placeholders, which are given away to the last that takes them.
+    pub(super) fn once(&self, at: &Surroundings<'_>, elements: Vec<Datum>) -> Caught<Datum> {
+        let mut elements = Values::new(elements);
+        let mut results = Values::new(Vec::with_capacity(self.0.len()));
+        for origin in self.0.iter().flat_map(Self::origins) {
+            match origin {
+                Origin::Element(index) => elements.wanted(usize::from(index)),
+                Origin::Call(index) => results.wanted(index),
+                Origin::Bound(_) => {}
+            }
+        }
         for call in &self.0 {
-            let value = |origin: &Origin| match origin {
-                Origin::Element(index) => elements.get(usize::from(*index)).cloned().ok_or_else(nothing),
-                Origin::Call(index) => results.get(*index).cloned().ok_or_else(nothing),
+            let mut value = |origin: &Origin| match origin {
+                Origin::Element(index) => elements.take(usize::from(*index)),
+                Origin::Call(index) => results.take(*index),
                 Origin::Bound(index) => at.bound.get(*index).cloned().ok_or_else(nothing),
             };
             let inputs = call.slots.iter().map(|slot| match slot {
                 Taken::One(origin) => value(origin).map(Input::One),
-                Taken::List(origins) => origins.iter().map(value).collect::<Caught<_>>().map(Input::List),
+                Taken::List(origins) => origins.iter().map(&mut value).collect::<Caught<_>>().map(Input::List),
             });
             let inputs = Inputs::new(inputs.collect::<Caught<Vec<_>>>()?);
             match (at.def(call)?.call)(inputs) {
-                Ran::Done(outcome) => results.push(outcome?),
+                Ran::Done(outcome) => results.values.push(Some(outcome?)),
                 Ran::Future(_) => {
                     return Err(failed(ErrorKind::Refused, "an `async fn` has no place in a collection's step"));
                 }
             }
         }
-        results.pop().ok_or_else(nothing)
+        results.values.pop().flatten().ok_or_else(nothing)
+    }
+}
+
+/// Values that calls take, and how often each is still wanted: what nobody else holds can be changed in place.
+struct Values {
+    values: Vec<Option<Datum>>,
+    wanted: Vec<usize>,
+}
+
+impl Values {
+    fn new(values: Vec<Datum>) -> Self {
+        Values { values: values.into_iter().map(Some).collect(), wanted: Vec::new() }
+    }
+
+    fn wanted(&mut self, index: usize) {
+        if self.wanted.len() <= index {
+            self.wanted.resize(index + 1, 0);
+        }
+        self.wanted[index] += 1;
+    }
+
+    fn take(&mut self, index: usize) -> Caught<Datum> {
+        let value = self.values.get_mut(index).ok_or_else(nothing)?;
+        let left = self.wanted.get_mut(index).ok_or_else(nothing)?;
+        *left = left.saturating_sub(1);
+        let taken = if *left == 0 { value.take() } else { value.clone() };
+        taken.ok_or_else(nothing)
     }
 }
 

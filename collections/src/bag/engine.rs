@@ -65,7 +65,7 @@ impl Run<'_> {
             let step = &rest[0];
             let made = step
                 .calls
-                .once(&self.at, &[kept])
+                .once(&self.at, vec![kept])
                 .map_err(|failure| Fail::from(failure).placed(&format!("partition {}", self.partition)))?;
             element = step.makes.clone();
             steps = &rest[1..];

@@ -37,19 +37,14 @@ fn merge(inputs: &mut Inputs) -> Caught<Datum> {
 fn fold(calls: &Calls, at: &Surroundings<'_>, parts: Vec<Datum>) -> Caught<Datum> {
     let mut parts = parts.into_iter();
     let first = parts.next().ok_or_else(|| failed(ErrorKind::Decode, "nothing to put together"))?;
-    parts.try_fold(first, |all, part| calls.once(at, &[all, part]))
+    parts.try_fold(first, |all, part| calls.once(at, vec![all, part]))
 }
 
 fn counts(element: &TypeRef, parts: Vec<Datum>) -> Caught<Datum> {
     let (items, mut grouper) = (element.items()?, grouper(element)?);
     let mut totals: Vec<u64> = Vec::new();
     for part in parts {
-        let (some, numbers) = items.uncounted(part)?;
-        let groups = grouper.add(some)?;
-        totals.resize(grouper.count(), 0);
-        for (group, number) in groups.iter().zip(numbers) {
-            totals[*group] += number;
-        }
+        grouper.add_counted(part, &mut totals)?;
     }
     items.counted(grouper.finish(), totals)
 }
@@ -62,18 +57,22 @@ fn merge_pairs(
     parts: Vec<Datum>,
 ) -> Caught<Datum> {
     let mut grouper = grouper(keys)?;
-    let mut all: Vec<Datum> = Vec::new();
+    // There is always one, but while it is folded.
+    let mut all: Vec<Option<Datum>> = Vec::new();
     for part in parts {
         let unzipped = pairs.items()?.unzip(part);
         let (some, values) = unzipped.unwrap_or_else(|| Err(pairs.lacks("is no pair")))?;
         for (group, value) in grouper.add(some)?.into_iter().zip(values) {
             match all.get_mut(group) {
-                Some(held) => *held = calls.once(at, &[held.clone(), value])?,
-                None => all.push(value),
+                Some(held) => {
+                    let both = held.take().into_iter().chain([value]);
+                    *held = Some(calls.once(at, both.collect())?);
+                }
+                None => all.push(Some(value)),
             }
         }
     }
-    zipped(pairs, grouper.finish(), all)
+    zipped(pairs, grouper.finish(), all.into_iter().flatten().collect())
 }
 
 fn only(inputs: &mut Inputs) -> Caught<Datum> {

@@ -180,7 +180,7 @@ fn step_options(node: &Node) -> Result<StepOptions, String> {
 }
 
 impl Calls {
-    fn origins(call: &OneCall) -> impl Iterator<Item = Origin> {
+    pub(super) fn origins(call: &OneCall) -> impl Iterator<Item = Origin> {
         call.slots
             .iter()
             .flat_map(|slot| match slot {

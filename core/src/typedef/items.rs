@@ -57,9 +57,6 @@ pub trait Items: Send + Sync {
     /// Each with a number: a `Vec<(T, u64)>`.
     fn counted(&self, items: Datum, counts: Vec<u64>) -> Caught<Datum>;
 
-    /// Takes that apart again.
-    fn uncounted(&self, pairs: Datum) -> Caught<(Datum, Vec<u64>)>;
-
     /// Of a type of pairs: puts a `Vec` of first parts and as many second parts together; `None` of any other type.
     fn zip(&self, firsts: Datum, seconds: Vec<Datum>) -> Option<Caught<Datum>>;
 
@@ -83,6 +80,12 @@ pub trait Grouper: Send {
     /// # Errors
     /// If it is of another type.
     fn add(&mut self, items: Datum) -> Caught<Vec<usize>>;
+
+    /// Takes a vector of values with their numbers, `Vec<(T, u64)>`, and adds those to the totals of the groups.
+    ///
+    /// # Errors
+    /// If it is of another type.
+    fn add_counted(&mut self, pairs: Datum, totals: &mut Vec<u64>) -> Caught<()>;
 
     /// How many groups there are.
     fn count(&self) -> usize;
@@ -252,11 +255,6 @@ impl<T: Value> Items for ItemsOf<T> {
         Ok(Datum::new(items.into_iter().zip(numbers).collect::<Vec<(T, u64)>>()))
     }
 
-    fn uncounted(&self, pairs: Datum) -> Caught<(Datum, Vec<u64>)> {
-        let (items, numbers): (Vec<T>, Vec<u64>) = own_items::<(T, u64)>(pairs, None)?.into_iter().unzip();
-        Ok((Datum::new(items), numbers))
-    }
-
     fn zip(&self, firsts: Datum, seconds: Vec<Datum>) -> Option<Caught<Datum>> {
         self.pairs.map(|pairs| (pairs.zip)(firsts, seconds))
     }
@@ -347,15 +345,42 @@ impl<T: Value + Eq + Hash> Grouper for HashGrouper<T> {
         }
     }
 
+    fn add_counted(&mut self, pairs: Datum, totals: &mut Vec<u64>) -> Caught<()> {
+        let shared = shared::<(T, u64)>(&pairs)?;
+        drop(pairs);
+        totals.resize(self.groups.len(), 0);
+        let mut add = |group: usize, number: u64| {
+            if group == totals.len() {
+                totals.push(0);
+            }
+            totals[group] += number;
+        };
+        match Arc::try_unwrap(shared) {
+            Ok(own) => own.into_iter().for_each(|(item, number)| add(self.group(item), number)),
+            Err(shared) => {
+                for (item, number) in &*shared {
+                    let group = match self.groups.get(item) {
+                        Some(group) => *group,
+                        None => self.group(copy(item, self.clone)?),
+                    };
+                    add(group, *number);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn count(&self) -> usize {
         self.groups.len()
     }
 
-    #[allow(clippy::disallowed_methods, reason = "they are sorted by their numbers")]
+    #[allow(clippy::disallowed_methods, reason = "each goes to the place of its number")]
     fn finish(self: Box<Self>) -> Datum {
-        let mut groups: Vec<(T, usize)> = self.groups.into_iter().collect();
-        groups.sort_unstable_by_key(|(_, number)| *number);
-        Datum::new(groups.into_iter().map(|(item, _)| item).collect::<Vec<T>>())
+        let mut items: Vec<Option<T>> = (0..self.groups.len()).map(|_| None).collect();
+        for (item, number) in self.groups {
+            items[number] = Some(item);
+        }
+        Datum::new(items.into_iter().flatten().collect::<Vec<T>>())
     }
 }
 
@@ -484,7 +509,13 @@ mod tests {
         assert_eq!(grouper.count(), 3);
         let counted = items.counted(grouper.finish(), vec![2, 2, 1]).unwrap();
         assert_eq!(told::<Vec<(String, u64)>>(counted.clone()), r#"[("b", 2), ("a", 2), ("c", 1)]"#);
-        assert_eq!(items.uncounted(counted).unwrap().1, [2, 2, 1]);
+        let (mut grouper, mut totals) = (items.grouper().unwrap(), vec![1]);
+        grouper.add(texts(&["c"])).unwrap();
+        grouper.add_counted(counted.clone(), &mut totals).unwrap();
+        grouper.add_counted(counted, &mut totals).unwrap();
+        assert_eq!(totals, [3, 4, 4]);
+        assert!(grouper.add_counted(texts(&["a"]), &mut totals).is_err());
+        assert_eq!(told::<Vec<String>>(grouper.finish()), r#"["c", "b", "a"]"#);
         let items: &dyn Items = __items!(Bare);
         assert!(items.grouper().is_none());
     }
