@@ -20,6 +20,7 @@ use brisk_core::{
     hello::Welcome,
     id::{Fence, RequestId, WantId},
     key::Key,
+    key_map::KeyMap,
     limits::CHUNK_TASKS,
     message::{Batch, ClientToScheduler, Messages, Query},
 };
@@ -111,7 +112,7 @@ struct Base {
 struct Table {
     keys: KeySource,
     /// Every key that this program wants, each with its newest want.
-    wanted: FxHashMap<Key, Wanted>,
+    wanted: KeyMap<Wanted>,
     /// Functions that the scheduler was told of.
     introduced: FxHashMap<FunctionId, FunctionInfo>,
     outbox: Outbox,
@@ -399,7 +400,7 @@ impl Table {
     fn new(keys: KeySource, comes_back: bool) -> Self {
         Table {
             keys,
-            wanted: FxHashMap::default(),
+            wanted: KeyMap::default(),
             introduced: FxHashMap::default(),
             lineage: comes_back.then(Lineage::default),
             away: false,

@@ -47,16 +47,49 @@ impl Key {
     }
 
     /// Keys that no other calls have, for impure calls: `session` must be unique to the process's session and `block`
-    /// within it. As many as one hash gives at little more than the price of one.
+    /// within it. One hash gives them all: of each run of [`RUN`] it gives what they share, and they differ in their number
+    /// within it, and in their first digits, by which people tell them apart. Tables that know of runs keep them side by side
+    /// ([`KeyMap`](crate::key_map::KeyMap)).
     pub fn unique(session: u128, block: u64) -> [Self; UNIQUE_AT_ONCE] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"brisk keys, unique\0").update(&session.to_le_bytes()).update(&block.to_le_bytes());
-        let mut reader = hasher.finalize_xof();
-        let mut bytes = [0; 16 * UNIQUE_AT_ONCE];
-        reader.fill(&mut bytes);
-        let (keys, _) = bytes.as_chunks::<16>();
-        std::array::from_fn(|i| Key(u128::from_be_bytes(keys[i])))
+        let mut bytes = [0; 16 * RUNS];
+        hasher.finalize_xof().fill(&mut bytes);
+        let (runs, _) = bytes.as_chunks::<16>();
+        std::array::from_fn(|i| Key::in_run(u128::from_be_bytes(runs[i / RUN]), (i % RUN) as u64))
     }
+
+    /// The key of a number in the run of those that share these bits.
+    fn in_run(shared: u128, number: u64) -> Self {
+        let low = (shared as u64 & !(RUN as u64 - 1)) | number;
+        Key((u128::from(first_digits(low)) << 96) | (shared & MIDDLE) | u128::from(low))
+    }
+
+    /// Where a table keeps the key: keys of one run at places that follow each other, others anywhere.
+    pub fn place(self) -> u32 {
+        let (first, middle, low) = ((self.0 >> 96) as u32, (self.0 >> 64) as u32, self.0 as u64);
+        // Nothing, of a key of a run.
+        let unlike = u64::from(first ^ first_digits(low));
+        let shared = (low / RUN as u64) ^ (u64::from(middle) << 28) ^ (unlike << 32);
+        ((shared.wrapping_mul(FACTOR) >> 32) as u32).wrapping_add(low as u32 % RUN as u32)
+    }
+}
+
+/// How many keys follow each other in a run: as many as a hash table of today looks at in one step. Longer runs would lie on
+/// top of each other more often.
+const RUN: usize = 16;
+
+const RUNS: usize = UNIQUE_AT_ONCE / RUN;
+
+/// The bits that neither begin a key nor are in its lower half.
+const MIDDLE: u128 = 0xffff_ffff << 64;
+
+/// The golden ratio's fraction: Knuth's multiplicative hashing.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The first digits of a key of a run, which has this lower half.
+fn first_digits(low: u64) -> u32 {
+    (low.wrapping_mul(FACTOR) >> 32) as u32
 }
 
 /// The first eight hexadecimal digits: enough to tell keys apart on a screen.
@@ -205,5 +238,27 @@ mod tests {
         let here = hasher().finish();
         assert_ne!(here, KeyHasher::new(EnvironmentId(9), FunctionId::from_u128(7)).finish());
         assert_ne!(here, KeyHasher::new(EnvironmentId::IN_PROCESS, FunctionId::from_u128(8)).finish());
+    }
+
+    #[test]
+    fn unique_keys_differ_in_what_is_shown_and_have_their_places_side_by_side() {
+        let keys: Vec<Key> = (0..100).flat_map(|block| Key::unique(1, block)).collect();
+        let shown: std::collections::BTreeSet<String> = keys.iter().map(ToString::to_string).collect();
+        assert!(shown.len() > keys.len() - 10);
+        for run in keys.chunks(RUN) {
+            let first = run[0].place();
+            assert!(run.iter().zip(0..).all(|(key, number)| key.place() == first.wrapping_add(number)));
+        }
+        let runs: std::collections::BTreeSet<u32> = keys.iter().step_by(RUN).map(|key| key.place()).collect();
+        assert_eq!(runs.len(), 100 * RUNS);
+    }
+
+    #[test]
+    fn keys_that_differ_in_few_bits_have_different_places() {
+        for shift in [0, 16, 40, 64, 100] {
+            let places: std::collections::BTreeSet<u32> =
+                (0..10_000u128).map(|n| Key::from_u128(n << shift).place()).collect();
+            assert!(places.len() > 9_900, "{} of 10,000 with a shift of {shift}", places.len());
+        }
     }
 }

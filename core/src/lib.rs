@@ -19,6 +19,7 @@ mod hex;
 pub mod id;
 pub mod json;
 pub mod key;
+pub mod key_map;
 pub mod limits;
 pub mod lines;
 pub mod message;

@@ -21,10 +21,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use brisk_core::{
     id::{Epoch, RequestId, RunId, WorkerId},
     key::Key,
+    key_map::KeyMap,
     message::{SchedulerToWorker, WorkerToScheduler},
     time::Moment,
 };
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// Whether this bug was planted in this machine: never, without the feature.
@@ -98,7 +98,7 @@ pub struct Worker {
     phase: Phase,
     /// All and only the keys that have a value, a task, a want or a fetch here. Looked up by key; iterated by nothing but
     /// the invariants.
-    entries: FxHashMap<Key, Entry>,
+    entries: KeyMap<Entry>,
     /// All and only the current runs.
     tasks: Slab<Task>,
     /// All and only the tasks that are ready, the most urgent first.
@@ -191,7 +191,7 @@ impl Worker {
             epoch,
             now: Moment::ORIGIN,
             phase: Phase::Working,
-            entries: FxHashMap::default(),
+            entries: KeyMap::default(),
             tasks: Slab::default(),
             ready: Ready::default(),
             executions: BTreeMap::new(),

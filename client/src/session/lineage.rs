@@ -7,15 +7,15 @@
 
 use std::collections::VecDeque;
 
-use brisk_core::{key::Key, message::SubmittedTask};
-use rustc_hash::{FxHashMap, FxHashSet};
+use brisk_core::{key::Key, key_map::KeyMap, message::SubmittedTask};
+use rustc_hash::FxHashSet;
 
 /// Up to so many calls are kept whatever they are.
 const CALLS: usize = 100_000;
 
 #[derive(Debug)]
 pub(super) struct Lineage {
-    calls: FxHashMap<Key, Kept>,
+    calls: KeyMap<Kept>,
     /// With more calls than this, it is time to look for what can be dropped.
     bound: usize,
     /// The least that `bound` may be.
@@ -52,7 +52,7 @@ impl Default for Lineage {
 
 impl Lineage {
     fn with_bound(bound: usize) -> Self {
-        Lineage { calls: FxHashMap::default(), bound, least: bound }
+        Lineage { calls: KeyMap::default(), bound, least: bound }
     }
 
     /// Keeps the calls of a submission, dependencies first, and what is wanted of it.

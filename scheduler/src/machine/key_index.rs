@@ -2,9 +2,9 @@
 //!
 //! Every message names tasks by key, so this is looked into with each; it is never iterated. A hash map would keep each key
 //! a second time: 33 bytes an entry, of which there are up to twice as many as tasks. Here an entry is the task's index and
-//! half a hash, which is enough to tell nearly all other tasks apart without a look at them, and to grow without one.
+//! its key's place, which is enough to tell nearly all other tasks apart without a look at them, and to grow without one.
 
-use brisk_core::key::Key;
+use brisk_core::{key::Key, key_map::whole_hash};
 use hashbrown::HashTable;
 
 use super::slab::TaskIndex;
@@ -17,7 +17,8 @@ pub(super) struct KeyIndex {
 
 #[derive(Clone, Copy)]
 struct Entry {
-    hash: u32,
+    /// The key's place.
+    place: u32,
     task: TaskIndex,
 }
 
@@ -30,43 +31,28 @@ const SMALL: usize = 4_096;
 impl KeyIndex {
     /// The task of a key, given the keys of tasks.
     pub(super) fn find(&self, key: Key, key_of: impl Fn(TaskIndex) -> Key) -> Option<TaskIndex> {
-        let hash = hash_of(key);
-        let same = |entry: &Entry| entry.hash == hash && key_of(entry.task) == key;
-        self.entries.find(spread(hash), same).map(|entry| entry.task)
+        let place = key.place();
+        let same = |entry: &Entry| entry.place == place && key_of(entry.task) == key;
+        self.entries.find(whole_hash(place), same).map(|entry| entry.task)
     }
 
     /// Adds a task whose key is not there.
     pub(super) fn insert(&mut self, key: Key, task: TaskIndex) {
-        let hash = hash_of(key);
-        self.entries.insert_unique(spread(hash), Entry { hash, task }, |entry| spread(entry.hash));
+        let place = key.place();
+        self.entries.insert_unique(whole_hash(place), Entry { place, task }, |entry| whole_hash(entry.place));
     }
 
     /// Takes a task out.
     pub(super) fn remove(&mut self, key: Key, task: TaskIndex) {
-        if let Ok(entry) = self.entries.find_entry(spread(hash_of(key)), |entry| entry.task == task) {
+        if let Ok(entry) = self.entries.find_entry(whole_hash(key.place()), |entry| entry.task == task) {
             entry.remove();
         }
         let (len, places) = (self.entries.len(), self.entries.capacity());
         if places > SMALL && places > len * PLACES_A_TASK {
-            self.entries.shrink_to(len * 2, |entry| spread(entry.hash));
+            self.entries.shrink_to(len * 2, |entry| whole_hash(entry.place));
         }
     }
 }
-
-/// Half a hash. Most keys are hashes themselves; those that tests and users make up are not.
-fn hash_of(key: Key) -> u32 {
-    let number = key.as_u128();
-    let folded = number as u64 ^ ((number >> 64) as u64).rotate_left(32);
-    (folded.wrapping_mul(FACTOR) >> 32) as u32
-}
-
-/// A whole hash of half a one: the table takes the place from its low bits, and what it looks at first from its highest.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(FACTOR)
-}
-
-/// The golden ratio's fraction: Knuth's multiplicative hashing.
-const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
@@ -87,14 +73,5 @@ mod tests {
         tasks().skip(kept).for_each(|t| index.remove(key_of(t), t));
         assert!(tasks().all(|t| index.find(key_of(t), key_of) == (t.as_u32() < kept as u32).then_some(t)));
         assert!(index.entries.capacity() <= SMALL);
-    }
-
-    #[test]
-    fn keys_that_differ_in_few_bits_have_different_hashes() {
-        for shift in [0, 16, 40, 64, 100] {
-            let hashes: std::collections::BTreeSet<u32> =
-                (0..10_000u128).map(|n| hash_of(Key::from_u128(n << shift))).collect();
-            assert!(hashes.len() > 9_900, "{} of 10,000 with a shift of {shift}", hashes.len());
-        }
     }
 }

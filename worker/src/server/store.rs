@@ -3,17 +3,17 @@
 use brisk_core::{
     graph::Invocation,
     key::Key,
+    key_map::KeyMap,
     task::{Input, Inputs},
     value::Datum,
 };
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 
 /// What this worker holds: all and only the keys that the machine believes to be stored. Which they are is the machine's
 /// decision; this is looked at by the threads that run tasks and by those that serve peers. Each with its length, as it was
 /// measured once.
 #[derive(Default)]
-pub(super) struct Store(Mutex<FxHashMap<Key, (Datum, u64)>>);
+pub(super) struct Store(Mutex<KeyMap<(Datum, u64)>>);
 
 impl Store {
     /// Keeps a value. Gives back the one that was there, which must not be dropped under a lock: its `Drop` is a user's.
@@ -60,7 +60,7 @@ impl Store {
     }
 
     /// Takes everything out, to be kept or dropped by the caller.
-    pub(super) fn take_all(&self) -> FxHashMap<Key, (Datum, u64)> {
+    pub(super) fn take_all(&self) -> KeyMap<(Datum, u64)> {
         std::mem::take(&mut *self.0.lock())
     }
 }
