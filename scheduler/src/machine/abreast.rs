@@ -48,13 +48,12 @@ const ONE: u64 = 1 << 16;
 
 impl Scheduler {
     /// No worker has a thread to spare: if all that waits is the last chains, and they can't wait any longer, they are given
-    /// out.
+    /// out. Not called where memory is limited: there what is begun early may be what there is no room for.
     pub(super) fn begin_abreast(&mut self, environment: EnvironmentIndex, kind: Kind) {
         let build = &self.classes.environments[environment];
         let (lane, pool) = (&build.lanes[kind as usize], &build.pool);
         let (waiting, threads) = (lane.queued, pool.threads as u32);
-        // Where memory is limited, what is begun early may be what there is no room for.
-        if kind != Kind::Thread || waiting > threads || pool.live.is_limited() {
+        if kind != Kind::Thread || waiting > threads {
             return;
         }
         if lane.looked_at.is_some_and(|before| waiting.abs_diff(before) < (waiting / LOOKS).max(1)) {

@@ -6,8 +6,9 @@ use std::{
 };
 
 use brisk_core::{
-    id::{RunId, WorkerId},
+    id::{ClientId, RunId, WorkerId},
     message::{DependencyInfo, Priority, SubmittedTask},
+    options::Quantity,
 };
 
 use super::{bench::*, ordering::chains};
@@ -36,6 +37,18 @@ fn run_chains(bench: &mut Bench, threads: &[u32], (count, length): (u128, u128),
     let workers: BTreeMap<WorkerId, usize> = threads.iter().map(|&n| (bench.worker(n), n as usize)).collect();
     let ends: Vec<_> = (1..=count).map(|chain| chain * length - 1).collect();
     let actions = bench.submit(client, chains(count, length), &ends);
+    run_all(bench, workers, actions, (count, length), nbytes, |_, _| None)
+}
+
+/// Runs what was submitted. With each round a worker may join, after what ended in it was told.
+fn run_all(
+    bench: &mut Bench,
+    mut workers: BTreeMap<WorkerId, usize>,
+    actions: Vec<Action>,
+    (count, length): (u128, u128),
+    nbytes: u64,
+    mut joins: impl FnMut(&mut Bench, u32) -> Option<(WorkerId, usize, Vec<Action>)>,
+) -> Story {
     let mut held: BTreeMap<WorkerId, Held> = workers.keys().map(|&worker| (worker, Held::new())).collect();
     let (mut story, mut ended) = (Story::default(), BTreeSet::new());
     note(&actions, &mut held, &mut story);
@@ -55,6 +68,11 @@ fn run_chains(bench: &mut Bench, threads: &[u32], (count, length): (u128, u128),
         for (worker, run) in round {
             ended.insert(run.0);
             let actions = bench.finish(worker, run, nbytes);
+            note(&actions, &mut held, &mut story);
+        }
+        if let Some((worker, threads, actions)) = joins(bench, story.rounds) {
+            workers.insert(worker, threads);
+            held.insert(worker, Held::new());
             note(&actions, &mut held, &mut story);
         }
         let has = |number: u128| ended.contains(&number);
@@ -179,4 +197,96 @@ fn links_go_by_their_way_from_behind_a_fork_to_the_end() {
     assert_eq!([1, 2].map(turn), [None, None], "what has a value in common with another");
     assert_eq!([3, 4].map(turn), [Some(1), Some(0)], "a link, and the last one");
     assert_eq!(turn(5), None, "what stands alone");
+}
+
+/// Function 0 is known, and what it makes.
+fn learned(threads: u32) -> (Bench, WorkerId, ClientId) {
+    let mut bench = Bench::with(Config::default());
+    let (worker, client) = (bench.worker(threads), bench.client());
+    let (_, known) = run(&bench.submit(client, vec![task(9_000, &[])], &[9_000]));
+    bench.finish(worker, known, LONG);
+    bench.release(client, 9_000);
+    (bench, worker, client)
+}
+
+/// While a call of its own takes one of four threads all can wait: there is a thread in time. When it has ended and a chain
+/// has begun in its place, two are left that can't.
+#[test]
+fn it_is_looked_at_again_when_one_chain_has_begun() {
+    let (mut bench, worker, client) = learned(4);
+    let mut actions = bench.submit(client, vec![task(8_000, &[])], &[8_000]);
+    let ends: Vec<_> = (1..=6).map(|chain| chain * 12 - 1).collect();
+    actions.extend(bench.submit(client, chains(6, 12), &ends));
+    let begun = |actions: &[Action]| {
+        let mut roots = runs(actions);
+        roots.retain(|(_, (number, _))| *number < 8_000 && number.is_multiple_of(12));
+        roots
+    };
+    let first = begun(&actions);
+    assert_eq!(first.len(), 3, "three wait");
+    for (_, root) in first {
+        assert_eq!(begun(&bench.finish(worker, root, LONG)), []);
+    }
+    let (_, alone) = runs(&actions).into_iter().find(|(_, run)| run.0 == 8_000).unwrap();
+    let fourth = begun(&bench.finish(worker, alone, LONG));
+    assert_eq!(fourth.len(), 1, "the one that has a thread");
+    assert_eq!(begun(&bench.finish(worker, fourth[0].1, LONG)).len(), 2, "all others");
+}
+
+/// Four chains run and four wait, which is in time. A worker takes two of them at once; the others are late now.
+#[test]
+fn it_is_looked_at_again_when_several_chains_have_begun() {
+    let (mut bench, first, client) = learned(4);
+    let ends: Vec<_> = (1..=8).map(|chain| chain * 12 - 1).collect();
+    let actions = bench.submit(client, chains(8, 12), &ends);
+    let story = run_all(&mut bench, [(first, 4)].into(), actions, (8, 12), LONG, |bench, round| {
+        let (worker, actions) = (round == 1).then(|| bench.worker_with(2, "", &[]))?;
+        Some((worker, 2, actions))
+    });
+    assert_eq!(story.most_begun, 8, "{story:?}");
+    assert!(story.rounds <= 19, "{} rounds; one after the other they take 24", story.rounds);
+}
+
+/// Chains that need what one of two workers has, whose threads are all taken.
+#[test]
+fn a_chain_with_needs_of_its_own_waits_for_who_can_run_it() {
+    let mut bench = Bench::with(Config::default());
+    let (able, _) = bench.worker_with(2, "able", &[("gpu", 100.0)]);
+    let (other, _) = bench.worker_with(2, "other", &[]);
+    let client = bench.client();
+    let gpu = |task| with(task, |options| options.resources = vec![("gpu".into(), Quantity::from_f64(1.0))]);
+    let (_, known) = run(&bench.submit(client, vec![gpu(task(9_000, &[]))], &[9_000]));
+    bench.finish(able, known, LONG);
+    let busy: Vec<_> = (8_000..8_004).map(|number| task(number, &[])).collect();
+    let sent = bench.submit(client, busy, &(8_000..8_004).collect::<Vec<_>>());
+    assert_eq!(runs(&sent).len(), 4, "every thread is taken");
+    let ends: Vec<_> = (1..=3).map(|chain| chain * 8 - 1).collect();
+    let mut given = bench.submit(client, chains(3, 8).into_iter().map(gpu).collect(), &ends);
+    let (_, first) = runs(&sent).into_iter().find(|(worker, _)| *worker == able).unwrap();
+    given.extend(bench.finish(able, first, LONG));
+    let roots: Vec<_> = runs(&given).into_iter().filter(|(_, run)| run.0.is_multiple_of(8)).collect();
+    assert!(roots.iter().all(|(worker, _)| *worker == able), "{other:?} has none: {roots:?}");
+    assert!(roots.len() <= 1, "and nobody begins beside others: {roots:?}");
+}
+
+/// Each thread has a chain of eight, and one has come to its second link. Those that wait then can't.
+#[test]
+fn chains_are_dealt_out_by_what_is_left_to_do_for_each_thread() {
+    for (threads, count, shares) in [([4, 4], 12, [2, 2]), ([1, 7], 10, [0, 2])] {
+        let mut bench = Bench::with(Config::default());
+        let (workers, client) = (threads.map(|n| bench.worker(n)), bench.client());
+        let (worker, known) = run(&bench.submit(client, vec![task(9_000, &[])], &[9_000]));
+        bench.finish(worker, known, LONG);
+        let roots = |actions: &[Action]| {
+            let mut roots = runs(actions);
+            roots.retain(|(_, (number, _))| number.is_multiple_of(8));
+            roots
+        };
+        let ends: Vec<_> = (1..=count).map(|chain| chain * 8 - 1).collect();
+        let begun = roots(&bench.submit(client, chains(count, 8), &ends));
+        assert_eq!(begun.len(), 8);
+        let (worker, first) = *begun.iter().find(|(worker, _)| *worker == workers[1]).unwrap();
+        let dealt = roots(&bench.finish(worker, first, LONG));
+        assert_eq!(workers.map(|w| dealt.iter().filter(|(worker, _)| *worker == w).count()), shares);
+    }
 }

@@ -3,7 +3,7 @@
 use brisk_core::{
     hello::WorkerInfo,
     id::{ClientId, Epoch, Incarnation, RequestId, SupervisorId, WorkerId},
-    message::{ClientToScheduler, SupervisorToScheduler, WorkerToScheduler},
+    message::{ClientToScheduler, SchedulerToWorker, SupervisorToScheduler, WorkerToScheduler},
     state::TaskState,
 };
 
@@ -180,5 +180,35 @@ fn a_copy_of_what_nobody_knows_is_counted() {
     let mut bench = Bench::new();
     let w = bench.worker(1);
     bench.added(w, 7, 8);
+    assert_eq!(bench.machine.counters().strange_replicas, 1);
+}
+
+/// A scattered value of a chosen length is looked at no more: its task is there, with a value that no worker can make.
+#[test]
+fn a_copy_of_another_value_under_a_chosen_name_is_counted_and_freed() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let named = with(task(1, &[]), |options| {
+        options.name = Some("total".into());
+        options.fingerprint = Some(key(9));
+    });
+    let sent = run(&bench.submit(c, vec![named], &[1])).1;
+    bench.finish(w, sent, 8);
+    let other = bench.worker(1);
+    let actions = bench.report(other, WorkerToScheduler::Added(vec![(key(1), 9)]));
+    assert_eq!(actions, [to_worker(other, SchedulerToWorker::Free(vec![key(1)]))]);
+    assert_eq!(bench.machine.counters().strange_replicas, 1);
+}
+
+#[test]
+fn an_older_value_under_the_key_of_what_its_holder_runs_is_counted() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let named = with(task(1, &[]), |options| {
+        options.name = Some("total".into());
+        options.fingerprint = Some(key(9));
+    });
+    run(&bench.submit(c, vec![named], &[1]));
+    bench.report(w, WorkerToScheduler::Added(vec![(key(1), 9)]));
     assert_eq!(bench.machine.counters().strange_replicas, 1);
 }

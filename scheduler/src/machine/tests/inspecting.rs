@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use brisk_core::{
     error::ErrorKind,
+    function::{FunctionId, FunctionInfo},
     id::{ClientId, EnvironmentId, RunId, WorkerId},
-    message::{Answer, CallSpec, Query, SubmittedTask, TaskFilter, TaskList, Told},
+    message::{Answer, CallSpec, ClientToScheduler, Query, SubmittedTask, TaskFilter, TaskList, Told},
     state::TaskState,
 };
 
@@ -112,6 +113,7 @@ fn functions_and_workers_are_told_with_what_they_have() {
     assert_eq!((detail.running.len(), detail.holds.len()), (1, 0));
     let sample = bench.machine.graph_sample(3, true);
     assert_eq!((sample.tasks.len(), sample.more), (3, 1));
+    assert_eq!(bench.machine.graph_sample(1, true).more, 3);
     assert!(sample.tasks.iter().all(|task| task.name.is_some()));
     assert!(bench.machine.graph_sample(4, false).tasks.iter().any(|task| task.inputs.len() == 2));
 }
@@ -136,4 +138,34 @@ fn who_keeps_no_records_has_no_story_to_tell() {
     assert!(told(&bench, c, &Query::Dump(None)).unwrap_err().contains("keeps no dumps"));
     let runs = Query::Runs { within: Duration::ZERO, since: Duration::ZERO, limit: 8 };
     assert!(matches!(told(&bench, c, &runs), Ok(Told::Runs(runs)) if runs == Default::default()));
+}
+
+/// Words of two thirds of a kilobyte and more for each task: a megabyte is through after some hundreds.
+#[test]
+fn tasks_are_told_until_their_words_take_a_megabyte() {
+    const LONGEST: usize = 512;
+    let mut bench = Bench::new();
+    bench.worker_with(1_000, &"w".repeat(LONGEST), &[]);
+    let c = bench.client();
+    let info = FunctionInfo { name: "f".repeat(LONGEST).into(), ..function(8) };
+    let info = FunctionInfo { id: FunctionId::from_u128(80), ..info };
+    bench.say(c, ClientToScheduler::Functions(vec![info.clone()]));
+    let named = |number: u128, length: usize, task: SubmittedTask| {
+        let name = format!("{number:0length$}");
+        with(task, |options| (options.name, options.fingerprint) = (Some(name.into()), Some(key(number))))
+    };
+    // All but one say 1536 bytes, and the last of those that fill the megabyte to the byte says 1024.
+    let full = (1 << 20) / (3 * LONGEST) as u128;
+    let tasks = (1..=700u128).map(|number| match number == full + 1 {
+        true => named(number, LONGEST - "inc".len(), task(number, &[])),
+        false => named(number, LONGEST, SubmittedTask { function: info.id, ..task(number, &[]) }),
+    });
+    let sent = bench.submit(c, tasks.collect(), &(1..=700).collect::<Vec<_>>());
+    assert_eq!(runs(&sent).len(), 700);
+    let told = list(&bench, c, |filter| filter.limit = 1_000);
+    assert_eq!(
+        (told.tasks.len(), told.more),
+        (full as usize + 2, 700 - full as u64 - 2),
+        "the one that exceeds it too"
+    );
 }

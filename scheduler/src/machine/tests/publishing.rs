@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use brisk_core::{
     id::{ClientId, RequestId},
+    limits::{MAX_ERROR_BYTES, MAX_NAME_BYTES},
     message::{Answer, ClientToScheduler, KeyNews, SchedulerToClient, SchedulerToWorker},
     state::TaskState,
 };
@@ -162,4 +163,32 @@ fn what_can_not_be_published_is_refused_with_a_sentence() {
     assert!(text.contains("no more are allowed"), "{text}");
     let text = refusal(&bench.say(a, dataset("z")), a);
     assert!(text.contains("published now: `x`, `y`"), "{text}");
+}
+
+#[test]
+fn a_description_is_no_longer_than_an_error() {
+    let mut bench = Bench::new();
+    let a = bench.client();
+    bench.submit(a, vec![task(1, &[])], &[1]);
+    let described = |length: usize| ClientToScheduler::Publish {
+        request: ASKED,
+        name: "x".into(),
+        keys: vec![key(1)],
+        shape: "s".repeat(length).into(),
+        replace: false,
+    };
+    let text = refusal(&bench.say(a, described(MAX_ERROR_BYTES + 1)), a);
+    assert!(text.contains("the description of `x` is longer"), "{text}");
+    assert_eq!(answer(&bench.say(a, described(MAX_ERROR_BYTES)), a), &Answer::Done);
+}
+
+#[test]
+fn a_name_may_be_as_long_as_names_are() {
+    let mut bench = Bench::new();
+    let a = bench.client();
+    bench.submit(a, vec![task(1, &[])], &[1]);
+    let longest = "n".repeat(MAX_NAME_BYTES);
+    assert_eq!(answer(&bench.say(a, publish(&longest, &[1], false)), a), &Answer::Done);
+    let text = refusal(&bench.say(a, publish(&"n".repeat(MAX_NAME_BYTES + 1), &[1], false)), a);
+    assert!(text.contains("and this has 513"), "{text}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use brisk_core::{
-    error::{ErrorKind, Failure, Reschedule},
+    error::{Cause, ErrorKind, Failure, Reschedule},
     id::{RunId, WorkerId},
     message::WorkerToScheduler,
 };
@@ -61,4 +61,18 @@ fn what_may_be_started_once_only_is_not_placed_again() {
     let first = run(&bench.submit(c, vec![once], &[0])).1;
     let failed = error(&ask(&mut bench, w, first), 0);
     assert!(failed.to_string().contains("once only"), "{failed}");
+}
+
+#[test]
+fn what_stood_behind_the_last_request_is_told() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    let once = with(task(0, &[]), |options| options.once = true);
+    let (number, run) = run(&bench.submit(c, vec![once], &[0])).1;
+    let cause = Cause::chain(vec!["the driver said no".to_owned()]);
+    let failure = Box::new(Failure { cause, ..Failure::from_error(&Reschedule::new("taken")) });
+    let message = WorkerToScheduler::Failed { key: key(number), run, failure, took: Duration::ZERO };
+    let failed = error(&bench.report(w, message), 0);
+    let cause = failed.report().failure.cause.as_ref().map(ToString::to_string);
+    assert_eq!(cause.as_deref(), Some("the driver said no"));
 }

@@ -3,6 +3,7 @@
 use brisk_core::{
     error::ErrorKind,
     id::{ClientId, Incarnation, RequestId, WantId, WorkerId},
+    limits::CHUNK_TASKS,
     message::{
         Answer, ClientToScheduler, KeyNews, ScatteredValue, SchedulerToClient, SchedulerToWorker, WorkerToScheduler,
     },
@@ -393,4 +394,38 @@ fn what_was_lost_and_is_put_again_is_freed_after_a_while_if_nobody_speaks_of_it(
     receive(&mut bench, b, 1);
     let actions = bench.wait(Config::default().offer_grace);
     assert_eq!(actions, [to_worker(b, SchedulerToWorker::Free(vec![key(1)]))]);
+}
+
+#[test]
+fn so_many_places_are_given_at_once_and_no_more() {
+    let mut bench = Bench::new();
+    let (w, c) = (bench.worker(1), bench.client());
+    assert_eq!(places(&mut bench, c, &[0; CHUNK_TASKS], &[]), Answer::Places(vec![w; CHUNK_TASKS]));
+    let Answer::Refused(error) = places(&mut bench, c, &[0; CHUNK_TASKS + 1], &[]) else { panic!() };
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("1025 values at once are more than the 1024 allowed"), "{error}");
+}
+
+#[test]
+fn who_names_nobody_is_told_that_and_who_names_none_that_there_is_no_room() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    let Answer::Refused(error) = places(&mut bench, c, &[8], &[]) else { panic!() };
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    bench.worker_on("here", 1, 0);
+    let Answer::Refused(error) = places(&mut bench, c, &[8], &["nowhere", "there"]) else { panic!() };
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.to_string(), "no worker has the name, address or host nowhere or there");
+    let Answer::Refused(error) = places(&mut bench, c, &[], &["nowhere"]) else { panic!() };
+    assert_eq!(error.kind(), ErrorKind::Refused, "also where there is nothing to place");
+}
+
+#[test]
+fn one_named_worker_without_room_is_named() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.worker_on("small", 1, 100);
+    bench.worker_on("large", 1, 10_000);
+    let Answer::Refused(error) = places(&mut bench, c, &[2_000], &["small"]) else { panic!() };
+    assert!(error.to_string().starts_with("no worker named small has room for a value of 2000 bytes"), "{error}");
 }

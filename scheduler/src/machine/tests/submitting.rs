@@ -4,9 +4,10 @@ use brisk_core::{
     error::ErrorKind,
     function::FunctionInfo,
     id::{EnvironmentId, RequestId, WantId},
-    limits::CHUNK_TASKS,
+    limits::{CHUNK_TASKS, MAX_DEPENDENCIES},
     message::{
-        Assignment, ClientToScheduler, KeyNews, Priority, SchedulerToClient, SchedulerToWorker, WorkerToScheduler,
+        Assignment, ClientToScheduler, KeyNews, Priority, SchedulerToClient, SchedulerToWorker, SubmittedTask,
+        WorkerToScheduler,
     },
     payload::Payload,
     state::TaskState,
@@ -382,4 +383,19 @@ fn a_call_of_another_program_is_another_task() {
     bench.submit(a, vec![task(1, &[])], &[1]);
     bench.submit(b, vec![task(1, &[])], &[1]);
     assert_eq!(bench.machine.counters().refused_submissions, 1);
+}
+
+/// The number is looked at before any name is: so both sides of the bound are told apart by what is said.
+#[test]
+fn a_task_depends_on_so_many_others_at_most() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    for (count, told) in [(MAX_DEPENDENCIES, "which is not known"), (MAX_DEPENDENCIES + 1, "combine them in a tree")] {
+        let many = SubmittedTask { dependencies: std::iter::repeat_n(key(99), count).collect(), ..task(1, &[]) };
+        let actions = bench.submit(c, vec![many], &[1]);
+        let [Action::ToClient { message: SchedulerToClient::Refused { error, .. }, .. }] = &actions[..] else {
+            panic!("{count}")
+        };
+        assert!(error.to_string().contains(told), "{count}: {error}");
+    }
 }

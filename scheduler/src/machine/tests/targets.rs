@@ -125,10 +125,14 @@ fn new_workers_are_taken_to_be_like_those_that_are_there() {
 #[test]
 fn what_was_sent_ahead_counts_as_work_and_not_as_ready() {
     let mut bench = Bench::with(crate::machine::Config::default());
-    let (c, _) = (bench.client(), bench.worker(1));
+    let (c, w) = (bench.client(), bench.worker(1));
+    // A hundred seconds, and a value that takes longer to move: what needs it stays there.
+    let known = run(&bench.submit(c, vec![task(9, &[])], &[9])).1;
+    bench.finish_in(w, known, 1 << 40, Duration::from_secs(100));
+    bench.release(c, 9);
     let sent = bench.submit(c, vec![task(1, &[]), task(2, &[1])], &[2]);
     assert_eq!(runs(&sent).len(), 2);
-    let tasks: Vec<_> = bench.machine.targets().iter().map(|target| target.threads).collect();
-    assert_eq!(tasks, [1]);
-    bench.say(c, brisk_core::message::ClientToScheduler::Sync(brisk_core::id::RequestId(1)));
+    assert_eq!(bench.target(), (1, 1, Reason::Tasks), "the other can't run beside it, though the work is of two");
+    bench.finish_in(w, runs(&sent)[0].1, 1 << 40, Duration::from_secs(100));
+    assert_eq!(bench.target(), (1, 1, Reason::Tasks), "now its input is there");
 }
