@@ -21,7 +21,6 @@ use super::{
     functions::nanos,
     nested::is_nested,
     slab::{EnvironmentIndex, TaskIndex},
-    task::Run,
 };
 
 /// One account. Never used again, so that a task may name one that is closed.
@@ -171,9 +170,9 @@ impl Scheduler {
     /// A run has ended: what it took is learnt, and charged.
     pub(super) fn measure(&mut self, t: TaskIndex, took: Duration) {
         let (task, took_ns) = (&self.tasks[t], nanos(took));
-        let Some(&Run { worker, estimate_ns, .. }) = task.run() else { return };
-        self.functions.measure(task.function, self.workers[worker].speed.step().ordinary(took_ns));
-        self.correct_charge(t, estimate_ns, Some(took_ns));
+        let Some(&run) = task.run() else { return };
+        self.functions.measure(task.function, self.workers[run.worker].speed.step().ordinary(took_ns));
+        self.correct_charge(t, run.estimate_ns(), Some(took_ns));
     }
 
     /// A run has ended, and has taken another time than it was charged; or none, if it never began.

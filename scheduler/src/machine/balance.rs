@@ -174,7 +174,7 @@ impl Scheduler {
         };
         let may_move = |&t: &TaskIndex| {
             let task = &self.tasks[t];
-            let run = task.run().filter(|run| !run.started && run.awaiting == 0 && task.moves() < MOVES)?;
+            let run = task.run().filter(|run| !run.started() && run.awaiting == 0 && task.moves() < MOVES)?;
             Some((Reverse(task.priority), t, *run))
         };
         let mut candidates: Vec<_> = worker.processing.iter().filter_map(may_move).collect();
@@ -194,7 +194,7 @@ impl Scheduler {
             {
                 victim.give(kind, &run);
                 thieves[i].take(kind, &run, moving_ns);
-                let theft = Theft { run: run.id, thief: Some(thieves[i].w), kind, estimate_ns: run.estimate_ns };
+                let theft = Theft { run: run.id, thief: Some(thieves[i].w), kind, estimate_ns: run.estimate_ns() };
                 taken.push((t, theft));
             }
         }
@@ -210,7 +210,7 @@ impl Scheduler {
             // What the threads can take stays.
             Kind::Thread if victim.runnable <= victim.threads => None,
             Kind::Thread => {
-                let start_ns = victim.occupancy_ns.saturating_sub(run.estimate_ns) / victim.threads as u64;
+                let start_ns = victim.occupancy_ns.saturating_sub(run.estimate_ns()) / victim.threads as u64;
                 Some(start_ns.saturating_add(self.lag_ns(t, victim.w)))
             }
             // Nothing measures how long threads are taken; what has waited so long presumably waits as long again.
@@ -284,7 +284,7 @@ impl Thief {
             Kind::Thread => self.runnable += 1,
             Kind::Async => self.async_tasks += 1,
         }
-        self.occupancy_ns = self.occupancy_ns.saturating_add(run.estimate_ns);
+        self.occupancy_ns = self.occupancy_ns.saturating_add(run.estimate_ns());
     }
 }
 
@@ -294,7 +294,7 @@ impl Victim {
             Kind::Thread => self.runnable -= 1,
             Kind::Async => self.async_tasks -= 1,
         }
-        self.occupancy_ns = self.occupancy_ns.saturating_sub(run.estimate_ns);
+        self.occupancy_ns = self.occupancy_ns.saturating_sub(run.estimate_ns());
     }
 }
 

@@ -121,7 +121,7 @@ impl Scheduler {
             if !seen.insert(t) || !task.wants.is_empty() || task.holds > 0 {
                 continue;
             }
-            self.tasks[t].detached = false;
+            self.tasks[t].marks.set_detached(false);
             self.work.unneeded.push(t);
             for i in 0..self.tasks[t].dependents.len() {
                 let dependent = self.tasks[t].dependents[i].task;
@@ -195,10 +195,10 @@ impl Scheduler {
             match self.tasks[t].state {
                 State::Memory { .. } | State::Erred { .. } => {}
                 State::Released => {
-                    self.tasks[t].detached = true;
+                    self.tasks[t].marks.set_detached(true);
                     self.work.needed.push(t);
                 }
-                _ => self.tasks[t].detached = true,
+                _ => self.tasks[t].marks.set_detached(true),
             }
         }
     }

@@ -190,7 +190,7 @@ impl Scheduler {
         if self.clients.find(client).is_none_or(|c| self.clients[c].environment != environment) {
             return Err(format!("{} is of another build than this program, which can't call it", self.name(t)));
         }
-        if task.unrepeatable == Some(Unrepeatable::Scattered) {
+        if task.marks.unrepeatable() == Some(Unrepeatable::Scattered) {
             return Err(format!("{} was not computed: it is a value that a program has put here", self.name(t)));
         }
         let inputs = task.dependencies.iter().map(|edge| self.name(edge.task)).collect();

@@ -22,11 +22,12 @@ impl Scheduler {
     /// A value exists: notes how deep its lineage is. Whether that is so deep that it becomes a checkpoint.
     pub(super) fn note_depth(&mut self, t: TaskIndex) {
         let dependencies = self.tasks[t].dependencies.iter();
-        let Some(deepest) = dependencies.map(|edge| self.tasks[edge.task].depth).max() else { return };
+        let Some(deepest) = dependencies.map(|edge| self.tasks[edge.task].marks.depth()).max() else { return };
         let depth = deepest.saturating_add(1);
         let task = &mut self.tasks[t];
-        task.checkpoint = depth >= self.config.max_lineage;
-        task.depth = if task.checkpoint { 0 } else { depth };
+        let is_deep = depth >= self.config.max_lineage;
+        task.marks.set_checkpoint(is_deep);
+        task.marks.set_depth(if is_deep { 0 } else { depth });
     }
 
     /// A client asked for a checkpoint, and the copies exist. What was computed from nothing stays what it is: it can be computed
@@ -34,18 +35,19 @@ impl Scheduler {
     pub(super) fn make_checkpoint(&mut self, t: TaskIndex, count: u32) {
         let task = &mut self.tasks[t];
         if !task.dependencies.is_empty() {
-            (task.checkpoint, task.depth) = (true, 0);
+            task.marks.set_checkpoint(true);
+            task.marks.set_depth(0);
             self.keep_copies(t, count);
         }
     }
 
     /// There are as many copies of a value as there will be. If it is a checkpoint, its lineage is of no use any more.
     pub(super) fn copies_settled(&mut self, t: TaskIndex) {
-        if !self.tasks[t].checkpoint || self.tasks[t].dependencies.is_empty() {
+        if !self.tasks[t].marks.checkpoint() || self.tasks[t].dependencies.is_empty() {
             return;
         }
         // Stronger than that it was to be started once only: even who tries it again has nothing to compute it from.
-        self.tasks[t].unrepeatable = Some(Unrepeatable::Cut);
+        self.tasks[t].marks.set_unrepeatable(Some(Unrepeatable::Cut));
         self.work.unneeded.extend(self.tasks.sever(t).iter().map(|edge| edge.task));
     }
 }

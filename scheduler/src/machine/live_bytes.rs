@@ -372,7 +372,7 @@ impl Scheduler {
                 State::Processing(run) => run.effect.bytes(),
                 _ => 0,
             };
-            let kept = !input.wants.is_empty() || input.holds > 0 || input.detached || input.checkpoint;
+            let kept = !input.wants.is_empty() || input.holds > 0 || input.marks.detached() || input.marks.checkpoint();
             if kept { 0 } else { bytes / u64::from(input.waiters.max(1)) }
         });
         shares.fold(0, u64::saturating_add)

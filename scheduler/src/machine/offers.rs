@@ -76,7 +76,7 @@ impl Scheduler {
         let task = &self.tasks[t];
         match task.state {
             State::Released => true,
-            State::Erred { .. } => task.unrepeatable == Some(Unrepeatable::Scattered),
+            State::Erred { .. } => task.marks.unrepeatable() == Some(Unrepeatable::Scattered),
             _ => false,
         }
     }

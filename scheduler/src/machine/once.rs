@@ -49,7 +49,7 @@ impl Scheduler {
     /// and only then, it is known whether it was started a first time: all reports came before.
     pub(super) fn run_gone(&mut self, t: TaskIndex, w: WorkerIndex, cause: &str, end: End) {
         let task = &self.tasks[t];
-        let may_have_started = end != End::Goodbye || task.run().is_some_and(|run| run.started);
+        let may_have_started = end != End::Goodbye || task.run().is_some_and(|run| run.started());
         if task.is_once() && may_have_started && !planted!(self, OnceForgotten) {
             return self.fail_once(t, w, &format!("the worker was lost ({cause})"));
         }
@@ -60,13 +60,13 @@ impl Scheduler {
     pub(super) fn note_let_go(&mut self, t: TaskIndex) {
         let task = &mut self.tasks[t];
         if task.run().is_some() && task.is_once() {
-            task.unrepeatable.get_or_insert(Unrepeatable::Once);
+            task.marks.set_unrepeatable(task.marks.unrepeatable().or(Some(Unrepeatable::Once)));
         }
     }
 
     fn fail_once(&mut self, t: TaskIndex, w: WorkerIndex, why: &str) {
         let started = match self.tasks[t].run() {
-            Some(run) if run.started => "it had been started",
+            Some(run) if run.started() => "it had been started",
             _ => "it may have been started",
         };
         let message = format!(
@@ -80,8 +80,8 @@ impl Scheduler {
 
     /// The value of a task exists. If it is to be started once only, that was it.
     pub(super) fn note_once(&mut self, t: TaskIndex) {
-        if self.tasks[t].unrepeatable.is_none() && self.tasks[t].is_once() && !planted!(self, OnceForgotten) {
-            self.tasks[t].unrepeatable = Some(Unrepeatable::Once);
+        if self.tasks[t].marks.unrepeatable().is_none() && self.tasks[t].is_once() && !planted!(self, OnceForgotten) {
+            self.tasks[t].marks.set_unrepeatable(Some(Unrepeatable::Once));
         }
     }
 }

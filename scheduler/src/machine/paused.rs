@@ -53,7 +53,7 @@ impl Scheduler {
         self.give_up_copies_to(w);
         for t in self.workers[w].processing.clone() {
             // One that is to be started once only stays: it may be starting just now.
-            let waits = self.tasks[t].run().is_some_and(|run| !run.started) && !self.tasks[t].is_once();
+            let waits = self.tasks[t].run().is_some_and(|run| !run.started()) && !self.tasks[t].is_once();
             let moved = self.tasks[t].past().is_some_and(|history| history.moved_by_pause);
             if waits && !moved && self.has_open_eligible(self.tasks[t].class) {
                 self.tasks[t].history().moved_by_pause = true;

@@ -66,8 +66,8 @@ impl Scheduler {
             .processing
             .iter()
             .filter_map(|&t| self.tasks[t].run().map(|run| (t, run)))
-            .filter(|(_, run)| run.awaiting == 0 && run.hold != Hold::Away)
-            .map(|(t, run)| (!run.started, self.tasks[t].priority, t, run.id))
+            .filter(|(_, run)| run.awaiting == 0 && run.hold() != Hold::Away)
+            .map(|(t, run)| (!run.started(), self.tasks[t].priority, t, run.id))
             .collect();
         runs.sort_unstable();
         let mut threads = worker.threads();
@@ -121,8 +121,8 @@ impl Scheduler {
     /// The task is tried again by hand, as if it had never run. It is in no queue and on no worker.
     pub(super) fn acquit(&mut self, t: TaskIndex) {
         self.tasks[t].forget_history();
-        if self.tasks[t].unrepeatable == Some(Unrepeatable::Once) {
-            self.tasks[t].unrepeatable = None;
+        if self.tasks[t].marks.unrepeatable() == Some(Unrepeatable::Once) {
+            self.tasks[t].marks.set_unrepeatable(None);
         }
         let class = self.tasks[t].class;
         let Demand { resources, .. } = &self.classes.slab[class].demand;

@@ -221,9 +221,9 @@ impl Scheduler {
 
     /// The last replica of a value is gone, which this worker had.
     fn lost(&mut self, t: TaskIndex, w: WorkerIndex, how: &str) {
-        if self.tasks[t].unrepeatable.is_none() {
+        if self.tasks[t].marks.unrepeatable().is_none() {
             // A checkpoint whose lineage was not cut yet is none any more: it is made again only if somebody needs it.
-            self.tasks[t].checkpoint = false;
+            self.tasks[t].marks.set_checkpoint(false);
         }
         if !self.tasks[t].is_needed() {
             // Not left in memory without a holder: another loss of this same event may need it again.
@@ -231,7 +231,8 @@ impl Scheduler {
             return self.work.unneeded.push(t);
         }
         let computed = planted!(self, ScatteredComputed);
-        if let Some(why) = self.tasks[t].unrepeatable.filter(|why| !computed || *why != Unrepeatable::Scattered) {
+        if let Some(why) = self.tasks[t].marks.unrepeatable().filter(|why| !computed || *why != Unrepeatable::Scattered)
+        {
             let error = self.lost_with(t, why, w, how);
             return self.enter_erred(t, error, None);
         }
@@ -243,7 +244,7 @@ impl Scheduler {
             match &mut self.tasks[dependent].state {
                 State::Waiting { missing } => *missing += 1,
                 // A run that has started has its inputs.
-                State::Processing(run) if run.started => {}
+                State::Processing(run) if run.started() => {}
                 State::Queued | State::NoWorker { .. } | State::Processing(_) => {
                     self.take_back(dependent, "an input of it was lost before it was said to have started");
                 }

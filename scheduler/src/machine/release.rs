@@ -80,7 +80,9 @@ impl Scheduler {
         for &t in held {
             let task = &mut self.tasks[t];
             task.holds -= 1;
-            task.held_for_lineage &= task.holds > 0;
+            if task.holds == 0 {
+                task.marks.set_held_for_lineage(false);
+            }
             self.work.unneeded.push(t);
         }
     }

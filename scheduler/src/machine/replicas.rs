@@ -146,7 +146,7 @@ impl Scheduler {
     /// A value exists, or exists again.
     pub(super) fn value_came(&mut self, t: TaskIndex, w: WorkerIndex) {
         let task = &self.tasks[t];
-        let kept = if task.checkpoint { PLACES } else { 0 };
+        let kept = if task.marks.checkpoint() { PLACES } else { 0 };
         let count = task.options().map_or(0, |options| options.replicas).max(kept);
         if count > 1 {
             self.declare(t, Declaration { by: None, count, workers: Arc::new([]) });

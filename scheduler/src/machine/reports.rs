@@ -19,7 +19,7 @@ use super::{
     record::What,
     recovery::End,
     slab::{TaskIndex, WorkerIndex},
-    task::State,
+    task::{Stage, State},
 };
 
 impl Scheduler {
@@ -82,9 +82,9 @@ impl Scheduler {
 
     pub(super) fn has_started(&mut self, t: TaskIndex, w: WorkerIndex, run: RunId) {
         if let State::Processing(current) = &mut self.tasks[t].state
-            && !current.started
+            && !current.started()
         {
-            current.started = true;
+            current.stage = Stage::Started;
             // It has found its inputs, even if their reports are yet to come.
             if std::mem::take(&mut current.awaiting) > 0 {
                 self.await_no_more(t, w);

@@ -25,7 +25,7 @@ impl Scheduler {
     /// A run has ended by asking that its task be placed again.
     pub(super) fn rescheduled(&mut self, t: TaskIndex, w: WorkerIndex, failure: Failure, took: Duration) {
         if let Some(run) = self.tasks[t].run() {
-            self.correct_charge(t, run.estimate_ns, Some(nanos(took)));
+            self.correct_charge(t, run.estimate_ns(), Some(nanos(took)));
         }
         let allowed = self.config.allowed_reschedules;
         let history = self.tasks[t].history();

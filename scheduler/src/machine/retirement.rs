@@ -238,9 +238,9 @@ impl Scheduler {
     /// number, so a start that crosses the question is not undone.
     fn ask_back(&mut self, w: WorkerIndex) {
         let waiting = self.workers[w].processing.iter().filter_map(|&t| {
-            let run = self.tasks[t].run().filter(|run| !run.started)?;
+            let run = self.tasks[t].run().filter(|run| !run.started())?;
             let kind = self.classes.slab[self.tasks[t].class].demand.kind;
-            Some((t, Theft { run: run.id, thief: None, kind, estimate_ns: run.estimate_ns }))
+            Some((t, Theft { run: run.id, thief: None, kind, estimate_ns: run.estimate_ns() }))
         });
         let mut runs: Vec<_> = waiting.collect();
         runs.sort_unstable_by_key(|(_, theft)| theft.run);

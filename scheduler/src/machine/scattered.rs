@@ -45,7 +45,7 @@ impl Scheduler {
             }
             return;
         };
-        let is_scattered = self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered);
+        let is_scattered = self.tasks[t].marks.unrepeatable() == Some(Unrepeatable::Scattered);
         let is_back = !there.is_empty() || self.offers.0.contains_key(&key);
         if is_scattered && is_back && matches!(self.tasks[t].state, State::Erred { .. }) {
             self.enter_released(t);
@@ -71,7 +71,7 @@ impl Scheduler {
     /// A worker holds a scattered value. It is taken as any copy is, and is the first of one that was lost.
     fn scattered_to(&mut self, t: TaskIndex, w: WorkerIndex, nbytes: u64) {
         let task = &self.tasks[t];
-        if task.unrepeatable == Some(Unrepeatable::Scattered) && matches!(task.state, State::Released) {
+        if task.marks.unrepeatable() == Some(Unrepeatable::Scattered) && matches!(task.state, State::Released) {
             return self.enter_memory(t, nbytes, w);
         }
         self.added(w, task.key, nbytes);
@@ -79,7 +79,7 @@ impl Scheduler {
 
     /// A worker begins to count as a holder of a value. If that was scattered, it is asked whether it is one.
     pub(super) fn confirm_holder(&mut self, t: TaskIndex, w: WorkerIndex) {
-        if self.tasks[t].unrepeatable == Some(Unrepeatable::Scattered) && !planted!(self, HolderNotAsked) {
+        if self.tasks[t].marks.unrepeatable() == Some(Unrepeatable::Scattered) && !planted!(self, HolderNotAsked) {
             self.work.confirming.push((w, self.tasks[t].key));
         }
     }
@@ -131,7 +131,7 @@ impl Scheduler {
         });
         let spec = Payload::from_bytes(Vec::new());
         let mut task = Task::new(key, function, class, account, spec, options, Priority::default());
-        task.unrepeatable = Some(Unrepeatable::Scattered);
+        task.marks.set_unrepeatable(Some(Unrepeatable::Scattered));
         self.functions.task_came(function, task.state.name());
         Some(self.tasks.insert(task, &[]))
     }

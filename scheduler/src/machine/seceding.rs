@@ -15,7 +15,7 @@ use super::{
     class::Kind,
     quarantine::{is_place, one_place},
     slab::WorkerIndex,
-    task::{Hold, State},
+    task::{Hold, Stage, State},
 };
 
 impl Scheduler {
@@ -26,14 +26,16 @@ impl Scheduler {
         let (kind, is_apart) = (demand.kind, demand.resources.iter().any(is_place));
         self.has_started(t, w, run);
         let State::Processing(current) = &mut self.tasks[t].state else { return };
-        let before = std::mem::replace(&mut current.hold, Hold::Away);
+        let before = current.hold();
         if before == Hold::Away {
             return;
         }
+        current.stage = Stage::Away;
+        let estimate_ns = current.estimate_ns();
         let worker = &mut self.workers[w];
         worker.away += 1;
         worker.async_tasks -= u32::from(kind == Kind::Async);
-        worker.occupancy_ns -= current.estimate_ns;
+        worker.occupancy_ns -= estimate_ns;
         worker.fed_ns -= u64::from(current.fed_ns);
         if before == Hold::Thread && is_apart {
             worker.give_back(&[one_place()]);
@@ -49,14 +51,14 @@ impl Scheduler {
         let Some(t) = self.current(w, key, run) else { return };
         let kind = self.classes.slab[self.tasks[t].class].demand.kind;
         let State::Processing(current) = &mut self.tasks[t].state else { return };
-        if current.hold != Hold::Away {
+        if current.hold() != Hold::Away {
             return;
         }
-        current.hold = Hold::Back;
+        current.stage = Stage::Back;
         let worker = &mut self.workers[w];
         worker.away -= 1;
         worker.async_tasks += u32::from(kind == Kind::Async);
-        worker.occupancy_ns += current.estimate_ns;
+        worker.occupancy_ns += current.estimate_ns();
         worker.fed_ns += u64::from(current.fed_ns);
         self.load_changed(w);
         self.watch(w);

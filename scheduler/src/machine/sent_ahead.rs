@@ -126,7 +126,7 @@ impl Scheduler {
     /// One of the inputs that a task was sent ahead of is perhaps no longer being made on its worker, or has turned out to
     /// be too long for that: if so, the task is taken back.
     pub(super) fn take_back_if_stranded(&mut self, t: TaskIndex) {
-        let Some(run) = self.tasks.get(t).and_then(|task| task.run()).filter(|run| !run.started).copied() else {
+        let Some(run) = self.tasks.get(t).and_then(|task| task.run()).filter(|run| !run.started()).copied() else {
             return;
         };
         let stranded = match run.awaiting {
@@ -228,7 +228,7 @@ impl Scheduler {
         // A chain of long calls is sent link by link; one that takes no thread may go at once.
         let heir = |run: &Run| !run.has_heir && (run.awaiting == 0 || kind == Kind::Async);
         let Some(run) = self.tasks[parent].run() else { return false };
-        self.budget.may_send_ahead(&self.workers[w], kind, heir(run), run.estimate_ns)
+        self.budget.may_send_ahead(&self.workers[w], kind, heir(run), run.estimate_ns())
             && (kind == Kind::Async || self.is_worth_binding(parent, child, w))
     }
 

@@ -127,12 +127,12 @@ impl Scheduler {
         for &t in &self.workers[w].processing {
             let task = &self.tasks[t];
             // What was sent ahead could start nowhere else: its inputs are being made here.
-            let Some(run) = task.run().filter(|run| !run.started && run.awaiting == 0) else { continue };
+            let Some(run) = task.run().filter(|run| !run.started() && run.awaiting == 0) else { continue };
             if task.moves() < RESCUES
                 && *elsewhere.entry(task.class).or_insert_with(|| self.could_start_elsewhere(task.class))
             {
                 let kind = self.classes.slab[task.class].demand.kind;
-                let theft = Theft { run: run.id, thief: None, kind, estimate_ns: run.estimate_ns };
+                let theft = Theft { run: run.id, thief: None, kind, estimate_ns: run.estimate_ns() };
                 runs.push((task.priority, t, theft));
             }
         }

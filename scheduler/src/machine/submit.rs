@@ -281,7 +281,7 @@ impl Scheduler {
                 known.function == function
                     && self.classes.slab[known.class].environment == self.clients[c].environment
                     // Of a cut lineage nothing is known any more; the key is of the content.
-                    && (known.unrepeatable == Some(Unrepeatable::Cut)
+                    && (known.marks.unrepeatable() == Some(Unrepeatable::Cut)
                         || known.dependencies.iter().map(|edge| &edge.task).eq(dependencies))
             }
             _ => false,
@@ -328,9 +328,9 @@ impl Scheduler {
     /// A submission names a task, or a publication does, and needs it at once unless it was made before.
     pub(super) fn hold(&mut self, t: TaskIndex, again: bool) {
         let task = &mut self.tasks[t];
-        task.held_for_lineage = again && (task.holds == 0 || task.held_for_lineage);
+        task.marks.set_held_for_lineage(again && (task.holds == 0 || task.marks.held_for_lineage()));
         task.holds += 1;
-        if !task.held_for_lineage && matches!(task.state, State::Released) {
+        if !task.marks.held_for_lineage() && matches!(task.state, State::Released) {
             self.work.needed.push(t);
         }
     }

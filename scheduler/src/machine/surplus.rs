@@ -62,7 +62,7 @@ impl Scheduler {
         let mut using = Vec::new();
         for edge in &task.dependents {
             let Some(run) = self.tasks[edge.task].run() else { continue };
-            if !task.is_held_by(run.worker) && !run.started {
+            if !task.is_held_by(run.worker) && !run.started() {
                 return;
             }
             using.push(run.worker);

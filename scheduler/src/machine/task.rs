@@ -22,9 +22,10 @@ use super::{
     few::{Few, Vacant},
     key_index::KeyIndex,
     live_bytes::Effect,
+    marks::Marks,
     record::FunctionIndex,
+    rough::Rough,
     slab::{ClassIndex, ClientIndex, TaskIndex, WorkerIndex},
-    unrepeatable::Unrepeatable,
 };
 
 /// All tasks, under dense indices and by key.
@@ -37,8 +38,9 @@ pub(super) struct Tasks {
 /// Tasks in one chunk of the slab.
 const CHUNK: usize = 512;
 
-/// One task. What is needed again and again is here; what only some tasks have is boxed.
+/// One task, in three lines of the cache. What is needed again and again is here; what only some tasks have is boxed.
 #[derive(Debug, Serialize, Deserialize)]
+#[repr(align(64))]
 pub(super) struct Task {
     pub(super) key: Key,
     pub(super) function: FunctionIndex,
@@ -56,20 +58,12 @@ pub(super) struct Task {
     pub(super) waiters: u32,
     /// How many times open submissions and publications name it.
     pub(super) holds: u32,
-    /// Whether those that name it only want it known: they were made before, and its value may not be needed again.
-    pub(super) held_for_lineage: bool,
     /// How many tasks the longest known way from here to the end of the graph has, without this one.
     pub(super) way: u32,
     /// How often it was assigned.
     pub(super) attempt: u32,
-    /// Whether it is to run to its end even if nobody wants it. Never of a finished or failed task.
-    pub(super) detached: bool,
-    /// Whether the value that is there is to be kept for as long as anything depends on it; see [`lineage`](super::lineage).
-    pub(super) checkpoint: bool,
-    /// How many tasks in a row its value was computed from, back to one without dependencies or to a checkpoint.
-    pub(super) depth: u32,
-    /// Why its value can't be computed, or not again, if that is so.
-    pub(super) unrepeatable: Option<Unrepeatable>,
+    /// How deep it stands, and what is true of few.
+    pub(super) marks: Marks,
     rare: Option<Box<Rare>>,
     pub(super) state: State,
 }
@@ -171,8 +165,8 @@ pub(super) struct Run {
     pub(super) worker: WorkerIndex,
     /// Where in the worker's list this task stands.
     pub(super) slot: u32,
-    /// What the worker's occupancy was charged, in nanoseconds.
-    pub(super) estimate_ns: u64,
+    /// What the worker's occupancy was charged.
+    pub(super) estimate: Rough,
     /// How much of its worker's prefetch budget it takes, in nanoseconds: no longer than [`LONGEST_FED`].
     pub(super) fed_ns: u32,
     /// Which of its dependents is looked at next, to be sent after it. Those before were sent, or could not be.
@@ -180,16 +174,27 @@ pub(super) struct Run {
     /// How many of its inputs are still being made, all on this same worker; 0 once it has started. It was *sent ahead* if
     /// there are any.
     pub(super) awaiting: u8,
-    pub(super) started: bool,
     /// What it presumably does to memory.
     pub(super) effect: Effect,
     /// Whether one of its dependents was sent ahead already, to take over its thread.
     pub(super) has_heir: bool,
-    pub(super) hold: Hold,
+    pub(super) stage: Stage,
+}
+
+/// How far a run has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Stage {
+    /// It was not said to have started.
+    Given,
+    Started,
+    /// It has started, and waits for other tasks now.
+    Away,
+    /// It has waited, and goes on.
+    Back,
 }
 
 /// What a run that takes a thread has of its worker: see [`seceding`](super::seceding).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hold {
     /// A thread, or a place in the queue for one.
     Thread,
@@ -202,7 +207,26 @@ pub(super) enum Hold {
 /// The longest prefetch time that runs can count with, in nanoseconds. Longer ones are cut.
 pub(super) const LONGEST_FED: u64 = u32::MAX as u64;
 
-const _: () = assert!(size_of::<Task>() <= 208, "there may be millions");
+const _: () = assert!(size_of::<Task>() <= 192, "there may be millions");
+
+impl Run {
+    /// What the worker's occupancy was charged, in nanoseconds.
+    pub(super) fn estimate_ns(&self) -> u64 {
+        self.estimate.ns()
+    }
+
+    pub(super) fn started(&self) -> bool {
+        self.stage != Stage::Given
+    }
+
+    pub(super) fn hold(&self) -> Hold {
+        match self.stage {
+            Stage::Given | Stage::Started => Hold::Thread,
+            Stage::Away => Hold::Away,
+            Stage::Back => Hold::Back,
+        }
+    }
+}
 
 impl Vacant for Edge {
     const VACANT: Self = Edge { task: TaskIndex::MAX, slot: 0 };
@@ -271,13 +295,9 @@ impl Task {
             wants: Few::new(),
             waiters: 0,
             holds: 0,
-            held_for_lineage: false,
             way: 0,
             attempt: 0,
-            detached: false,
-            checkpoint: false,
-            depth: 0,
-            unrepeatable: None,
+            marks: Marks::default(),
             rare: options.map(|options| Box::new(Rare { options: Some(options), history: None })),
             state: State::Released,
         }
@@ -285,14 +305,14 @@ impl Task {
 
     /// Whether somebody needs the value, now or once it exists.
     pub(super) fn is_needed(&self) -> bool {
-        let held = self.holds > 0 && !self.held_for_lineage;
-        let kept = self.checkpoint && !self.dependents.is_empty();
-        !self.wants.is_empty() || self.waiters > 0 || held || self.detached || kept
+        let held = self.holds > 0 && !self.marks.held_for_lineage();
+        let kept = self.marks.checkpoint() && !self.dependents.is_empty();
+        !self.wants.is_empty() || self.waiters > 0 || held || self.marks.detached() || kept
     }
 
     /// Whether the task must be remembered, if only to be computed again.
     pub(super) fn is_alive(&self) -> bool {
-        !self.wants.is_empty() || !self.dependents.is_empty() || self.holds > 0 || self.detached
+        !self.wants.is_empty() || !self.dependents.is_empty() || self.holds > 0 || self.marks.detached()
     }
 
     pub(super) fn want_of(&self, client: ClientIndex) -> Option<WantId> {

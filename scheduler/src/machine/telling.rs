@@ -81,7 +81,7 @@ impl Scheduler {
 }
 
 fn describe_past(text: &mut String, task: &Task) {
-    if let Some(why) = task.unrepeatable {
+    if let Some(why) = task.marks.unrepeatable() {
         let _ = writeln!(text, "  unrepeatable {why:?}");
     }
     let Some(past) = task.past() else { return };

@@ -20,8 +20,9 @@ use super::{
     functions::Presumed,
     quarantine::but_quarantine,
     record::What,
+    rough::Rough,
     slab::{TaskIndex, WorkerIndex},
-    task::{Hold, Holder, Run, State},
+    task::{Hold, Holder, Run, Stage, State},
     timers::Timer,
     unrepeatable::Unrepeatable,
     work::Work,
@@ -32,12 +33,12 @@ impl Scheduler {
     pub(super) fn enter_waiting(&mut self, t: TaskIndex) {
         let computed = planted!(self, ScatteredComputed);
         let task = &self.tasks[t];
-        if let Some(why) = task.unrepeatable.filter(|why| !computed || *why != Unrepeatable::Scattered) {
+        if let Some(why) = task.marks.unrepeatable().filter(|why| !computed || *why != Unrepeatable::Scattered) {
             return self.fail_for_good(t, why);
         }
         let (run, begins) = (task.run().copied(), !task.state.is_unfinished());
-        if let Some(Run { started: false, estimate_ns, .. }) = run {
-            self.correct_charge(t, estimate_ns, None);
+        if let Some(never_began) = run.filter(|run| !run.started()) {
+            self.correct_charge(t, never_began.estimate_ns(), None);
         }
         self.leave(t);
         if begins {
@@ -101,10 +102,13 @@ impl Scheduler {
         let kind = demand.kind;
         // A call that takes no thread keeps no other waiting.
         let (step, budget_ns) = (worker.speed.step(), self.budget.time_ns());
-        let Presumed { mean_ns: estimate_ns, fed_ns } = match kind {
+        let Presumed { mean_ns, fed_ns } = match kind {
             Kind::Thread => self.functions.presume(task.function, self.config.unknown_duration, step, budget_ns),
             Kind::Async => Presumed { mean_ns: 0, fed_ns: 0 },
         };
+        // As it will be taken back.
+        let estimate = Rough::new(mean_ns);
+        let estimate_ns = estimate.ns();
         let slot = worker.processing.len() as u32;
         worker.processing.push(t);
         worker.occupancy_ns += estimate_ns;
@@ -122,14 +126,13 @@ impl Scheduler {
                 id,
                 worker: w,
                 slot,
-                estimate_ns,
+                estimate,
                 fed_ns: u32::try_from(fed_ns).expect("nothing counts for more than the budget, which is shorter"),
                 next: 0,
                 awaiting,
-                started: false,
                 effect,
                 has_heir: false,
-                hold: Hold::Thread,
+                stage: Stage::Given,
             }),
         );
         self.charge(account, kind, estimate_ns);
@@ -158,7 +161,7 @@ impl Scheduler {
             self.record(What::ReplicaAdded { key: self.tasks[t].key, worker: self.workers[w].id, holders: 1 });
         }
         let task = &mut self.tasks[t];
-        task.detached = false;
+        task.marks.set_detached(false);
         let (has_inputs, leads_on) = (!task.dependencies.is_empty(), !task.dependents.is_empty());
         self.note_once(t);
         if has_inputs {
@@ -215,7 +218,7 @@ impl Scheduler {
         }
         self.value_failed(t);
         self.replace(t, State::Erred { error, path });
-        self.tasks[t].detached = false;
+        self.tasks[t].marks.set_detached(false);
         let unfinished = self.tasks[t].dependents.iter().map(|edge| edge.task).filter(|_| !planted!(self, FailureKept));
         self.work.poisoned.extend(unfinished.filter(|&d| self.tasks[d].state.is_unfinished()));
         self.tell_of_error(t);
@@ -293,7 +296,7 @@ impl Scheduler {
                 self.leave_worker(t, run);
             }
             State::Memory { .. } => {
-                task.checkpoint = false;
+                task.marks.set_checkpoint(false);
                 self.leave_holders(t);
             }
         }
@@ -320,23 +323,23 @@ impl Scheduler {
         self.end_effect(run.worker, run.effect);
         let (task, worker) = (&self.tasks[t], &mut self.workers[run.worker]);
         worker.processing.swap_remove(run.slot as usize);
-        worker.started -= u32::from(run.started);
+        worker.started -= u32::from(run.started());
         if !worker.frontier.is_empty() {
             worker.frontier.remove(&(task.priority, t));
         }
         let kind = self.classes.slab[task.class].demand.kind;
-        if run.hold == Hold::Away {
+        if run.hold() == Hold::Away {
             worker.away -= 1;
         } else {
             worker.async_tasks -= u32::from(kind == Kind::Async);
             if !planted!(self, LeakedOccupancy) {
-                worker.occupancy_ns -= run.estimate_ns;
+                worker.occupancy_ns -= run.estimate_ns();
             }
             worker.fed_ns -= u64::from(run.fed_ns);
         }
         let demand = &self.classes.slab[task.class].demand;
         worker.awaiting -= u32::from(run.awaiting > 0 && kind == Kind::Thread);
-        if run.hold != Hold::Thread {
+        if run.hold() != Hold::Thread {
             worker.give_back(but_quarantine(&demand.resources));
         } else if !planted!(self, LeakedSlot) {
             worker.give_back(&demand.resources);

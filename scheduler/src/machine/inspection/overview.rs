@@ -76,7 +76,7 @@ impl Scheduler {
     /// What a worker has, at most `most` tasks and values each. Looks at what is assigned to it.
     pub fn worker_detail(&self, worker: brisk_core::id::WorkerId, most: usize) -> Option<WorkerDetail> {
         let worker = &self.workers[self.workers.find(worker)?];
-        let running = worker.processing.iter().filter(|&&t| self.tasks[t].run().is_some_and(|run| run.started));
+        let running = worker.processing.iter().filter(|&&t| self.tasks[t].run().is_some_and(|run| run.started()));
         let running = running.take(most).map(|&t| self.status_of_task(t, &self.tasks[t]));
         let holds = worker.replicas.iter().take(most).map(|&t| {
             let length = super::length(&self.tasks[t]).unwrap_or_default();

@@ -28,7 +28,7 @@ impl Scheduler {
             let suspected = worker.processing.iter().filter(|&&t| {
                 let history = self.tasks[t].past();
                 // One that has waited for others has given its place up.
-                let keeps_place = self.tasks[t].run().is_some_and(|run| run.hold == Hold::Thread);
+                let keeps_place = self.tasks[t].run().is_some_and(|run| run.hold() == Hold::Thread);
                 keeps_place && history.is_some_and(|history| history.is_suspect())
             });
             let suspected = suspected.count();
@@ -41,14 +41,14 @@ impl Scheduler {
     /// has no dependencies; and a checkpoint has a value, and a declared number of copies.
     pub(super) fn i11_unrepeatable_is_never_scheduled(&self) -> Check {
         for (t, task) in self.tasks() {
-            let Some(why) = task.unrepeatable else { continue };
+            let Some(why) = task.marks.unrepeatable() else { continue };
             ensure!(!task.state.is_unfinished(), "{} is {:?}, but {why:?}", self.name(t), task.state.name());
             let alone = why == Unrepeatable::Once || task.dependencies.is_empty();
             ensure!(alone, "{} is {why:?} and has dependencies", self.name(t));
         }
-        for (t, task) in self.tasks().filter(|(_, task)| task.checkpoint) {
+        for (t, task) in self.tasks().filter(|(_, task)| task.marks.checkpoint()) {
             let there = matches!(task.state, State::Memory { .. });
-            ensure!(there && task.depth == 0, "{} is a checkpoint without a value", self.name(t));
+            ensure!(there && task.marks.depth() == 0, "{} is a checkpoint without a value", self.name(t));
         }
         Ok(())
     }
@@ -56,8 +56,8 @@ impl Scheduler {
     /// I59: no lineage is deeper than the bound.
     pub(super) fn i59_lineage_is_bounded(&self) -> Check {
         for (t, task) in self.tasks() {
-            let within = task.depth == 0 || task.depth < self.config.max_lineage;
-            ensure!(within, "{} stands {} tasks deep", self.name(t), task.depth);
+            let within = task.marks.depth() == 0 || task.marks.depth() < self.config.max_lineage;
+            ensure!(within, "{} stands {} tasks deep", self.name(t), task.marks.depth());
         }
         Ok(())
     }

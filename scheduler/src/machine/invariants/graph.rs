@@ -106,7 +106,7 @@ impl Scheduler {
     pub(super) fn i08_ready_and_assigned_have_inputs(&self) -> Check {
         for (t, task) in self.tasks() {
             let run = task.run();
-            if run.is_some_and(|run| run.started) {
+            if run.is_some_and(|run| run.started()) {
                 ensure!(run.is_some_and(|run| run.awaiting == 0), "{} has started and awaits inputs", self.name(t));
                 continue;
             }
@@ -145,7 +145,7 @@ impl Scheduler {
             let released = matches!(task.state, State::Released);
             ensure!(task.is_needed() != released, "{} is {:?}", self.name(t), task.state.name());
             let ended = matches!(task.state, State::Memory { .. });
-            ensure!(!(ended && task.detached), "{} is done and still detached", self.name(t));
+            ensure!(!(ended && task.marks.detached()), "{} is done and still detached", self.name(t));
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Scheduler {
     pub(super) fn i12_failures_reach_dependents(&self) -> Check {
         for (t, task) in self.tasks() {
             let State::Erred { error, .. } = &task.state else { continue };
-            ensure!(error.key().is_some() && task.waiters == 0 && !task.detached, "{}: {error}", self.name(t));
+            ensure!(error.key().is_some() && task.waiters == 0 && !task.marks.detached(), "{}: {error}", self.name(t));
         }
         Ok(())
     }

@@ -138,7 +138,7 @@ impl Scheduler {
         }
         for (t, task) in self.tasks() {
             let expected = holds.remove(&t).unwrap_or(0);
-            ensure!(task.holds > 0 || !task.held_for_lineage, "{} is held by nobody for lineage", self.name(t));
+            ensure!(task.holds > 0 || !task.marks.held_for_lineage(), "{} is held by nobody for lineage", self.name(t));
             ensure!(task.holds == expected, "{} is held {} times, not {expected}", self.name(t), task.holds);
         }
         ensure!(holds.is_empty(), "tasks are held that are gone");

@@ -18,7 +18,7 @@ impl Scheduler {
             ensure!(question.request.0 <= self.next_request, "{} was asked in the future", worker.id);
             for (&t, theft) in &question.thefts {
                 let run = self.tasks.get(t).and_then(|task| task.run());
-                let waits = run.is_some_and(|run| run.worker == w && run.id == theft.run && !run.started);
+                let waits = run.is_some_and(|run| run.worker == w && run.id == theft.run && !run.started());
                 ensure!(waits, "{} is asked for {t:?} in {:?}: {run:?}", worker.id, theft.run);
                 let Some(thief) = theft.thief else { continue };
                 let thief = self.workers.slab.get(thief).filter(|_| thief != w);

@@ -119,28 +119,28 @@ impl Scheduler {
             for kind in KINDS {
                 let of_kind = |t: &&TaskIndex| self.classes.slab[self.tasks[**t].class].demand.kind == kind;
                 let holds = worker.processing.iter().filter(of_kind).filter_map(|&t| self.tasks[t].run());
-                let assigned = holds.clone().filter(|run| run.hold != Hold::Away).count();
+                let assigned = holds.clone().filter(|run| run.hold() != Hold::Away).count();
                 ensure!(assigned == worker.assigned(kind), "{id} counts {} of {kind:?}", worker.assigned(kind));
                 // Those that came back took a thread whether or not there was one.
-                let given = holds.filter(|run| run.hold == Hold::Thread).count();
+                let given = holds.filter(|run| run.hold() == Hold::Thread).count();
                 ensure!(given <= self.budget.cap(worker, kind), "{id} has {given} of {kind:?}");
             }
             let runs = || worker.processing.iter().filter_map(|&t| self.tasks[t].run());
-            let away = runs().filter(|run| run.hold == Hold::Away).count();
+            let away = runs().filter(|run| run.hold() == Hold::Away).count();
             ensure!(away == worker.away as usize, "{id}: {} are away, not {away}", worker.away);
-            ensure!(runs().all(|run| run.started || run.hold == Hold::Thread), "{id}: who seceded has started");
+            ensure!(runs().all(|run| run.started() || run.hold() == Hold::Thread), "{id}: who seceded has started");
             let awaits = |t: &&TaskIndex| {
                 self.classes.slab[self.tasks[**t].class].demand.kind == Kind::Thread
                     && self.tasks[**t].run().is_some_and(|run| run.awaiting > 0)
             };
             let awaiting = worker.processing.iter().filter(awaits).count();
             ensure!(awaiting == worker.awaiting as usize, "{id}: {} sent ahead, not {awaiting}", worker.awaiting);
-            let started = worker.processing.iter().filter_map(|&t| self.tasks[t].run()).filter(|run| run.started);
+            let started = worker.processing.iter().filter_map(|&t| self.tasks[t].run()).filter(|run| run.started());
             let started = started.count();
             ensure!(started == worker.started as usize, "{id}: {} started, not {started}", worker.started);
             let mut left = worker.available.clone();
             for &t in &worker.processing {
-                let stayed = self.tasks[t].run().is_some_and(|run| run.hold == Hold::Thread);
+                let stayed = self.tasks[t].run().is_some_and(|run| run.hold() == Hold::Thread);
                 let asked = self.classes.slab[self.tasks[t].class].demand.resources.iter();
                 for (name, amount) in asked.filter(|resource| stayed || !is_place(resource)) {
                     let found = left.iter_mut().find(|(n, _)| n == name).ok_or(format!("{id} has no {name}"))?;
@@ -186,8 +186,8 @@ impl Scheduler {
         for (w, worker) in self.workers.slab.iter() {
             let id = worker.id;
             let runs = worker.processing.iter().filter_map(|&t| self.tasks[t].run());
-            let runs = runs.filter(|run| run.hold != Hold::Away);
-            let occupancy: u64 = runs.clone().map(|run| run.estimate_ns).sum();
+            let runs = runs.filter(|run| run.hold() != Hold::Away);
+            let occupancy: u64 = runs.clone().map(|run| run.estimate_ns()).sum();
             ensure!(occupancy == worker.occupancy_ns, "{id}: occupancy {}, not {occupancy}", worker.occupancy_ns);
             let fed: u64 = runs.map(|run| u64::from(run.fed_ns)).sum();
             ensure!(fed == worker.fed_ns, "{id}: fed for {}, not {fed}", worker.fed_ns);
