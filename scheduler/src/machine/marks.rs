@@ -145,8 +145,11 @@ mod tests {
             let (mut some, mut most) = (Marks::default(), Marks::default());
             all.iter().for_each(|(set, _)| set(&mut most, true));
             assert_eq!(there(most), vec![true; all.len()]);
-            all[which].0(&mut some, true);
-            all[which].0(&mut most, false);
+            // Said twice, it is as if it were said once.
+            for _ in 0..2 {
+                all[which].0(&mut some, true);
+                all[which].0(&mut most, false);
+            }
             for (at, (alone, other)) in there(some).into_iter().zip(there(most)).enumerate() {
                 assert_eq!((alone, other), (at == which, at != which), "{some:?} {most:?}");
             }

@@ -361,8 +361,14 @@ fn an_actor_holds_its_worker_and_is_never_copied() {
     });
     let run = run(&bench.submit(c, vec![actor], &[1])).1;
     bench.start(w, run);
+    assert!(!bench.machine.is_actor_on(key(1), w), "it is being made");
     bench.finish(w, run, 8);
-    bench.worker(1);
+    let other = bench.worker(1);
+    assert!(bench.machine.is_actor_on(key(1), w) && !bench.machine.is_actor_on(key(1), other));
+    let value = bench.submit(c, vec![task(2, &[])], &[2]);
+    let (holder, run) = self::run(&value);
+    bench.finish(holder, run, 8);
+    assert!(!bench.machine.is_actor_on(key(2), holder), "it is a value");
     let actions = bench.retire(c, &[w]);
     assert!(asked(&actions).iter().all(|(_, key)| *key != 1), "{actions:?}");
     let [(_, 5, Answer::Refused(why))] = &answers(&actions)[..] else { panic!("{actions:?}") };

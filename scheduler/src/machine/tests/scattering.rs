@@ -120,6 +120,18 @@ fn scattered_to_nobody_who_is_there_it_fails_at_once_and_may_be_scattered_anew()
 }
 
 #[test]
+fn what_was_lost_stays_lost_for_its_first_reason_until_somebody_holds_it() {
+    let mut bench = Bench::new();
+    let (a, c) = (bench.worker(1), bench.client());
+    bench.worker(1);
+    scatter(&mut bench, c, 1, &[a]);
+    let first = error(&bench.kill(a), 1).to_string();
+    let again = ScatteredValue { want: WantId(2), ..value(1, &[WorkerId(Incarnation(99))], 1) };
+    let actions = bench.say(c, ClientToScheduler::Scattered(vec![again]));
+    assert_eq!(error(&actions, 1).to_string(), first);
+}
+
+#[test]
 fn one_more_holder_does_not_begin_a_want_again_that_has_ended_meanwhile() {
     let mut bench = Bench::new();
     let (a, b, c, d) = (bench.worker(1), bench.worker(1), bench.client(), bench.client());
