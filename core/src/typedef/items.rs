@@ -377,9 +377,7 @@ impl<T: Value + Eq + Hash> Grouper for HashGrouper<T> {
     #[allow(clippy::disallowed_methods, reason = "each goes to the place of its number")]
     fn finish(self: Box<Self>) -> Datum {
         let mut items: Vec<Option<T>> = (0..self.groups.len()).map(|_| None).collect();
-        for (item, number) in self.groups {
-            items[number] = Some(item);
-        }
+        self.groups.into_iter().for_each(|(item, number)| items[number] = Some(item));
         Datum::new(items.into_iter().flatten().collect::<Vec<T>>())
     }
 }
