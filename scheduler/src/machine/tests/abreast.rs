@@ -272,7 +272,7 @@ fn a_chain_with_needs_of_its_own_waits_for_who_can_run_it() {
 /// Each thread has a chain of eight, and those that are left over can't wait.
 #[test]
 fn chains_are_dealt_out_by_what_is_left_to_do_for_each_thread() {
-    for (threads, count, shares) in [([4, 4], 12, [6, 6]), ([1, 7], 10, [1, 9])] {
+    for (threads, count, shares) in [([4, 4], 12, [6, 6]), ([1, 7], 10, [1, 9]), ([7, 8], 16, [7, 9])] {
         let mut bench = Bench::with(Config::default());
         let (workers, client) = (threads.map(|n| bench.worker(n)), bench.client());
         let (worker, known) = run(&bench.submit(client, vec![task(9_000, &[])], &[9_000]));
