@@ -47,7 +47,7 @@ impl Key {
     }
 
     /// Keys that no other calls have, for impure calls: `session` must be unique to the process's session and `block`
-    /// within it. One hash gives them all: of each run of [`RUN`] it gives what they share, and they differ in their number
+    /// within it. One hash gives them all: of each run of 16 it gives what they share, and they differ in their number
     /// within it, and in their first digits, by which people tell them apart. Tables that know of runs keep them side by side
     /// ([`KeyMap`](crate::key_map::KeyMap)).
     pub fn unique(session: u128, block: u64) -> [Self; UNIQUE_AT_ONCE] {
