@@ -269,7 +269,13 @@ impl Session {
                 }
                 // The inbox hears of the end too, and settles everything.
                 Err(TrySendError::Closed(_)) => return false,
-                Err(TrySendError::Unsendable { batch, reason }) => self.fail_unsendable(batch, &reason),
+                Err(TrySendError::Unsendable { batch, reason }) => {
+                    // What is by itself too long for a frame takes nothing else with it.
+                    let single = self.table.lock().outbox.divide(batch);
+                    if let Some(batch) = single {
+                        self.fail_unsendable(batch, &reason);
+                    }
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use brisk_core::{
     id::{RequestId, WantId},
     key::Key,
-    limits::{CHUNK_BYTES, CHUNK_TASKS},
+    limits::{CHUNK_BYTES, CHUNK_TASKS, MAX_MESSAGES_BYTES},
     message::{Batch, ClientToScheduler, Messages, SubmittedTask},
 };
 
@@ -19,6 +19,14 @@ use super::cork::FULL;
 const SMALL: u64 = 4 << 10;
 
 const _: () = assert!(SMALL as usize * FULL < CHUNK_BYTES / 2);
+
+/// Keys that are released, in one batch: while the connection is full a program may drop a million futures, and a frame has a limit.
+const RELEASES: usize = 16 * CHUNK_TASKS;
+
+/// A key and its want take so many bytes at most.
+const RELEASE_BYTES: usize = 19 + 10;
+
+const _: () = assert!((RELEASES + CHUNK_TASKS) * RELEASE_BYTES < MAX_MESSAGES_BYTES / 2);
 
 /// Messages that wait to be sent.
 #[derive(Default)]
@@ -30,6 +38,8 @@ pub(super) struct Outbox {
     open: Option<RequestId>,
     /// How many calls the last such submission has, or had: the next one is likely to have as many.
     lately: usize,
+    /// How many messages the next batch has at most, after one that was too long for a frame. 0 if there is no such limit.
+    most: usize,
 }
 
 impl Outbox {
@@ -100,17 +110,24 @@ impl Outbox {
 
     /// As many messages as make a sensible batch, and what they count.
     pub(super) fn take_batch(&mut self) -> (Vec<ClientToScheduler>, usize) {
-        let (mut tasks, mut bytes, mut taken) = (0, 0u64, 0);
-        for message in &self.messages {
-            if let ClientToScheduler::Submit { tasks: more, .. } = message {
-                tasks += more.len();
-                bytes += more.iter().map(|task| task.spec.len()).sum::<u64>();
+        let (mut tasks, mut releases, mut bytes, mut taken) = (0, 0, 0u64, 0);
+        let most = if self.most == 0 { usize::MAX } else { self.most };
+        for message in self.messages.iter().take(most) {
+            match message {
+                ClientToScheduler::Submit { tasks: more, .. } => {
+                    tasks += more.len();
+                    bytes += more.iter().map(|task| task.spec.len()).sum::<u64>();
+                }
+                ClientToScheduler::Release(keys) => releases += keys.len(),
+                _ => {}
             }
-            if taken > 0 && (tasks > CHUNK_TASKS || bytes > CHUNK_BYTES as u64) {
+            let is_long = tasks > CHUNK_TASKS || releases > RELEASES || bytes > CHUNK_BYTES as u64;
+            if taken > 0 && is_long {
                 break;
             }
             taken += 1;
         }
+        self.most = 0;
         if taken == self.messages.len() {
             self.open = None;
         }
@@ -118,6 +135,16 @@ impl Outbox {
         let counted = batch.iter().map(count).sum();
         self.count -= counted;
         (batch, counted)
+    }
+
+    /// Puts a batch that is too long for a frame before all others, to be sent in parts. Gives it back if it is a single message.
+    pub(super) fn divide(&mut self, batch: Batch) -> Option<Batch> {
+        if batch.messages.len() < 2 {
+            return Some(batch);
+        }
+        self.most = batch.messages.len() / 2;
+        self.give_back(batch);
+        None
     }
 
     /// Puts a batch that was not sent before all others.
@@ -144,7 +171,11 @@ fn count(message: &ClientToScheduler) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use brisk_core::{function::FunctionId, payload::Payload};
+    use brisk_core::{
+        function::FunctionId,
+        payload::Payload,
+        wire::{self, LinkKind},
+    };
 
     use super::*;
 
@@ -180,6 +211,55 @@ mod tests {
         let (batch, counted) = outbox.take_batch();
         assert_eq!((batch.len(), counted, outbox.count()), (3, 6, 0));
         assert_eq!(submissions(&batch), [(1, 3), (5, 2)]);
+    }
+
+    fn batch_of(messages: Vec<ClientToScheduler>) -> Batch {
+        let messages = Messages::ClientToScheduler(messages);
+        Batch { epoch: brisk_core::id::Epoch(1), incarnation: brisk_core::id::Incarnation(1), messages }
+    }
+
+    /// A million futures are dropped while the connection takes nothing: whatever is sent then fits into frames, all of it and in order.
+    #[test]
+    fn what_waited_for_long_goes_in_batches_that_fit_into_frames() {
+        let mut outbox = Outbox::default();
+        let key = |number: u64| Key::from_u128(u128::MAX - u128::from(number));
+        for number in 0..1_000_000 {
+            outbox.push_release(key(number), WantId(u64::MAX - number));
+        }
+        outbox.push(ClientToScheduler::Sync(RequestId(1)));
+        let (mut next, mut synced) = (0, false);
+        while !outbox.is_empty() {
+            let batch = batch_of(outbox.take_batch().0);
+            let frame = wire::encode(&batch, LinkKind::Control).unwrap();
+            assert!(frame.head.len() <= MAX_MESSAGES_BYTES);
+            let Messages::ClientToScheduler(messages) = batch.messages else { unreachable!() };
+            for message in messages {
+                match message {
+                    ClientToScheduler::Release(keys) => {
+                        assert!(!synced && keys.iter().zip(next..).all(|((has, _), number)| *has == key(number)));
+                        next += keys.len() as u64;
+                    }
+                    message => synced = matches!(message, ClientToScheduler::Sync(_)),
+                }
+            }
+        }
+        assert_eq!((next, synced), (1_000_000, true));
+    }
+
+    #[test]
+    fn a_batch_that_is_too_long_is_divided_until_one_message_is_left() {
+        let mut outbox = Outbox::default();
+        (1..=5).for_each(|number| outbox.push(ClientToScheduler::Sync(RequestId(number))));
+        let (first, _) = outbox.take_batch();
+        assert_eq!(first.len(), 5);
+        assert!(outbox.divide(batch_of(first)).is_none());
+        let (half, _) = outbox.take_batch();
+        assert_eq!((half.len(), outbox.len()), (2, 3));
+        assert!(outbox.divide(batch_of(half)).is_none());
+        let (one, _) = outbox.take_batch();
+        assert!(matches!(one[..], [ClientToScheduler::Sync(RequestId(1))]));
+        assert!(outbox.divide(batch_of(one)).is_some(), "it can't be sent");
+        assert_eq!((outbox.take_batch().0.len(), outbox.count()), (4, 0), "the others are tried together again");
     }
 
     #[test]
