@@ -281,7 +281,7 @@ impl Classes {
         self.leave(gone.environment);
     }
 
-    /// The workers that may run tasks of this class, in the order of their joining.
+    /// The workers that may run tasks of this class, in the order of their names.
     pub(super) fn eligible(&self, class: ClassIndex) -> &[WorkerIndex] {
         let class = &self.slab[class];
         if class.is_plain() { &self.environments[class.environment].pool.workers } else { &class.eligible }

@@ -240,7 +240,7 @@ impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
         self.slab.len()
     }
 
-    /// In the order in which they joined.
+    /// In the order of their names, which is about that of their joining.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (I, &T)> {
         self.by_id.values().map(|&index| (index, &self.slab[index]))
     }

@@ -16,7 +16,8 @@ use super::{
 /// The workers of one build.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pool {
-    /// All of them, in the order of their joining, which is that of their names.
+    /// All of them, in the order of their names: about that of their joining, but two that are welcomed at once may join in
+    /// either order.
     pub(super) workers: Vec<WorkerIndex>,
     /// Their threads together.
     pub(super) threads: usize,
@@ -29,7 +30,7 @@ pub(super) struct Pool {
     limits: BTreeMap<u64, u32>,
     /// How many of them are open, for each kind of task.
     open: [u32; 2],
-    /// If there are few: their loads, in the order of their joining; for each kind of task.
+    /// If there are few: their loads, in the same order; for each kind of task.
     loads: [Vec<u64>; 2],
     /// If there are many: all and only those that are open, by load; for each kind of task.
     by_load: [BTreeSet<(u64, WorkerIndex)>; 2],
@@ -47,15 +48,17 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 impl Pool {
     /// Takes a worker in. With the first that is one too many to look at all, the order begins to be kept.
     pub(super) fn join(&mut self, index: WorkerIndex, workers: &mut Workers, budget: Budget) {
-        self.workers.push(index);
+        let id = workers[index].id;
+        let position = self.workers.partition_point(|&other| workers[other].id < id);
+        self.workers.insert(position, index);
+        self.workers.iter().zip(0..).skip(position).for_each(|(&w, place)| workers[w].place = place);
         let worker = &mut workers[index];
         self.threads += worker.threads();
-        worker.place = self.workers.len() as u32 - 1;
         self.paces.enter(worker.speed.step());
         self.live.add(&worker.live);
         *self.limits.entry(worker.info.memory_limit).or_default() += 1;
         if self.workers.len() <= FEW {
-            self.loads.iter_mut().for_each(|loads| loads.push(CLOSED));
+            self.loads.iter_mut().for_each(|loads| loads.insert(position, CLOSED));
         } else if self.workers.len() == FEW + 1 {
             self.keep_order(workers);
         }
@@ -65,9 +68,7 @@ impl Pool {
     /// Takes a worker out.
     pub(super) fn part(&mut self, index: WorkerIndex, workers: &mut Workers) {
         let id = workers[index].id;
-        // Names grow as workers join. If whoever drives the machine did not hold to that, the worker is looked for.
-        let found = self.workers.binary_search_by_key(&id, |&other| workers[other].id).ok();
-        let found = found.or_else(|| self.workers.iter().position(|&other| other == index));
+        let found = self.workers.binary_search_by_key(&id, |&other| workers[other].id);
         let position = found.expect("a worker is in its pool until it is taken out");
         self.workers.remove(position);
         let worker = &mut workers[index];

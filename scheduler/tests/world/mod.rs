@@ -197,9 +197,10 @@ impl World {
         }
     }
 
+    /// Two peers that are welcomed at once may join in either order: of each two numbers the higher joins first.
     fn incarnation(&mut self) -> Incarnation {
         self.next_incarnation += 1;
-        Incarnation(self.next_incarnation)
+        Incarnation(self.next_incarnation ^ 1)
     }
 
     pub(crate) fn join_client(&mut self, environment: u64) -> ClientId {

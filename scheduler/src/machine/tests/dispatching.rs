@@ -214,20 +214,43 @@ fn a_paused_worker_hands_over_what_it_has_not_started() {
     assert_eq!(run(&bench.report(w, WorkerToScheduler::Paused(false))).0, w);
 }
 
-#[test]
-fn another_builds_workers_get_nothing() {
-    let mut bench = Bench::new();
-    let c = bench.client();
-    let info = WorkerInfo {
+fn one_thread() -> WorkerInfo {
+    WorkerInfo {
         address: "test://x".parse().unwrap(),
         host: "h".into(),
         threads: 1,
         memory_limit: 0,
         speed_percent: 100,
         resources: vec![],
-    };
+    }
+}
+
+/// Workers are numbered as they are welcomed, and two that are welcomed at once may join in either order.
+#[test]
+fn workers_join_and_leave_in_any_order() {
+    let mut bench = Bench::new();
+    let c = bench.client();
+    bench.submit(c, vec![task(1, &[])], &[1]);
+    // More than are looked at one by one, and fewer again.
+    let numbers: Vec<u64> = (0..40).map(|number| 100 + number * 7 % 40).collect();
+    let workers: Vec<_> = numbers.iter().map(|&number| WorkerId(Incarnation(number))).collect();
+    for &worker in &workers {
+        bench.event(Event::WorkerJoined { worker, name: "".into(), environment: HERE, info: one_thread() });
+        bench.machine.check_invariants().unwrap();
+    }
+    for &worker in &workers {
+        bench.event(Event::WorkerLeft { worker, cause: "it is over".into(), intended: true });
+        bench.machine.check_invariants().unwrap();
+    }
+    assert_eq!(bench.machine.snapshot().count(TaskState::NoWorker), 1);
+}
+
+#[test]
+fn another_builds_workers_get_nothing() {
+    let mut bench = Bench::new();
+    let c = bench.client();
     let (worker, environment) = (WorkerId(Incarnation(900)), brisk_core::id::EnvironmentId(6));
-    bench.event(Event::WorkerJoined { worker, name: "".into(), environment, info });
+    bench.event(Event::WorkerJoined { worker, name: "".into(), environment, info: one_thread() });
     assert_eq!(bench.submit(c, vec![task(1, &[])], &[1]), []);
     assert_eq!(bench.machine.snapshot().count(TaskState::NoWorker), 1);
 }
