@@ -22,7 +22,7 @@ use brisk_core::{
     key::Key,
     key_map::KeyMap,
     limits::CHUNK_TASKS,
-    message::{Batch, ClientToScheduler, Messages, Query},
+    message::{Answer, Batch, ClientToScheduler, Messages, Query},
 };
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
@@ -57,7 +57,7 @@ use lineage::Lineage;
 use look::Looks;
 use outbox::Outbox;
 use plots::Plots;
-use request::Request;
+use request::{Reply, Request};
 use wanted::Wanted;
 
 pub(crate) use actors::Call;
@@ -272,8 +272,8 @@ impl Session {
                 Err(TrySendError::Unsendable { batch, reason }) => {
                     // What is by itself too long for a frame takes nothing else with it.
                     let single = self.table.lock().outbox.divide(batch);
-                    if let Some(batch) = single {
-                        self.fail_unsendable(batch, &reason);
+                    if let Some(message) = single {
+                        self.fail_unsendable(message, &reason);
                     }
                 }
             }
@@ -291,15 +291,17 @@ impl Session {
         });
     }
 
-    /// Nothing of a batch beyond the limits reached the scheduler: its futures say so.
-    fn fail_unsendable(&self, batch: Batch, reason: &str) {
-        let Messages::ClientToScheduler(messages) = batch.messages else { return };
-        let error =
-            TaskError::from(Failure::new(ErrorKind::TooLarge, format!("the submission can't be sent: {reason}")));
-        for message in messages {
-            if let ClientToScheduler::Submit { submission, .. } = message {
-                self.fail_submission(submission, &error);
-            }
+    /// A message beyond the limits did not reach the scheduler: whoever waits for what comes of it hears so.
+    fn fail_unsendable(&self, message: ClientToScheduler, reason: &str) {
+        let error = |what: &str| {
+            TaskError::from(Failure::new(ErrorKind::TooLarge, format!("the {what} can't be sent: {reason}")))
+        };
+        match message {
+            ClientToScheduler::Submit { submission, .. } => self.fail_submission(submission, &error("submission")),
+            message => match request::number_of(&message) {
+                Some(number) => self.answered(number, Reply::Answer(Answer::Refused(error("request")))),
+                None => tracing::error!(reason, "a message to the scheduler can't be sent, and is lost"),
+            },
         }
     }
 

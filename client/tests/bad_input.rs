@@ -449,3 +449,18 @@ mod connecting {
         });
     }
 }
+
+/// Nobody waits for the answer to a question that could not be put.
+#[cfg(feature = "inproc")]
+#[test]
+fn a_request_that_is_too_long_for_a_message_is_refused() {
+    support::run_on(support::Kind::Encoded, |cluster| async move {
+        let client = cluster.client().await.unwrap();
+        let name = "nobody".repeat(1_000_000);
+        ask! {
+            "run": client.run(inc(1)).workers([name.as_str()]).await, Some((ErrorKind::TooLarge, "the request can't be sent"));
+            "retire_workers": client.retire_workers([name.as_str()]).await, Some((ErrorKind::TooLarge, "the request can't be sent"));
+        }
+        assert_eq!(client.submit(inc(1)).result().await.unwrap(), 2);
+    });
+}

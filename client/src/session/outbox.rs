@@ -137,19 +137,34 @@ impl Outbox {
         (batch, counted)
     }
 
-    /// Puts a batch that is too long for a frame before all others, to be sent in parts. Gives it back if it is a single message.
-    pub(super) fn divide(&mut self, batch: Batch) -> Option<Batch> {
-        if batch.messages.len() < 2 {
-            return Some(batch);
+    /// Puts a batch that is too long for a frame before all others, to be sent in parts. Gives back what can't be divided.
+    pub(super) fn divide(&mut self, batch: Batch) -> Option<ClientToScheduler> {
+        let Messages::ClientToScheduler(mut messages) = batch.messages else { return None };
+        self.most = (messages.len() / 2).max(1);
+        if messages.len() < 2 {
+            match messages.pop() {
+                Some(ClientToScheduler::Scattered(mut values)) if values.len() > 1 => {
+                    let rest = values.split_off(values.len() / 2);
+                    messages.extend([values, rest].map(ClientToScheduler::Scattered));
+                }
+                single => {
+                    self.most = 0;
+                    return single;
+                }
+            }
         }
-        self.most = batch.messages.len() / 2;
-        self.give_back(batch);
+        self.put_back(messages);
         None
     }
 
     /// Puts a batch that was not sent before all others.
     pub(super) fn give_back(&mut self, batch: Batch) {
-        let Messages::ClientToScheduler(messages) = batch.messages else { return };
+        if let Messages::ClientToScheduler(messages) = batch.messages {
+            self.put_back(messages);
+        }
+    }
+
+    fn put_back(&mut self, messages: Vec<ClientToScheduler>) {
         for message in messages.into_iter().rev() {
             self.count += count(&message);
             self.messages.push_front(message);
@@ -173,6 +188,7 @@ fn count(message: &ClientToScheduler) -> usize {
 mod tests {
     use brisk_core::{
         function::FunctionId,
+        message::ScatteredValue,
         payload::Payload,
         wire::{self, LinkKind},
     };
@@ -258,8 +274,35 @@ mod tests {
         assert!(outbox.divide(batch_of(half)).is_none());
         let (one, _) = outbox.take_batch();
         assert!(matches!(one[..], [ClientToScheduler::Sync(RequestId(1))]));
-        assert!(outbox.divide(batch_of(one)).is_some(), "it can't be sent");
+        assert!(
+            matches!(outbox.divide(batch_of(one)), Some(ClientToScheduler::Sync(RequestId(1)))),
+            "it can't be sent"
+        );
         assert_eq!((outbox.take_batch().0.len(), outbox.count()), (4, 0), "the others are tried together again");
+    }
+
+    #[test]
+    fn a_list_of_values_that_is_too_long_is_divided_as_well() {
+        let value = |number: u64| ScatteredValue {
+            key: Key::from_u128(number.into()),
+            want: WantId(number),
+            is_new: true,
+            nbytes: 8,
+            holders: [brisk_core::id::WorkerId(brisk_core::id::Incarnation(1))].into_iter().collect(),
+            replicas: 1,
+        };
+        let mut outbox = Outbox::default();
+        outbox.push(ClientToScheduler::Scattered((1..=3).map(value).collect()));
+        let mut sent = Vec::new();
+        while !outbox.is_empty() {
+            let (batch, _) = outbox.take_batch();
+            // No more than one goes at a time.
+            match &batch[..] {
+                [ClientToScheduler::Scattered(values)] if values.len() == 1 => sent.push(values[0].want.0),
+                _ => assert!(outbox.divide(batch_of(batch)).is_none()),
+            }
+        }
+        assert_eq!((sent, outbox.count()), (vec![1, 2, 3], 0));
     }
 
     #[test]

@@ -54,6 +54,27 @@ impl Request {
     }
 }
 
+/// The number of a question that an answer names.
+pub(super) fn number_of(message: &ClientToScheduler) -> Option<RequestId> {
+    match message {
+        ClientToScheduler::Places { request, .. }
+        | ClientToScheduler::Replicate { request, .. }
+        | ClientToScheduler::Checkpoint { request, .. }
+        | ClientToScheduler::Rebalance { request, .. }
+        | ClientToScheduler::RetireWorkers { request, .. }
+        | ClientToScheduler::Publish { request, .. }
+        | ClientToScheduler::Unpublish { request, .. }
+        | ClientToScheduler::Dataset { request, .. }
+        | ClientToScheduler::FindWorkers { request, .. }
+        | ClientToScheduler::Coordinate { request, .. }
+        | ClientToScheduler::Ask { request, .. }
+        | ClientToScheduler::WaitForWorkers { request, .. }
+        | ClientToScheduler::Datasets(request)
+        | ClientToScheduler::Sync(request) => Some(*request),
+        _ => None,
+    }
+}
+
 impl Session {
     /// Asks for something to be done, and waits for what comes of it.
     ///
