@@ -90,7 +90,7 @@ pub(super) struct Class {
     pub(super) demand: Demand,
     /// How many tasks are of this class. It is forgotten with the last.
     tasks: u32,
-    /// The workers that may run them, in the order of their joining. Of a plain class: none, its pool says it.
+    /// The workers that may run them, in the order of their ids. Of a plain class: none, its pool says it.
     eligible: Vec<WorkerIndex>,
     /// Whether those that the demand names are not there, and others take their place.
     others: bool,
@@ -281,7 +281,7 @@ impl Classes {
         self.leave(gone.environment);
     }
 
-    /// The workers that may run tasks of this class, in the order of their names.
+    /// The workers that may run tasks of this class, in the order of their ids.
     pub(super) fn eligible(&self, class: ClassIndex) -> &[WorkerIndex] {
         let class = &self.slab[class];
         if class.is_plain() { &self.environments[class.environment].pool.workers } else { &class.eligible }

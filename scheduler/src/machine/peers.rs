@@ -32,7 +32,7 @@ use super::{
 /// Peers of one kind, by session and under dense indices.
 pub(super) struct Peers<Id, I: Index, T> {
     pub(super) slab: Slab<I, T>,
-    /// All and only the slab's peers that are connected, in the order in which they joined.
+    /// All and only the slab's peers that are connected, in the order of their ids, which is about that of their joining.
     by_id: BTreeMap<Id, I>,
     /// Who spoke last, if that one is still connected: most messages come many in a row.
     speaker: Option<(Id, I)>,
@@ -240,7 +240,7 @@ impl<Id: Copy + Ord, I: Index, T> Peers<Id, I, T> {
         self.slab.len()
     }
 
-    /// In the order of their names, which is about that of their joining.
+    /// In the order of their ids, which is about that of their joining.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (I, &T)> {
         self.by_id.values().map(|&index| (index, &self.slab[index]))
     }

@@ -16,7 +16,7 @@ use super::{
 /// The workers of one build.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pool {
-    /// All of them, in the order of their names: about that of their joining, but two that are welcomed at once may join in
+    /// All of them, in the order of their ids: about that of their joining, but two that are welcomed at once may join in
     /// either order.
     pub(super) workers: Vec<WorkerIndex>,
     /// Their threads together.

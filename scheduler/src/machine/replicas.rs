@@ -338,13 +338,13 @@ impl Scheduler {
         names.is_empty() || names.iter().any(|name| self.workers[w].answers_to(name))
     }
 
-    /// The workers of a task's build, in the order in which they joined.
+    /// The workers of a task's build, in the order of their ids, which is about that of their joining.
     pub(super) fn pool_of_task(&self, t: TaskIndex) -> &[WorkerIndex] {
         let environment = self.classes.slab[self.tasks[t].class].environment;
         &self.classes.environments[environment].pool.workers
     }
 
-    /// The workers of a client's build, in the order in which they joined.
+    /// The workers of a client's build, in the order of their ids, which is about that of their joining.
     pub(super) fn pool_of(&self, c: ClientIndex) -> &[WorkerIndex] {
         &self.classes.environments[self.clients[c].environment].pool.workers
     }

@@ -16,11 +16,11 @@ use super::{Scheduler, target::Target};
 pub struct Snapshot {
     /// How many tasks there are in each state that has any, in the order of a life.
     pub tasks: Vec<(TaskState, u64)>,
-    /// The workers, in the order in which they joined.
+    /// The workers, in the order of their ids, which is about that of their joining.
     pub workers: Vec<WorkerSnapshot>,
-    /// The clients, in the order in which they joined.
+    /// The clients, in the order of their ids, which is about that of their joining.
     pub clients: Vec<ClientSnapshot>,
-    /// The supervisors, in the order in which they joined.
+    /// The supervisors, in the order of their ids, which is about that of their joining.
     pub supervisors: Vec<SupervisorSnapshot>,
     /// How many workers the present work wants, for each build.
     pub targets: Vec<Target>,

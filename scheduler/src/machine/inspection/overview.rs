@@ -17,7 +17,7 @@ pub struct Overview {
     pub tasks: StateCounts,
     /// The functions that clients have named, by index; no more than were asked for.
     pub functions: Vec<FunctionOverview>,
-    /// The workers, in the order in which they joined; `None` if they were not asked for.
+    /// The workers, in the order of their ids; `None` if they were not asked for.
     pub workers: Option<Vec<WorkerOverview>>,
     /// How many clients are connected.
     pub clients: usize,
