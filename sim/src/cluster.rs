@@ -532,10 +532,9 @@ impl Cluster {
         }
     }
 
-    /// Two peers that are welcomed at once may join in either order: of each two numbers the higher joins first.
     fn next_incarnation(&mut self) -> Incarnation {
         self.last_incarnation += 1;
-        Incarnation(self.last_incarnation ^ 1)
+        Incarnation(self.last_incarnation)
     }
 
     /// Whether it is worth its time to check all invariants now.
